@@ -1,0 +1,127 @@
+"""What travels: a change of one thread. Owns its shape, its merging and its one encoding; knows nobody who sends it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+from typing import Literal
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+MAX_ROWS = 500
+MAX_BYTES = 256 * 1024
+
+
+class Author(Struct, frozen=True):
+    """The public form of an account under a comment: `avatar` is a path, `badge` a word or None."""
+
+    name: str
+    avatar: str
+    badge: Literal["author", "staff", "moderator"] | None = None
+
+
+class Comment(Struct, frozen=True, kw_only=True):
+    """The public form of a comment; a partial one holds only `id`, `version` and the fields that changed.
+
+    `created` and `edited` are RFC 3339 UTC with milliseconds; `html` is empty unless the state is visible.
+    """
+
+    id: int
+    version: int
+    parent: int | None | UnsetType = UNSET
+    revision: int | UnsetType = UNSET
+    state: Literal["visible", "pending", "removed", "deleted"] | UnsetType = UNSET
+    author: Author | None | UnsetType = UNSET
+    html: str | UnsetType = UNSET
+    created: str | UnsetType = UNSET
+    edited: str | None | UnsetType = UNSET
+    score: int | UnsetType = UNSET
+    replies: int | UnsetType = UNSET
+    nonce: str | UnsetType = UNSET
+
+    @property
+    def is_partial(self) -> bool:
+        return self.state is UNSET
+
+
+class Info(Struct, frozen=True, kw_only=True):
+    """What a thread shows of itself; `comments` counts the visible ones."""
+
+    title: str = ""
+    url: str = ""
+    summary: str = ""
+    author: str | None = None
+    locked: bool = False
+    comments: int = 0
+
+
+class Change(Struct, frozen=True, kw_only=True, tag="changes", tag_field="type", dict=True):
+    """What changed in `thread` after the version `after`, complete up to `version`.
+
+    Applies only to who stands at `after` or later, under the same `epoch`.
+    """
+
+    thread: str
+    epoch: str
+    after: int
+    version: int
+    comments: tuple[Comment, ...] = ()
+    info: Info = Info()
+
+    @cached_property
+    def frame(self) -> bytes:
+        """The one encoding, used for every reader, for Redis and for HTTP."""
+        return msgspec.json.encode(self)
+
+    @property
+    def is_too_large(self) -> bool:
+        return len(self.comments) > MAX_ROWS or len(self.frame) > MAX_BYTES
+
+
+class Reset(Struct, frozen=True, kw_only=True, tag="reset", tag_field="type"):
+    """There is no diff to be had: fetch the thread anew, `after_ms` milliseconds from now."""
+
+    thread: str
+    epoch: str
+    version: int
+    after_ms: int = 0
+    reset: bool = True
+
+
+Answer = Change | Reset
+_decode_answer = msgspec.json.Decoder(Answer).decode
+
+
+def decode(frame: bytes) -> Answer:
+    """Read one frame. Raises `msgspec.DecodeError` or `RecursionError` on anything else than an answer."""
+    return _decode_answer(frame)
+
+
+def fits(first: Change, second: Change) -> bool:
+    """Say whether `second` begins exactly where `first` ends."""
+    return (
+        first.thread == second.thread and first.epoch == second.epoch and first.version == second.after
+    )
+
+
+def merge(first: Change, second: Change) -> Change:
+    """Return the one change that does what `first` and then `second` do. Raises ValueError where they do not fit."""
+    if not fits(first, second):
+        raise ValueError(f"{second.after}..{second.version} does not follow {first.after}..{first.version}")
+    return msgspec.structs.replace(second, after=first.after, comments=_overlay(first.comments, second.comments))
+
+
+def _overlay(older: Iterable[Comment], newer: Iterable[Comment]) -> tuple[Comment, ...]:
+    by_id = {comment.id: comment for comment in older}
+    for comment in newer:
+        known = by_id.pop(comment.id, None)
+        if known is not None and comment.is_partial:
+            present = {
+                field: value
+                for field in comment.__struct_fields__
+                if (value := getattr(comment, field)) is not UNSET
+            }
+            comment = msgspec.structs.replace(known, **present)
+        by_id[comment.id] = comment
+    return tuple(by_id.values())

@@ -1,0 +1,299 @@
+"""The rooms of this process: who follows which thread, in what order changes reach them, and what to do about gaps.
+
+It knows no socket beyond `Reader.offer`, and asks a Source for whatever it did not hear.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import msgspec
+
+from channels.broker import Broker
+from channels.change import Answer, Change, Reset, fits, merge
+from channels.presence import Presence
+from channels.reader import Reader
+from channels.source import Source, SourceUnavailable
+
+log = logging.getLogger("livethread.hub")
+
+TICK_SECONDS = 0.1
+ANNOUNCE_SECONDS = 10.0
+HELD_CHANGES = 512
+RESET_SPREAD_MS = 5_000
+ASKS_FOR_AN_ANNOUNCED_HEAD = 6
+
+
+class Joined(msgspec.Struct, frozen=True, tag="joined", tag_field="type"):
+    thread: str
+    epoch: str
+    version: int
+    readers: int
+
+
+class Readers(msgspec.Struct, frozen=True, tag="readers", tag_field="type"):
+    thread: str
+    count: int
+
+
+class Room:
+    """One thread as this process delivers it: all its readers stand at `version` or later."""
+
+    def __init__(self, thread: str) -> None:
+        self.thread = thread
+        self.epoch = ""
+        self.version: int | None = None
+        self.readers: set[Reader] = set()
+        self.joining = 0
+        # What was delivered while somebody joins: the bridge from their diff to the present.
+        self.held: deque[Change] = deque(maxlen=HELD_CHANGES)
+        self.unsent: Change | None = None
+        self.flush_at: asyncio.TimerHandle | None = None
+        self.last_flush = float("-inf")
+        self.subscribed: asyncio.Task[bool] | None = None
+        self.asking: asyncio.Task[None] | None = None
+        self.wanted = 0
+        self.announced = -1
+
+    @contextmanager
+    def holding(self) -> Iterator[None]:
+        self.joining += 1
+        try:
+            yield
+        finally:
+            self.joining -= 1
+            if not self.joining:
+                self.held.clear()
+
+
+class Hub:
+    """Deliver changes to the readers of this process, each thread in order and without a gap."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._rooms: dict[str, Room] = {}
+        self._tasks: asyncio.TaskGroup
+        self.broker: Broker
+        self.presence = Presence(self.readers_here)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Hold the hub's tasks; `broker` must have been set."""
+        async with asyncio.TaskGroup() as self._tasks:
+            announcing = self._tasks.create_task(self._announce_readers())
+            try:
+                yield
+            finally:
+                announcing.cancel()
+                for room in self._rooms.values():
+                    if room.flush_at:
+                        room.flush_at.cancel()
+                    for task in (room.subscribed, room.asking):
+                        if task:
+                            task.cancel()
+
+    def readers_here(self, thread: str) -> int:
+        room = self._rooms.get(thread)
+        return len(room.readers) if room else 0
+
+    def heads(self) -> dict[str, tuple[int, int]]:
+        """Return (readers, version) of every room, by thread."""
+        return {thread: (len(room.readers), room.version or 0) for thread, room in self._rooms.items()}
+
+    async def join(self, reader: Reader, thread: str, epoch: str | None, after: int | None) -> None:
+        """Catch `reader` up from `after` and let it into the room. Raises SourceUnavailable.
+
+        Live changes are held meanwhile: whoever is in the room stands at the room's version or later.
+        """
+        room = self._rooms.get(thread)
+        if room is None:
+            room = self._rooms[thread] = Room(thread)
+        try:
+            with room.holding():
+                # Subscribed before the diff is read: what is committed in between is heard, not lost.
+                await self._subscribe(room)
+                answer = await self._source.changes(thread, after, epoch)
+                while isinstance(answer, Change):
+                    answer = _bridge(room, answer)
+                    if answer.version >= _present(room, answer.epoch):
+                        break
+                    answer = await self._ask_on(answer)
+                if isinstance(answer, Reset):
+                    reader.offer(_frame(msgspec.structs.replace(answer, after_ms=_spread())))
+                    return
+                self._enter(room, reader, answer, after)
+        finally:
+            self._forget_if_empty(room)
+
+    def leave(self, reader: Reader, thread: str) -> None:
+        reader.threads.discard(thread)
+        room = self._rooms.get(thread)
+        if room is not None:
+            room.readers.discard(reader)
+            self._forget_if_empty(room)
+
+    def part(self, reader: Reader) -> None:
+        for thread in tuple(reader.threads):
+            self.leave(reader, thread)
+
+    def deliver(self, change: Change) -> None:
+        """Take one change from the writer or the broker: drop what is old, ask for what is missing, send the rest."""
+        room = self._rooms.get(change.thread)
+        if room is None:
+            return
+        if room.joining:
+            room.held.append(change)
+        if room.version is None or (change.epoch == room.epoch and change.version <= room.version):
+            return
+        if change.epoch != room.epoch or change.after > room.version or change.is_too_large:
+            self._ask(room, change.version if change.epoch == room.epoch else 0)
+            return
+        room.version = change.version
+        self._queue(room, change)
+
+    def ring(self, thread: str, version: int = 0) -> None:
+        """Somebody said that `thread` has moved to `version` (0: perhaps): ask the source if we have not heard it."""
+        room = self._rooms.get(thread)
+        if room is not None and room.version is not None and (not version or version > room.version):
+            self._ask(room, version)
+
+    def ring_all(self) -> None:
+        for thread in tuple(self._rooms):
+            self.ring(thread)
+
+    async def _subscribe(self, room: Room) -> None:
+        if room.subscribed is None:
+            room.subscribed = self._tasks.create_task(self.broker.subscribe(room.thread))
+        await asyncio.shield(room.subscribed)
+
+    async def _ask_on(self, answer: Change) -> Answer:
+        more = await self._source.changes(answer.thread, answer.version, answer.epoch)
+        return merge(answer, more) if isinstance(more, Change) and more.version > answer.version else more
+
+    def _enter(self, room: Room, reader: Reader, answer: Change, after: int | None) -> None:
+        if room.version is not None and room.epoch != answer.epoch:
+            self._reset(room, answer.epoch, answer.version)
+        if room.version is None or not room.readers:
+            room.epoch, room.version = answer.epoch, answer.version
+        if after is not None and answer.version > after:
+            reader.offer(answer.frame)
+        room.readers.add(reader)
+        reader.threads.add(room.thread)
+        readers = self.presence.count(room.thread)
+        reader.offer(_frame(Joined(room.thread, answer.epoch, answer.version, readers)))
+        if answer.version > room.version:
+            self._ask(room, answer.version)
+
+    def _queue(self, room: Room, change: Change) -> None:
+        """The first change of a quiet thread goes out at once; those within a tick of it become one."""
+        if room.unsent is not None:
+            if fits(room.unsent, change):
+                merged = merge(room.unsent, change)
+                if not merged.is_too_large:
+                    room.unsent = merged
+                    return
+            self._flush(room)
+        room.unsent = change
+        wait = room.last_flush + TICK_SECONDS - time.monotonic()
+        if wait <= 0:
+            self._flush(room)
+        elif room.flush_at is None:
+            room.flush_at = asyncio.get_running_loop().call_later(wait, self._flush, room)
+
+    def _flush(self, room: Room) -> None:
+        if room.flush_at is not None:
+            room.flush_at.cancel()
+            room.flush_at = None
+        change, room.unsent = room.unsent, None
+        if change is not None:
+            room.last_flush = time.monotonic()
+            self._send(room, change.frame)
+
+    def _send(self, room: Room, frame: bytes) -> None:
+        for reader in room.readers:
+            reader.offer(frame)
+
+    def _ask(self, room: Room, wanted: int) -> None:
+        room.wanted = max(room.wanted, wanted)
+        if room.asking is None:
+            room.asking = self._tasks.create_task(self._ask_until_whole(room))
+
+    async def _ask_until_whole(self, room: Room) -> None:
+        """One diff in flight per room; an answer older than an announced head is asked for again."""
+        try:
+            asks = 0
+            while room.readers and asks < ASKS_FOR_AN_ANNOUNCED_HEAD:
+                try:
+                    answer = await self._source.changes(room.thread, room.version, room.epoch)
+                except SourceUnavailable:
+                    await asyncio.sleep(random.uniform(0.2, 1.0))
+                    continue
+                asks += 1
+                if isinstance(answer, Reset) or answer.epoch != room.epoch:
+                    self._reset(room, answer.epoch, answer.version)
+                elif room.version is not None and answer.version > room.version >= answer.after:
+                    room.version = answer.version
+                    self._queue(room, answer)
+                if room.version is None or room.version >= room.wanted:
+                    return
+                await asyncio.sleep(0.02 * 2**asks * random.random())
+        finally:
+            room.asking = None
+            room.wanted = 0
+            self._forget_if_empty(room)
+
+    def _reset(self, room: Room, epoch: str, version: int) -> None:
+        """Send everybody away to fetch the thread anew, spread over some seconds."""
+        self._flush(room)
+        for reader in room.readers:
+            reader.threads.discard(room.thread)
+            reader.offer(_frame(Reset(thread=room.thread, epoch=epoch, version=version, after_ms=_spread())))
+        room.readers.clear()
+        room.version = None
+
+    def _forget_if_empty(self, room: Room) -> None:
+        if room.readers or room.joining or room.asking or self._rooms.get(room.thread) is not room:
+            return
+        if room.flush_at:
+            room.flush_at.cancel()
+        del self._rooms[room.thread]
+        self.broker.unsubscribe(room.thread)
+
+    async def _announce_readers(self) -> None:
+        while True:
+            await asyncio.sleep(ANNOUNCE_SECONDS)
+            for room in tuple(self._rooms.values()):
+                count = self.presence.count(room.thread)
+                if count != room.announced:
+                    room.announced = count
+                    self._send(room, _frame(Readers(room.thread, count)))
+
+
+def _present(room: Room, epoch: str) -> int:
+    """Return the newest version of `epoch` that this process knows of."""
+    known = [change.version for change in room.held if change.epoch == epoch]
+    if room.version is not None and room.epoch == epoch:
+        known.append(room.version)
+    return max(known, default=0)
+
+
+def _bridge(room: Room, answer: Change) -> Change:
+    """Continue a diff with the changes that were held while it was read, as far as they follow it."""
+    for change in room.held:
+        if fits(answer, change):
+            answer = merge(answer, change)
+    return answer
+
+
+def _frame(message: msgspec.Struct) -> bytes:
+    return msgspec.json.encode(message)
+
+
+def _spread() -> int:
+    return random.randrange(RESET_SPREAD_MS)

@@ -1,0 +1,1 @@
+"""The livethread server: storage, the actions that change it, and the web."""

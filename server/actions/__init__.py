@@ -1,0 +1,1 @@
+"""The only changes of state. Knows no Starlette."""

@@ -1,0 +1,66 @@
+"""Giving a thread its title, link, summary, author and lock."""
+
+from __future__ import annotations
+
+from channels.change import Info
+from server import names, permissions
+from server.actions.restamp import restamp_comments
+from server.errors import Forbidden, Invalid
+from server.model import Account
+from server.storage import accounts, snapshot, threads
+from server.storage.database import Database
+from server.storage.write import Write
+
+
+async def describe_thread(
+    database: Database,
+    account: Account,
+    key: str,
+    *,
+    title: str,
+    url: str | None = None,
+    summary: str | None = None,
+    author: str | None = None,
+    locked: bool | None = None,
+) -> Info:
+    """Set what is not None; return what the thread shows now. Raises Forbidden, Invalid (author)."""
+    if not permissions.may_describe(account):
+        raise Forbidden("Only staff may describe a thread.")
+    return await set_description(
+        database, key, title=title, url=url, summary=summary, author=author, locked=locked
+    )
+
+
+async def set_description(
+    database: Database,
+    key: str,
+    *,
+    title: str | None = None,
+    url: str | None = None,
+    summary: str | None = None,
+    author: str | None = None,
+    locked: bool | None = None,
+) -> Info:
+    """The same for the operator at the command line, who needs no role."""
+
+    def work(write: Write) -> tuple[Info, set[int]]:
+        given: dict[str, str | int | None] = {"title": title, "url": url, "summary": summary}
+        fields = {column: value for column, value in given.items() if value is not None}
+        if locked is not None:
+            fields["locked"] = int(locked)
+        before = threads.by_key(write.sql, key).author
+        if author is not None:
+            found = accounts.by_skeleton(write.sql, names.skeleton(names.clean(author)))
+            if found is None:
+                raise Invalid(f"There is no account named {author}.", field="author")
+            fields["author"] = found[0].id
+        thread = threads.ensure(write, key)
+        threads.describe(write, thread, fields)
+        after = threads.by_key(write.sql, key)
+        badges_moved = {id_ for id_ in {before, after.author} if id_ is not None} if before != after.author else set()
+        return snapshot.info(after), badges_moved
+
+    info, badges_moved = await database.write(work)
+    for account in badges_moved:
+        await restamp_comments(database, account)
+    return info

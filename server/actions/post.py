@@ -1,0 +1,98 @@
+"""Posting a comment."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+from dataclasses import dataclass
+
+from channels.change import Comment
+from server import markup, permissions
+from server.errors import Conflict, Forbidden, Invalid
+from server.limits import Limits
+from server.model import MAX_DEPTH, Account
+from server.settings import Settings
+from server.storage import comments, threads
+from server.storage.database import Database
+from server.storage.write import Write
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """What somebody wants to say: `body` is Markdown, `parent` the comment it answers, `address` a keyed hash."""
+
+    thread: str
+    body: str
+    nonce: str
+    parent: int | None
+    address: str
+
+
+async def post_comment(
+    database: Database, limits: Limits, settings: Settings, account: Account, post: Post
+) -> tuple[Comment, bool]:
+    """Return the comment as it is now, and whether this call made it.
+
+    The same request again answers the same comment, before any limit is asked. Raises Conflict (another request
+    under the nonce), Invalid (body, parent), Forbidden (locked), TooMany.
+    """
+    request_hash = _request_hash(settings, post)
+    earlier = await database.read(lambda sql: comments.by_nonce(sql, account.id, post.nonce))
+    if earlier is not None:
+        _same_request(earlier.request_hash, request_hash)
+        return await database.read(lambda sql: comments.public(sql, earlier.id)), False
+    body = markup.clean_body(post.body)
+    if settings.limits:
+        limits.spend("post", account.id, settings.limit_posts_account)
+        limits.spend("post from", post.address, settings.limit_posts_address)
+    html = await asyncio.to_thread(markup.to_html, body)
+
+    def work(write: Write) -> tuple[Comment, bool]:
+        # Looked up again: the same request may have been in flight twice.
+        known = comments.by_nonce(write.sql, account.id, post.nonce)
+        if known is not None:
+            _same_request(known.request_hash, request_hash)
+            return comments.public(write.sql, known.id), False
+        if not permissions.may_post(account, threads.by_key(write.sql, post.thread)):
+            raise Forbidden("This thread is locked: it takes no more comments.", code="locked")
+        depth = _depth_below(write, post)
+        id_ = comments.insert(
+            write,
+            comments.NewComment(
+                thread=threads.ensure(write, post.thread),
+                parent=post.parent,
+                depth=depth,
+                author=account.id,
+                body=body,
+                html=html,
+                created=write.now,
+                nonce=post.nonce,
+                request_hash=request_hash,
+            ),
+        )
+        return comments.public(write.sql, id_), True
+
+    return await database.write(work)
+
+
+def _depth_below(write: Write, post: Post) -> int:
+    if post.parent is None:
+        return 0
+    parent = comments.by_id(write.sql, post.parent)
+    if parent is None or parent.thread_key != post.thread:
+        raise Invalid("The comment that this answers is not in this thread.", field="parent", code="unknown_parent")
+    if parent.state != "visible":
+        raise Invalid("The comment that this answers is gone.", field="parent", code="parent_gone")
+    if parent.depth >= MAX_DEPTH - 1:
+        raise Invalid(f"A branch is at most {MAX_DEPTH} deep: answer a comment further up.", field="parent")
+    return parent.depth + 1
+
+
+def _request_hash(settings: Settings, post: Post) -> bytes:
+    request = "\0".join((post.thread, str(post.parent or ""), post.body))
+    return hmac.digest(settings.secret.encode(), request.encode("utf-8", "surrogatepass"), "sha256")
+
+
+def _same_request(first: bytes | None, second: bytes) -> None:
+    if first is None or not hmac.compare_digest(first, second):
+        raise Conflict("This nonce was used for another comment.", code="nonce_reused", field="nonce")

@@ -1,0 +1,23 @@
+"""After a name or a badge has changed: stamp every comment that shows it."""
+
+from __future__ import annotations
+
+from server.storage import comments
+from server.storage.database import Database
+from server.storage.write import Write
+
+ROWS_IN_ONE_WRITE = 100
+
+
+async def restamp_comments(database: Database, account: int) -> None:
+    """Stamp the account's visible comments, 100 at a time with other writes between, so that nobody waits."""
+    last = 0
+
+    def work(write: Write) -> int | None:
+        some = comments.visible_of(write.sql, account, after=last, limit=ROWS_IN_ONE_WRITE)
+        for thread, id_ in some:
+            write.stamp(thread, [id_])
+        return some[-1][1] if some else None
+
+    while (reached := await database.write(work)) is not None:
+        last = reached

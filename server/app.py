@@ -1,0 +1,120 @@
+"""The only wiring of the app: the owner of the database, with its pages, its API and its own live server."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import Route
+
+from channels.broker import Broker
+from channels.broker_memory import MemoryBroker
+from channels.broker_redis import redis_broker
+from channels.change import Answer, Change
+from channels.hub import Hub
+from channels.source import SourceUnavailable
+from server import control
+from server.errors import CannotStart, Unavailable
+from server.limits import Limits
+from server.settings import Settings
+from server.storage import accounts, snapshot
+from server.storage.database import Database
+from server.web import api, failures, live, pages, poll, sign_in_pages, status
+from server.web.assets import Assets
+from server.web.context import Context, State
+from server.web.guard import Guard
+
+MAX_REQUEST_BYTES = 64 * 1024
+log = logging.getLogger("livethread")
+
+
+class DatabaseSource:
+    """The app's own source of diffs."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def changes(self, thread: str, after: int | None, epoch: str | None) -> Answer:
+        try:
+            return await self._database.read(lambda sql: snapshot.changes(sql, thread, after, epoch))
+        except Unavailable as error:
+            raise SourceUnavailable(error.message) from error
+
+
+def create_app(settings: Settings) -> Starlette:
+    """Return the app. Its lifespan owns the database file; it raises CannotStart through `opened`."""
+    assets = Assets()
+    templates = pages.templates()
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[State]:
+        async with contextlib.AsyncExitStack() as stack:
+            database = await stack.enter_async_context(Database.opened(settings.database))
+            hub = Hub(DatabaseSource(database))
+            hub.broker = MemoryBroker(hub.deliver)
+            # The app hears its own writer: Redis only carries its changes to the gateways.
+            outward: tuple[Broker, ...] = (
+                (redis_broker(settings.redis_urls, settings.redis_prefix),) if settings.redis_urls else ()
+            )
+
+            def tell(change: Change) -> None:
+                hub.deliver(change)
+                for broker in outward:
+                    broker.publish(change)
+
+            database.on_commit = tell
+            context = Context(settings, hub, outward, database, Limits(is_on=settings.limits), assets, templates)
+            await stack.enter_async_context(control.listening(settings, control.Desk(database, settings)))
+            await stack.enter_async_context(hub.running())
+            tasks = await stack.enter_async_context(asyncio.TaskGroup())
+            serving = [tasks.create_task(broker.run()) for broker in outward]
+            await _say_what_is_missing(database)
+            try:
+                yield {"live": context, "context": context}
+            finally:
+                for task in serving:
+                    task.cancel()
+
+    return Starlette(
+        routes=[
+            *pages.routes,
+            *sign_in_pages.routes,
+            *api.routes,
+            *poll.routes,
+            *status.routes,
+            *live.routes,
+            Route("/static/{version}/{name}", assets.serve),
+        ],
+        middleware=[Middleware(Guard, settings=settings)],
+        exception_handlers=failures.handlers,
+        max_body_size=MAX_REQUEST_BYTES,
+        lifespan=lifespan,
+    )
+
+
+def with_secret(settings: Settings) -> Settings:
+    """Return settings that have a secret: the one given, or one made once and kept in a 0600 file beside the database."""
+    if settings.secret:
+        return settings
+    path = Path(f"{settings.database}.secret")
+    try:
+        path.touch(0o600)
+        if not path.stat().st_size:
+            path.write_text(secrets.token_urlsafe(32), encoding="ascii")
+        return replace(settings, secret=path.read_text(encoding="ascii").strip())
+    except OSError as error:
+        raise CannotStart(
+            f"LIVETHREAD_SECRET: none is set, and one cannot be kept in {path}: {error.strerror}."
+        ) from error
+
+
+async def _say_what_is_missing(database: Database) -> None:
+    if not await database.read(accounts.is_staffed):
+        log.warning("there is no account with powers yet: python3 run.py account create NAME --role staff")

@@ -1,0 +1,119 @@
+"""The shape of the command line; standard library alone, no other module of ours: `--help` needs nothing installed."""
+
+import argparse
+import math
+from pathlib import Path
+
+SERVE = """Serve threads: pages, the API and live changes in one process, from one SQLite file. Open the address that it
+prints when it listens. Everything is set by environment variables LIVETHREAD_…; docs/ and README.md list them. SIGTERM
+and Ctrl-C send the readers away in order, then end it."""
+
+GATEWAY = """Serve live readers beside a running app, in a process of its own or on another machine. A gateway has no
+database: it hears Redis (LIVETHREAD_REDIS_URL), polls the app (LIVETHREAD_APP_URL) and shares its LIVETHREAD_SECRET.
+Start as many as the readers need and let the proxy send /live to them."""
+
+TEST = """Install what the tests need beside the libraries (once), then run all tests with pytest: unit tests, real
+servers, a real Valkey, real browsers, linters and types. What cannot run here is named with its reason; where CI=true
+it fails instead. Everything after `test` goes to pytest: `python3 run.py test tests/test_run.py -k help`."""
+
+IMPORT = """Bring an existing discussion into the database, one thread a file, whether the server runs or not. Every
+record of the file is counted in the report, as imported or as skipped with the reason. Importing the same file again
+adds nothing."""
+
+FORMATS = {
+    "jsonl": """One JSON object a line: id, parent, author, created, edited, score, removed, body_md. No author but a
+text becomes Anonymous; removed becomes a tombstone without its text.""",
+    "remark42": """The JSON of a Remark42 backup or tree. Its texts are HTML: they pass the same list of allowed
+elements as every comment.""",
+}
+
+REPLAY = """Post a discussion (jsonl) into a running server, in its own order and timing and as its own commenters, to
+watch a thread live or to put load on a server. Pauses are capped at five seconds before `--speed` divides them. Records
+that cannot be posted are listed at the end."""
+
+DEMO = """Start a server on a fresh database with an article and a conversation, of which the second half arrives live
+while you read. Nothing of it touches your own database."""
+
+ACCOUNT = """Make an account, change what it may do, or give it a new password, whether the server runs or not. The
+first account with the role staff is made here."""
+
+PASSWORD = """Without --password it is asked for on the terminal, or read as one line from standard input where that is
+no terminal. A password on the command line can be seen by other users of the machine."""
+
+ROLES = ("reader", "moderator", "staff")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the whole tree; `command` is None for the server, else the name of the command."""
+    tree = argparse.ArgumentParser(
+        prog="run.py", description=SERVE, epilog="Without a command it serves. Each command has a --help of its own."
+    )
+    commands = tree.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    commands.add_parser("gateway", help="a live server more, beside a running app", description=GATEWAY)
+    test = commands.add_parser("test", help="run all tests", description=TEST, usage="run.py test [pytest argument …]")
+    test.add_argument("pytest", nargs="*", metavar="argument", help="passed to pytest as it stands")
+    _add_import(commands.add_parser("import", help="bring a discussion in from a file", description=IMPORT))
+    _add_replay(commands.add_parser("replay", help="post a discussion into a running server", description=REPLAY))
+    demo = commands.add_parser("demo", help="show a live conversation on a fresh database", description=DEMO)
+    _add_speed(demo)
+    _add_account(commands.add_parser("account", help="make or change an account", description=ACCOUNT))
+    return tree
+
+
+def parse(argv: list[str]) -> argparse.Namespace:
+    """Return the arguments read; exits with status 2 where they are wrong, 0 after --help."""
+    # argparse would refuse pytest's options, or take them out of their order.
+    if argv[:1] == ["test"] and argv[1:] not in (["-h"], ["--help"]):
+        return argparse.Namespace(command="test", pytest=argv[1:])
+    return parser().parse_args(argv)
+
+
+def _add_import(command: argparse.ArgumentParser) -> None:
+    formats = command.add_subparsers(dest="format", metavar="FORMAT", title="formats", required=True)
+    for name, description in FORMATS.items():
+        form = formats.add_parser(name, help=description.split(".", 1)[0], description=description)
+        form.add_argument("file", type=Path, metavar="FILE", help="the file to read")
+        _add_thread(form)
+        form.add_argument("--title", metavar="T", help="the thread's title, where it is new")
+        form.add_argument("--author", metavar="NAME", help="who wrote the article: marked as Author in the thread")
+
+
+def _add_replay(command: argparse.ArgumentParser) -> None:
+    command.add_argument("file", type=Path, metavar="FILE", help="the discussion, as jsonl")
+    _add_thread(command)
+    _add_speed(command)
+
+
+def _add_thread(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--thread", metavar="KEY", help="the thread's key (default: made from the file's name)")
+
+
+def _add_speed(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--speed", type=_positive, default=1.0, metavar="N", help="how many times faster than it was (default: 1)"
+    )
+
+
+def _positive(text: str) -> float:
+    number = float(text)
+    if not (number > 0 and math.isfinite(number)):
+        raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
+    return number
+
+
+def _add_account(command: argparse.ArgumentParser) -> None:
+    actions = command.add_subparsers(dest="action", metavar="ACTION", title="actions", required=True)
+    create = actions.add_parser("create", help="make an account", description=f"Make an account. {PASSWORD}")
+    create.add_argument("name", metavar="NAME")
+    create.add_argument("--role", choices=ROLES, default="reader", help="what it may do (default: reader)")
+    create.add_argument("--password", metavar="P")
+    role = actions.add_parser(
+        "role", help="change what an account may do", description="Change what an account may do. It must sign in anew."
+    )
+    role.add_argument("name", metavar="NAME")
+    role.add_argument("role", choices=ROLES)
+    password = actions.add_parser(
+        "password", help="give an account a new password", description=f"Give an account a new password. {PASSWORD}"
+    )
+    password.add_argument("name", metavar="NAME")
+    password.add_argument("--password", metavar="P")

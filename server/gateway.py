@@ -1,0 +1,153 @@
+"""The only wiring of a gateway: readers and Redis, no database. What it misses it asks of the app, by HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+import secrets
+from collections.abc import AsyncIterator
+
+import httpx2
+import msgspec
+from starlette.applications import Starlette
+
+from channels.broker import Broker
+from channels.broker_memory import MemoryBroker
+from channels.broker_redis import redis_broker
+from channels.change import Answer, Change, Reset
+from channels.hub import Hub
+from channels.source import SourceUnavailable
+from server.errors import CannotStart
+from server.settings import Settings
+from server.web import failures, live, poll, status
+from server.web.context import LiveContext, LiveState
+from server.web.guard import Guard
+from starlette.middleware import Middleware
+
+log = logging.getLogger("livethread.gateway")
+
+POLL_SECONDS = 1.0
+ASK_SECONDS = 5.0
+_FAILURES = (httpx2.HTTPError, msgspec.DecodeError)
+
+
+class _Maybe(msgspec.Struct):
+    """Tells a diff from a reset before either is read."""
+
+    reset: bool = False
+
+
+class AppSource:
+    """The app as a source of diffs."""
+
+    def __init__(self, client: httpx2.AsyncClient) -> None:
+        self._client = client
+
+    async def changes(self, thread: str, after: int | None, epoch: str | None) -> Answer:
+        query = {"after": after, "epoch": epoch}
+        try:
+            answer = await self._client.get(
+                f"/api/threads/{thread}/changes",
+                params={name: str(value) for name, value in query.items() if value is not None},
+            )
+            answer.raise_for_status()
+            if msgspec.json.decode(answer.content, type=_Maybe).reset:
+                return msgspec.json.decode(answer.content, type=Reset)
+            return msgspec.json.decode(answer.content, type=Change)
+        except _FAILURES as error:
+            raise SourceUnavailable(f"the app did not answer: {error!r}") from error
+
+
+class Poller:
+    """Asks the app once a second, always: heads that moved, and how many readers there are elsewhere."""
+
+    def __init__(self, client: httpx2.AsyncClient, settings: Settings, hub: Hub) -> None:
+        self._client = client
+        self._settings = settings
+        self._hub = hub
+        self._name = secrets.token_hex(8)
+        self._clock, self._epoch = 0, ""
+        self._is_answered = True
+        self._wake = asyncio.Event()
+
+    def ring(self) -> None:
+        """Poll at once: something may have been missed."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        while True:
+            try:
+                await self._poll()
+                self._say(is_answered=True)
+            except _FAILURES as error:
+                self._say(is_answered=False, why=repr(error))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(POLL_SECONDS * random.uniform(0.9, 1.1)):
+                    await self._wake.wait()
+                # A storm of rings is one poll.
+                await asyncio.sleep(0.05)
+            self._wake.clear()
+
+    async def _poll(self) -> None:
+        rooms = self._hub.heads()
+        asked = poll.Poll(self._name, self._clock, {thread: readers for thread, (readers, _) in rooms.items()})
+        body = msgspec.json.encode(asked)
+        response = await self._client.post(
+            "/internal/poll",
+            content=body,
+            headers={poll.SIGNATURE_HEADER: poll.signature(self._settings, body), "content-type": "application/json"},
+        )
+        response.raise_for_status()
+        answer = msgspec.json.decode(response.content, type=poll.PollAnswer)
+        if answer.epoch != self._epoch and self._epoch:
+            self._hub.ring_all()
+        self._clock, self._epoch = answer.clock, answer.epoch
+        self._hub.presence.heard("elsewhere", answer.readers)
+        for thread, head in answer.heads.items():
+            self._hub.ring(thread, head)
+
+    def _say(self, *, is_answered: bool, why: str = "") -> None:
+        if is_answered != self._is_answered:
+            self._is_answered = is_answered
+            if is_answered:
+                log.warning("the app answers again")
+            else:
+                log.warning("the app at %s does not answer: %s", self._settings.app_url, why)
+
+
+def create_gateway(settings: Settings) -> Starlette:
+    """Return a gateway. Raises CannotStart without the secret that it shares with the app."""
+    if not settings.secret:
+        raise CannotStart(
+            "LIVETHREAD_SECRET: is not set. A gateway shares the app's secret; the app keeps its own in the file "
+            "LIVETHREAD_DATABASE.secret where none was set."
+        )
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[LiveState]:
+        async with httpx2.AsyncClient(base_url=settings.app_url, timeout=ASK_SECONDS, trust_env=False) as client:
+            hub = Hub(AppSource(client))
+            poller = Poller(client, settings, hub)
+            heard: tuple[Broker, ...] = ()
+            if settings.redis_urls:
+                hub.broker = redis_broker(settings.redis_urls, settings.redis_prefix, hub.deliver, poller.ring)
+                heard = (hub.broker,)
+            else:
+                hub.broker = MemoryBroker(hub.deliver)
+                log.warning("LIVETHREAD_REDIS_URL is not set: changes arrive by the poll, up to a second late")
+            async with hub.running(), asyncio.TaskGroup() as tasks:
+                serving = [tasks.create_task(hub.broker.run()), tasks.create_task(poller.run())]
+                try:
+                    yield {"live": LiveContext(settings, hub, heard)}
+                finally:
+                    for task in serving:
+                        task.cancel()
+
+    return Starlette(
+        routes=[*status.routes, *live.routes],
+        middleware=[Middleware(Guard, settings=settings)],
+        exception_handlers=failures.handlers,
+        lifespan=lifespan,
+    )

@@ -1,0 +1,44 @@
+"""Token buckets in memory: how often somebody may do something. Knows neither accounts nor addresses."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+
+from server.errors import TooMany
+from server.settings import Rate
+
+MAX_BUCKETS = 50_000
+
+
+class Limits:
+    """One bucket per (what, who), filled evenly; the emptiest knowledge is dropped first when there are too many."""
+
+    def __init__(self, *, is_on: bool, clock: Callable[[], float] = time.monotonic) -> None:
+        self._is_on = is_on
+        self._clock = clock
+        self._buckets: dict[tuple[str, object], tuple[float, float]] = {}
+
+    def spend(self, what: str, who: object, rate: Rate) -> None:
+        """Take one token. Raises TooMany with the seconds until there is one."""
+        if not self._is_on:
+            return
+        now = self._clock()
+        tokens, seen = self._buckets.pop((what, who), (float(rate.count), now))
+        per_second = rate.count / rate.seconds
+        tokens = min(rate.count, tokens + (now - seen) * per_second)
+        if tokens < 1:
+            self._buckets[what, who] = (tokens, now)
+            wait = math.ceil((1 - tokens) / per_second)
+            raise TooMany(f"That was too often. Try again in {wait} s.", retry_after=wait)
+        self._buckets[what, who] = (tokens - 1, now)
+        if len(self._buckets) > MAX_BUCKETS:
+            # Python keeps insertion order, and every use re-inserts: the first is the one unused longest.
+            del self._buckets[next(iter(self._buckets))]
+
+    def refund(self, what: str, who: object) -> None:
+        """Give the last token back: what was tried was honest."""
+        bucket = self._buckets.get((what, who))
+        if bucket is not None:
+            self._buckets[what, who] = (bucket[0] + 1, bucket[1])

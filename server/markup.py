@@ -1,0 +1,82 @@
+"""From what people write to HTML that is safe to show: the one renderer of all bodies."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+import comrak
+import nh3
+
+from server.errors import Invalid
+from server.model import MAX_BODY_CHARACTERS
+
+MAX_QUOTE_DEPTH = 8
+_TAGS = {
+    "a", "blockquote", "br", "code", "del", "em", "hr", "li", "ol", "p", "pre", "strong", "ul",
+    "h1", "h2", "h3", "h4", "h5", "h6", "i", "b", "s", "span",
+}  # fmt: skip
+# What is no part of a text: controls, invisible characters, and those that turn the direction of what follows.
+_DROPPED = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\ud800-\udfff\U000e0000-\U000e007f]"
+)
+_TOO_MANY_MARKS = re.compile(r"([\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]{4})"
+                             r"[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]+")  # fmt: skip
+_DEEP_QUOTE = re.compile(r"^(?:[ \t]*>){%d}[ \t>]*" % (MAX_QUOTE_DEPTH + 1), re.MULTILINE)
+_DEEP_LIST = re.compile(r"^(?:[ \t]*(?:[-+*]|\d{1,9}[.)])[ \t]+){9,}", re.MULTILINE)
+_ABSOLUTE = re.compile(r"(?:https?://|mailto:)[^\s]+$", re.IGNORECASE)
+_HEADING = re.compile(r"<(/?)h[1-6]>")
+# Emphasis and brackets nested by the thousand cost more than they say.
+_RUN = re.compile(r"([*_~\[\]!`]{32})[*_~\[\]!`]+")
+
+
+def clean_text(text: str) -> str:
+    """Return a body as it is kept: NFC, unix line ends, nothing invisible, at most four combining marks in a row."""
+    text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
+    return _TOO_MANY_MARKS.sub(r"\1", _DROPPED.sub("", text)).strip()
+
+
+def clean_body(text: str) -> str:
+    """Return the body that may be kept. Raises Invalid (field body) where nothing is left or it is too long."""
+    body = clean_text(text)
+    if len(text) > MAX_BODY_CHARACTERS:
+        raise Invalid(
+            f"A comment has at most {MAX_BODY_CHARACTERS:,} characters; this one has {len(text):,}.", field="body"
+        )
+    if not body:
+        raise Invalid("The comment is empty.", field="body")
+    return body
+
+
+def to_html(body: str) -> str:
+    """Render Markdown. Raw HTML in it is shown as text; tables and remote images are not known."""
+    # Beyond a few levels a quote is no longer read, and each level multiplies the work.
+    bounded = _RUN.sub(r"\1", _DEEP_LIST.sub("- ", _DEEP_QUOTE.sub("> " * MAX_QUOTE_DEPTH, body)))
+    extension = comrak.ExtensionOptions()
+    extension.autolink = True
+    extension.strikethrough = True
+    render = comrak.RenderOptions()
+    render.escape = True
+    render.hardbreaks = True
+    return safe(comrak.render_markdown(bounded, extension_options=extension, render_options=render))
+
+
+def _absolute_links_only(tag: str, attribute: str, value: str) -> str | None:
+    return value if attribute != "href" or _ABSOLUTE.match(value) else None
+
+
+def safe(html: str) -> str:
+    """Return `html` reduced to the allow-list: the only door by which HTML comes into the database."""
+    cleaned = nh3.clean(
+        html,
+        tags=_TAGS,
+        attributes={"a": {"href", "title"}, "ol": {"start"}},
+        url_schemes={"http", "https", "mailto"},
+        attribute_filter=_absolute_links_only,
+        link_rel="nofollow ugc noopener noreferrer",
+        strip_comments=True,
+        clean_content_tags={"script", "style", "svg", "math", "iframe", "object", "noscript", "template", "title"},
+    )
+    # The page's outline belongs to the page.
+    return _HEADING.sub(lambda match: f"<{match[1]}p>", _DROPPED.sub("", cleaned)).strip()

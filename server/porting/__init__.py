@@ -1,0 +1,1 @@
+"""Discussions from elsewhere: one file per foreign format, and one that loads what they read."""

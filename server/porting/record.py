@@ -1,0 +1,37 @@
+"""What every foreign format is read into."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """One comment of a foreign discussion. `line` says where it stands in its file; times in unix milliseconds.
+
+    `author` None with a text is Anonymous; `removed` keeps only the place. `skip` says why it cannot be taken at all.
+    """
+
+    line: int
+    id: str
+    parent: str | None = None
+    author: str | None = None
+    created: int = 0
+    edited: int | None = None
+    score: int = 0
+    removed: bool = False
+    body: str = ""
+    format: Literal["markdown", "html"] = "markdown"
+    skip: str | None = None
+
+
+def skipped(line: int, why: str) -> Record:
+    return Record(line=line, id="", skip=why)
+
+
+def milliseconds(value: object) -> int | None:
+    """Return unix seconds as milliseconds, or None where the value is no time between 1970 and 2100."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 4_102_444_800:
+        return None
+    return int(value * 1000)

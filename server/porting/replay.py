@@ -1,0 +1,144 @@
+"""The command `replay`: posts a discussion into a running server, in its own order and timing, by its own commenters."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import sys
+from argparse import Namespace
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import httpx2
+
+from server import control
+from server.errors import CannotStart, DomainError
+from server.porting.imports import key_of, read_file
+from server.porting.record import Record
+from server.settings import Settings
+
+MAX_GAP_SECONDS = 5.0
+ATTEMPTS = 30
+GUEST = "Guest"
+_PLACEHOLDER = "(removed)"
+
+
+@dataclass
+class Report:
+    posted: int = 0
+    tombstones: int = 0
+    not_posted: list[tuple[int, str]] = field(default_factory=list)
+
+
+class Replay:
+    """One pass over the records of a discussion, into thread `key` of the server at `origin`."""
+
+    def __init__(self, owner: control.Owner, client: httpx2.AsyncClient, key: str, speed: float) -> None:
+        self._owner = owner
+        self._client = client
+        self._key = key
+        self._speed = speed
+        self._tokens: dict[str, str] = {}
+        self._ids: dict[str, int] = {}
+        self.report = Report()
+
+    async def post_all(self, records: list[Record], progress: Callable[[int], None] = lambda done: None) -> Report:
+        """Post every record; what cannot be posted is in the report with its reason, and the rest goes on."""
+        earlier: int | None = None
+        for number, record in enumerate(records, start=1):
+            if earlier is not None:
+                gap = min(MAX_GAP_SECONDS, max(0.0, (record.created - earlier) / 1000))
+                await asyncio.sleep(gap / self._speed)
+            earlier = record.created
+            why = record.skip or await self._post(record)
+            if why is not None:
+                self.report.not_posted.append((record.line, why))
+            progress(number)
+        return self.report
+
+    def know(self, ids: dict[str, int]) -> None:
+        """Tell of comments that are in the thread already: replies find their parents among them."""
+        self._ids.update(ids)
+
+    async def _post(self, record: Record) -> str | None:
+        """Post one record and return None, or why it could not be posted.
+
+        Who has no name posts as a guest. A removed one is posted and deleted at once, so that its replies have a place.
+        """
+        if record.parent is not None and record.parent not in self._ids:
+            return f"answers {record.parent}, which is not there"
+        body = _PLACEHOLDER if record.removed else record.body
+        try:
+            token = await self._token(GUEST if record.author is None else record.author)
+        except DomainError as error:
+            return f"its author cannot log in: {error.message}"
+        message = {"body": body, "parent": self._ids.get(record.parent or ""), "nonce": self._nonce(record)}
+        answer = await self._send("POST", f"/api/threads/{self._key}/comments", token, message)
+        if answer.status_code not in (200, 201):
+            return _reason(answer)
+        id_ = self._ids[record.id] = answer.json()["comment"]["id"]
+        self.report.posted += 1
+        if record.removed:
+            answer = await self._send("DELETE", f"/api/comments/{id_}", token, None)
+            if answer.status_code != 200:
+                return f"posted, but not deleted again: {_reason(answer)}"
+            self.report.tombstones += 1
+        return None
+
+    def _nonce(self, record: Record) -> str:
+        return hashlib.sha256(f"{self._key}\0{record.line}\0{record.id}".encode()).hexdigest()[:32]
+
+    async def _token(self, name: str) -> str:
+        if name not in self._tokens:
+            self._tokens[name] = (await self._owner.ask("commenter", {"name": name}))["token"]
+        return self._tokens[name]
+
+    async def _send(self, method: str, path: str, token: str, message: dict[str, object] | None) -> httpx2.Response:
+        """Send until it is answered: the nonce makes sure that what was answered unheard is not done twice."""
+        for attempt in range(ATTEMPTS):
+            try:
+                answer = await self._client.request(
+                    method, path, json=message, headers={"authorization": f"Bearer {token}"}
+                )
+            except httpx2.TransportError:
+                if attempt == ATTEMPTS - 1:
+                    raise
+                await asyncio.sleep(min(0.1 * 2**attempt, 2.0))
+                continue
+            if answer.status_code not in (429, 503):
+                break
+            await asyncio.sleep(float(answer.headers.get("retry-after", "1")))
+        return answer
+
+
+async def replay_file(settings: Settings, given: Namespace) -> int:
+    """Replay a jsonl file into the running server that owns the database of these settings."""
+    records = list(read_file("jsonl", given.file))
+    key = given.thread or key_of(given.file)
+
+    def progress(done: int) -> None:
+        if sys.stderr.isatty():
+            print(f"\r{done:,} of {len(records):,} records", end="", file=sys.stderr, flush=True)
+
+    async with contextlib.AsyncExitStack() as stack:
+        owner = await stack.enter_async_context(control.running_owner(settings))
+        origin = (await owner.ask("origin", {}))["origin"]
+        client = await stack.enter_async_context(httpx2.AsyncClient(base_url=origin, timeout=30, trust_env=False))
+        print(f"replaying {len(records):,} records into {origin}/t/{key}", flush=True)
+        try:
+            report = await Replay(owner, client, key, given.speed).post_all(records, progress)
+        except httpx2.TransportError as error:
+            raise CannotStart(f"The server at {origin} went away: {error!r}.") from error
+    print(f"\n  {report.posted:>7,} posted, of these {report.tombstones:,} deleted again as tombstones")
+    print(f"  {len(report.not_posted):>7,} could not be posted")
+    for line, why in report.not_posted:
+        print(f"          record {line}: {why}")
+    return 0 if not report.not_posted else 1
+
+
+def _reason(answer: httpx2.Response) -> str:
+    try:
+        return str(answer.json()["error"]["message"])
+    except (ValueError, KeyError, TypeError):
+        return f"the server answered {answer.status_code}"

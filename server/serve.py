@@ -1,0 +1,87 @@
+"""Listens: binds the port, runs uvicorn over an application, says where it is."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+import sys
+from collections.abc import Callable
+
+import uvicorn
+from starlette.applications import Starlette
+
+from server import settings as settings_
+from server.errors import CannotStart
+from server.settings import Settings
+
+GRACE_SECONDS = 10
+MAX_WEBSOCKET_BYTES = 65_536
+
+
+def serve(create: Callable[[Settings], Starlette], what: str) -> int:
+    """Run until SIGTERM or Ctrl-C. Raises CannotStart where the settings or the port do not allow it."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    settings = settings_.read(os.environ)
+    listener = _bind(settings)
+    settings = settings_.read(os.environ, port=listener.getsockname()[1])
+    app = create(settings)
+    config = uvicorn.Config(
+        _Announced(app, what, settings),
+        loop="uvloop",
+        http="httptools",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        ws_max_size=MAX_WEBSOCKET_BYTES,
+        ws_per_message_deflate=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        h11_max_incomplete_event_size=16_384,
+    )
+    server = uvicorn.Server(config)
+    with contextlib.suppress(KeyboardInterrupt):
+        server.run(sockets=[listener])
+    return 0 if server.started else 2
+
+
+class _Announced:
+    """The application, which says where it listens once its lifespan has begun, and why where it cannot begin."""
+
+    def __init__(self, app: Starlette, what: str, settings: Settings) -> None:
+        self._app = app
+        self._what = what
+        self._settings = settings
+
+    async def __call__(self, scope, receive, send) -> None:  # type: ignore[no-untyped-def]
+        if scope["type"] != "lifespan":
+            await self._app(scope, receive, send)
+            return
+
+        async def say(message) -> None:  # type: ignore[no-untyped-def]
+            if message["type"] == "lifespan.startup.complete":
+                asyncio.get_running_loop().call_soon(self._say_where)
+            await send(message)
+
+        await self._app(scope, receive, say)
+
+    def _say_where(self) -> None:
+        print(f"{self._what} listens on {self._settings.origin}", flush=True)
+
+
+def _bind(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+        listener.listen(2048)
+    except OSError as error:
+        listener.close()
+        name = "LIVETHREAD_HOST" if isinstance(error, socket.gaierror) else "LIVETHREAD_PORT"
+        raise CannotStart(
+            f"{name}: cannot listen on {settings.host}:{settings.port}: {error.strerror}. "
+            f"Stop what listens there, or set {name} to another, for instance LIVETHREAD_PORT=0 for any free port."
+        ) from error
+    return listener

@@ -1,0 +1,156 @@
+"""The settings, read once from LIVETHREAD_* and frozen. Every error names its setting."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from server.errors import CannotStart
+
+PREFIX = "LIVETHREAD_"
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+Parsed = TypeVar("Parsed")
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """At most `count` in `seconds`, all of them at once if need be."""
+
+    count: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What an operator may set; docs/operations in the README lists each with its default."""
+
+    host: str
+    port: int
+    database: Path
+    redis_urls: tuple[str, ...]
+    redis_prefix: str
+    secret: str
+    origin: str
+    is_origin_given: bool
+    app_url: str
+    live_url: str
+    sites: frozenset[str]
+    limits: bool
+    limit_posts_account: Rate
+    limit_posts_address: Rate
+    limit_logins_account: Rate
+    limit_logins_address: Rate
+    limit_registrations_address: Rate
+
+    @property
+    def is_https(self) -> bool:
+        return self.origin.startswith("https:")
+
+    def accepts_origin(self, origin: str) -> bool:
+        """Say whether a browser at `origin` may write here."""
+        return origin == self.origin or origin in self.sites or origin in self._loopback_names
+
+    @property
+    def _loopback_names(self) -> tuple[str, ...]:
+        """On one's own machine localhost and 127.0.0.1 are the same place, until a public origin is set."""
+        if self.is_origin_given:
+            return ()
+        return tuple(f"http://{name}:{self.port}" for name in LOOPBACK)
+
+
+def read(environment: Mapping[str, str], *, port: int | None = None) -> Settings:
+    """Return the settings; `port` is the one the kernel chose where LIVETHREAD_PORT is 0. Raises CannotStart."""
+
+    def setting(name: str, default: str, parse: Callable[[str], Parsed]) -> Parsed:
+        text = environment.get(PREFIX + name, "").strip() or default
+        try:
+            return parse(text)
+        except ValueError as error:
+            raise CannotStart(f"{PREFIX}{name}: {text!r} {error}.") from None
+
+    host = setting("HOST", "127.0.0.1", str)
+    listens_on = setting("PORT", "8000", _port) if port is None else port
+    seen_as = "localhost" if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host
+    origin = setting("ORIGIN", f"http://{seen_as}:{listens_on}", _origin)
+    return Settings(
+        host=host,
+        port=listens_on,
+        database=setting("DATABASE", "livethread.db", _file),
+        redis_urls=setting("REDIS_URL", "", _redis_urls),
+        redis_prefix=setting("REDIS_PREFIX", "livethread", _prefix),
+        secret=setting("SECRET", "", _secret),
+        origin=origin,
+        is_origin_given=bool(environment.get(PREFIX + "ORIGIN", "").strip()),
+        app_url=setting("APP_URL", origin, _origin),
+        live_url=setting("LIVE_URL", "", _live_url),
+        sites=setting("SITES", "", lambda text: frozenset(_origin(site) for site in text.split())),
+        limits=setting("LIMITS", "on", _switch),
+        limit_posts_account=setting("LIMIT_POSTS_ACCOUNT", "120/60", _rate),
+        limit_posts_address=setting("LIMIT_POSTS_ADDRESS", "1200/60", _rate),
+        limit_logins_account=setting("LIMIT_LOGINS_ACCOUNT", "10/300", _rate),
+        limit_logins_address=setting("LIMIT_LOGINS_ADDRESS", "120/60", _rate),
+        limit_registrations_address=setting("LIMIT_REGISTRATIONS_ADDRESS", "120/3600", _rate),
+    )
+
+
+def _port(text: str) -> int:
+    if not text.isdigit() or int(text) > 65535:
+        raise ValueError("is not a port: give a number from 0 to 65535 (0: any free one)")
+    return int(text)
+
+
+def _file(text: str) -> Path:
+    path = Path(text)
+    if path.is_dir():
+        raise ValueError("is a folder: give the path of a file")
+    return path
+
+
+def _redis_urls(text: str) -> tuple[str, ...]:
+    for url in text.split():
+        if not re.match(r"(rediss?|unix)://.+", url):
+            raise ValueError("is not an address of Redis: it begins with redis://, rediss:// or unix://")
+    return tuple(text.split())
+
+
+def _prefix(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", text):
+        raise ValueError("is not a prefix: 1 to 64 of letters, digits and ._-")
+    return text
+
+
+def _secret(text: str) -> str:
+    if text and len(text) < 16:
+        # The value itself is never repeated in a message.
+        raise CannotStart(f"{PREFIX}SECRET: is too short: give at least 16 characters.")
+    return text
+
+
+def _origin(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/") or parts.query:
+        raise ValueError("is not an origin: give http(s)://host[:port] and no path")
+    return f"{parts.scheme}://{parts.netloc}".lower()
+
+
+def _live_url(text: str) -> str:
+    if text and not re.match(r"wss?://[^/]+/?\S*$", text):
+        raise ValueError("is not a WebSocket address: give ws(s)://host[:port]/live")
+    return text
+
+
+def _switch(text: str) -> bool:
+    if text.lower() not in ("on", "off"):
+        raise ValueError("is neither on nor off")
+    return text.lower() == "on"
+
+
+def _rate(text: str) -> Rate:
+    match = re.fullmatch(r"(\d{1,7})/(\d{1,7})", text)
+    if not match or "0" in match.groups():
+        raise ValueError("is not a rate: give COUNT/SECONDS, for instance 120/60")
+    return Rate(int(match[1]), float(match[2]))

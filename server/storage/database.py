@@ -1,0 +1,211 @@
+"""The owner of the database file: one writer that commits in groups, and several readers. Knows no table."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import aiosqlite
+
+from channels.change import Change
+from server.errors import CannotStart, DomainError, Unavailable
+from server.storage.schema import Owner, migrate, open_connection
+from server.storage.write import Write
+
+log = logging.getLogger("livethread.database")
+
+READERS = 3
+GROUP = 256
+QUEUED_WRITES = 4096
+READ_SECONDS = 0.5
+
+Result = TypeVar("Result")
+OnCommit = Callable[[Change], None]
+
+
+@dataclass
+class _Queued:
+    """A write on its way: what to run, who waits for it, and what came of it."""
+
+    work: Callable[[Write], Any]
+    future: asyncio.Future[Any]
+    result: Any = None
+    error: Exception | None = None
+    changes: list[Change] = field(default_factory=list)
+
+
+class Database:
+    """Open with `Database.opened(path)`. `on_commit` hears every committed change, in the order of the commits."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.on_commit: OnCommit = lambda change: None
+        self._queue: asyncio.Queue[_Queued] = asyncio.Queue(QUEUED_WRITES)
+        self._writer: aiosqlite.Connection
+        self._readers: asyncio.Queue[aiosqlite.Connection] = asyncio.Queue()
+        self._must_reopen = False
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def opened(cls, path: Path) -> AsyncIterator[Database]:
+        """Take the file's lock, migrate it, and serve until the block ends; queued writes are finished first.
+
+        Raises CannotStart where the file has an owner, is newer than the program, or cannot be written.
+        """
+        owner = Owner(path)
+        database = cls(path)
+        try:
+            async with contextlib.AsyncExitStack() as stack:
+                try:
+                    database._writer = await aiosqlite.Connection(lambda: open_connection(path), 64)
+                    stack.push_async_callback(lambda: database._writer.close())
+                    await _run(database._writer, lambda sql: migrate(sql, path))
+                    for _ in range(READERS):
+                        reader = await aiosqlite.Connection(lambda: open_connection(path, read_only=True), 64)
+                        stack.push_async_callback(reader.close)
+                        database._readers.put_nowait(reader)
+                except sqlite3.Error as error:
+                    raise CannotStart(f"LIVETHREAD_DATABASE: {path} cannot be used: {error}.") from error
+                writing = asyncio.create_task(database._write_groups())
+                try:
+                    yield database
+                finally:
+                    await database._queue.join()
+                    writing.cancel()
+                    await asyncio.wait([writing])
+        finally:
+            owner.release()
+
+    async def write(self, work: Callable[[Write], Result]) -> Result:
+        """Run `work` on the writer's thread in a savepoint of its own, and return its result once it is on disk.
+
+        Raises whatever `work` raises, with nothing written, and Unavailable where the disk refuses. A caller that is
+        cancelled does not stop its write.
+        """
+        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        try:
+            self._queue.put_nowait(_Queued(work, future))
+        except asyncio.QueueFull:
+            raise Unavailable("The server has too much to write; try again in a moment.", retry_after=1) from None
+        return await future
+
+    async def read(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
+        """Run `work` on a read connection in one transaction: all that it reads is of one moment.
+
+        Interrupted after 500 ms (Unavailable), since a long reader keeps erased text in the WAL.
+        """
+        reader = await self._readers.get()
+        loop = asyncio.get_running_loop()
+        # The clock starts when the thread does: waiting for a place is not reading.
+        interrupt = loop.call_later(READ_SECONDS, reader._conn.interrupt)
+        try:
+            return await asyncio.shield(reading := asyncio.ensure_future(_run(reader, _in_one_moment(work))))
+        except sqlite3.OperationalError as error:
+            log.exception("a read failed")
+            raise Unavailable("The server is too busy to read this now.", retry_after=1) from error
+        finally:
+            # A cancelled request leaves its statement running: the connection is free when that has ended.
+            if reading.done():
+                interrupt.cancel()
+                self._readers.put_nowait(reader)
+            else:
+                reading.add_done_callback(lambda _: (interrupt.cancel(), self._readers.put_nowait(reader)))
+
+    async def _write_groups(self) -> None:
+        while True:
+            group = [await self._queue.get()]
+            while len(group) < GROUP and not self._queue.empty():
+                group.append(self._queue.get_nowait())
+            try:
+                if self._must_reopen:
+                    await self._reopen()
+                await _run(self._writer, lambda sql, group=group: _commit_group(sql, group))
+            except Exception as error:
+                log.error("a group of %d writes failed: %s", len(group), error)
+                self._must_reopen = True
+                for write in group:
+                    write.error, write.changes = Unavailable("The server cannot save right now."), []
+            for write in group:
+                self._settle(write)
+                self._queue.task_done()
+
+    def _settle(self, write: _Queued) -> None:
+        for change in write.changes:
+            try:
+                self.on_commit(change)
+            except Exception:
+                # Committed is committed: who could not be told will ask.
+                log.exception("telling of a change failed")
+        if write.future.cancelled():
+            return
+        if write.error is not None:
+            write.future.set_exception(write.error)
+        else:
+            write.future.set_result(write.result)
+
+    async def _reopen(self) -> None:
+        """After an I/O error a connection's idea of the file may be wrong; a new one reads it anew."""
+        await self._writer.close()
+        self._writer = await aiosqlite.Connection(lambda: open_connection(self.path), 64)
+        self._must_reopen = False
+
+
+async def _run(connection: aiosqlite.Connection, work: Callable[[sqlite3.Connection], Result]) -> Result:
+    # aiosqlite has no public way to run several statements in one hop to its thread; a test holds this one.
+    result: Result = await connection._execute(lambda: work(connection._conn))
+    return result
+
+
+def _in_one_moment(work: Callable[[sqlite3.Connection], Result]) -> Callable[[sqlite3.Connection], Result]:
+    def reading(sql: sqlite3.Connection) -> Result:
+        sql.execute("BEGIN")
+        try:
+            return work(sql)
+        finally:
+            if sql.in_transaction:
+                sql.execute("ROLLBACK")
+
+    return reading
+
+
+def _commit_group(sql: sqlite3.Connection, group: list[_Queued]) -> None:
+    """Run every write of the group in its savepoint, then commit all. Raises sqlite3.Error: then none is written."""
+    sql.execute("BEGIN IMMEDIATE")
+    try:
+        for queued in group:
+            _run_in_savepoint(sql, queued)
+        sql.execute("COMMIT")
+    except BaseException:
+        if sql.in_transaction:
+            sql.execute("ROLLBACK")
+        raise
+
+
+def _run_in_savepoint(sql: sqlite3.Connection, queued: _Queued) -> None:
+    sql.execute("SAVEPOINT one")
+    try:
+        write = Write(sql)
+        queued.result = queued.work(write)
+        queued.changes = write.changes()
+    except Exception as error:
+        if not sql.in_transaction:
+            # A full disk or an I/O error ended the whole transaction: what follows would run in autocommit.
+            raise sqlite3.OperationalError(f"the transaction is gone: {error}") from error
+        sql.execute("ROLLBACK TO one")
+        queued.error, queued.changes = _as_answer(error), []
+    sql.execute("RELEASE one")
+
+
+def _as_answer(error: Exception) -> Exception:
+    if isinstance(error, sqlite3.Error):
+        log.error("a write failed: %s", error)
+        return Unavailable("The server cannot save right now.")
+    if not isinstance(error, DomainError):
+        log.error("a write failed", exc_info=error)
+    return error

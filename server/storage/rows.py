@@ -1,0 +1,89 @@
+"""From rows to the public forms: the one place that decides what of a comment anybody may see."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+from msgspec import UNSET
+
+from channels.change import Author, Change, Comment, Info
+
+COMMENT = """
+SELECT c.id, c.version, c.parent, c.revision, c.state, c.html, c.created, c.edited, c.nonce,
+       c.base_up + c.up - c.base_down - c.down,
+       (SELECT count(*) FROM comments r WHERE r.parent = c.id AND r.state = 'visible'),
+       a.id, a.name, a.role, t.author
+FROM comments c JOIN threads t ON t.id = c.thread
+LEFT JOIN accounts a ON a.id = c.author AND a.state = 'open'
+"""
+INFO = """
+SELECT t.title, t.url, t.summary, a.name, t.locked, t.comments, t.key, t.version
+FROM threads t LEFT JOIN accounts a ON a.id = t.author AND a.state = 'open'
+"""
+
+
+def moment(milliseconds: int) -> str:
+    """RFC 3339, UTC, with milliseconds."""
+    at = datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return f"{at:%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03d}Z"
+
+
+def avatar(name: str) -> str:
+    """The path of the picture made from `name`: its first letter on one of twelve hues."""
+    return f"/avatar/{quote(name[0].upper(), safe='')}-{sum(name.encode()) % 12}.svg"
+
+
+def comment(row: tuple[Any, ...]) -> Comment:
+    """Return the public form of a row of COMMENT. A tombstone has neither text nor author."""
+    (id_, version, parent, revision, state, html, created, edited, nonce, score, replies, *who) = row
+    account, name, role, thread_author = who
+    is_visible = state == "visible"
+    author = None
+    if is_visible and account is not None:
+        badge = "author" if account == thread_author else None if role == "reader" else role
+        author = Author(name=name, avatar=avatar(name), badge=badge)
+    return Comment(
+        id=id_,
+        version=version,
+        parent=parent,
+        revision=revision,
+        state=state,
+        author=author,
+        html=html if is_visible else "",
+        created=moment(created),
+        edited=moment(edited) if edited and is_visible else None,
+        score=score,
+        replies=replies,
+        # The sender knows its echo by the nonce, whichever way the echo comes.
+        nonce=UNSET if nonce is None else nonce,
+    )
+
+
+def info(row: tuple[Any, ...]) -> Info:
+    title, url, summary, author, locked, comments, *_ = row
+    return Info(title=title, url=url, summary=summary, author=author, locked=bool(locked), comments=comments)
+
+
+def epoch(sql: sqlite3.Connection) -> str:
+    (value,) = sql.execute("SELECT epoch FROM clock").fetchone()
+    return str(value)
+
+
+def change(sql: sqlite3.Connection, thread: int, after: int, version: int, limit: int = -1) -> Change:
+    """Return what `thread` shows differently after the version `after`, in its present state."""
+    described = sql.execute(INFO + "WHERE t.id = ?", (thread,)).fetchone()
+    found = sql.execute(
+        COMMENT + "WHERE c.thread = ? AND c.version > ? AND c.shown ORDER BY c.version, c.id LIMIT ?",
+        (thread, after, limit),
+    )
+    return Change(
+        thread=described[6],
+        epoch=epoch(sql),
+        after=after,
+        version=version,
+        comments=tuple(comment(row) for row in found),
+        info=info(described),
+    )

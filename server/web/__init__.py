@@ -1,0 +1,1 @@
+"""HTTP and WebSocket: reads requests, calls actions to write and storage to read, and answers."""

@@ -1,0 +1,176 @@
+"""The JSON API: threads, comments, accounts, sessions, tickets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from starlette.responses import Response
+from starlette.routing import Route
+
+from channels.change import Comment, Reset
+from server.actions import sign_in
+from server.actions.delete import delete_comment
+from server.actions.describe import describe_thread
+from server.actions.post import Post, post_comment
+from server.errors import Forbidden, Invalid
+from server.model import Account
+from server.permissions import may_describe
+from server.storage import rows, snapshot
+from server.web import requests, session
+from server.web.context import Visit, address
+
+MAX_VERSION = 2**53
+
+
+def answer(content: Any, status: int = 200, *, cache: str = "no-store") -> Response:
+    return Response(
+        msgspec.json.encode(content),
+        status_code=status,
+        media_type="application/json",
+        headers={"Cache-Control": cache},
+    )
+
+
+def public_account(account: Account) -> dict[str, str]:
+    return {"name": account.name, "avatar": rows.avatar(account.name), "role": account.role}
+
+
+async def thread(visit: Visit) -> Response:
+    key = requests.key(visit.path_params["key"])
+    query = visit.query_params
+    if query.get("sort", "oldest") != "oldest":
+        raise Invalid("sort is oldest.", field="sort")
+    limit = requests.whole(query.get("limit"), "limit", least=1, most=200, default=100)
+    page = await visit.state["context"].database.read(
+        lambda sql: snapshot.page(sql, key, query.get("cursor", ""), limit)
+    )
+    return answer(
+        {
+            "thread": key,
+            "epoch": page.epoch,
+            "version": page.thread.version,
+            "info": page.info,
+            "comments": page.comments,
+            "next": page.next or None,
+        }
+    )
+
+
+async def changes(visit: Visit) -> Response:
+    """The diff after `after`; without `after`, an empty one at the present head."""
+    key = requests.key(visit.path_params["key"])
+    after = requests.whole(visit.query_params.get("after"), "after", least=0, most=MAX_VERSION, default=-1)
+    diff = await visit.state["context"].database.read(
+        lambda sql: snapshot.changes(sql, key, None if after < 0 else after, visit.query_params.get("epoch"))
+    )
+    return Response(
+        msgspec.json.encode(diff) if isinstance(diff, Reset) else diff.frame,
+        media_type="application/json",
+        headers={"Cache-Control": "no-store"},
+    )
+
+
+async def put_thread(visit: Visit) -> Response:
+    account = await session.require(visit)
+    if not may_describe(account):
+        raise Forbidden("Only staff may describe a thread.")
+    key = requests.key(visit.path_params["key"])
+    wanted = requests.parse(await visit.body(), requests.DescribeThread)
+    info = await describe_thread(
+        visit.state["context"].database,
+        account,
+        key,
+        title=wanted.title,
+        url=_link(wanted.url),
+        summary=wanted.summary,
+        author=wanted.author,
+        locked=wanted.locked,
+    )
+    return answer({"thread": key, "info": info})
+
+
+async def post(visit: Visit) -> Response:
+    key = requests.key(visit.path_params["key"])
+    account = await session.require(visit)
+    wanted = requests.parse(await visit.body(), requests.PostComment)
+    comment, is_new = await publish(visit, account, Post(key, wanted.body, wanted.nonce, wanted.parent, address(visit)))
+    return answer({"comment": comment}, 201 if is_new else 200)
+
+
+async def publish(visit: Visit, account: Account, wanted: Post) -> tuple[Comment, bool]:
+    context = visit.state["context"]
+    return await post_comment(context.database, context.limits, context.settings, account, wanted)
+
+
+async def delete(visit: Visit) -> Response:
+    account = await session.require(visit)
+    id_ = requests.whole(visit.path_params["id"], "id", least=1, most=MAX_VERSION, default=0)
+    return answer({"comment": await delete_comment(visit.state["context"].database, account, id_)})
+
+
+async def register(visit: Visit) -> Response:
+    context = visit.state["context"]
+    wanted = requests.parse(await visit.body(), requests.Credentials)
+    account = await sign_in.register(
+        context.database, context.limits, context.settings, wanted.name, wanted.password, address(visit)
+    )
+    return await _signed_in(visit, account, wanted, 201)
+
+
+async def log_in(visit: Visit) -> Response:
+    context = visit.state["context"]
+    wanted = requests.parse(await visit.body(), requests.Credentials)
+    account = await sign_in.log_in(
+        context.database, context.limits, context.settings, wanted.name, wanted.password, address(visit)
+    )
+    return await _signed_in(visit, account, wanted, 200)
+
+
+async def _signed_in(visit: Visit, account: Account, wanted: requests.Credentials, status: int) -> Response:
+    response = answer({"account": public_account(account)}, status)
+    token = await session.begin(visit, account, response)
+    if wanted.token:
+        with_token = answer({"account": public_account(account), "token": token}, status)
+        with_token.raw_headers.extend(
+            (name, value) for name, value in response.raw_headers if name == b"set-cookie"
+        )
+        return with_token
+    return response
+
+
+async def who(visit: Visit) -> Response:
+    account = await session.identify(visit)
+    return answer({"account": public_account(account) if account else None})
+
+
+async def log_out(visit: Visit) -> Response:
+    response = answer({"account": None})
+    await session.end(visit, response)
+    return response
+
+
+async def ticket(visit: Visit) -> Response:
+    account = await session.require(visit)
+    signed, expires = session.ticket(visit.state["context"].settings, account)
+    return answer({"ticket": signed, "expires": rows.moment(expires * 1000)})
+
+
+def _link(url: str | None) -> str | None:
+    if url and not (url.startswith(("https://", "http://", "/")) and url[:2] != "//"):
+        raise Invalid("url is an http(s) address, or a path on this site.", field="url")
+    return url
+
+
+routes = [
+    Route("/api/threads/{key}", thread),
+    Route("/api/threads/{key}", put_thread, methods=["PUT"]),
+    Route("/api/threads/{key}/changes", changes),
+    Route("/api/threads/{key}/comments", post, methods=["POST"]),
+    Route("/api/comments/{id}", delete, methods=["DELETE"]),
+    Route("/api/accounts", register, methods=["POST"]),
+    Route("/api/session", who),
+    Route("/api/session", log_in, methods=["POST"]),
+    Route("/api/session", log_out, methods=["DELETE"]),
+    Route("/api/ticket", ticket, methods=["POST"]),
+]

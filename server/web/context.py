@@ -1,0 +1,63 @@
+"""What every request may use, carried in the lifespan's typed state."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from typing import TypedDict
+
+import jinja2
+from starlette.requests import Request
+from starlette.websockets import WebSocket
+
+from channels.broker import Broker
+from channels.hub import Hub
+from server.limits import Limits
+from server.settings import Settings
+from server.storage.database import Database
+from server.web.assets import Assets
+
+
+@dataclass(frozen=True, slots=True)
+class LiveContext:
+    """What the live endpoint needs: all that a gateway has. `brokers` are those whose state is reported."""
+
+    settings: Settings
+    hub: Hub
+    brokers: tuple[Broker, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Context(LiveContext):
+    database: Database
+    limits: Limits
+    assets: Assets
+    templates: jinja2.Environment
+
+
+class LiveState(TypedDict):
+    live: LiveContext
+
+
+class State(LiveState):
+    context: Context
+
+
+Visit = Request[State]
+LiveVisit = Request[LiveState]
+LiveSocket = WebSocket[LiveState]
+
+
+def sign(settings: Settings, *parts: str) -> str:
+    """Return a keyed hash of `parts`, for tickets, for gateways and for addresses that are not to be kept."""
+    return hmac.new(settings.secret.encode(), "\0".join(parts).encode(), hashlib.sha256).hexdigest()
+
+
+def is_signed(settings: Settings, signature: str, *parts: str) -> bool:
+    return hmac.compare_digest(sign(settings, *parts).encode(), signature.encode("utf-8", "replace"))
+
+
+def address(visit: Visit) -> str:
+    """Return where a request comes from, as a keyed hash."""
+    return sign(visit.state["live"].settings, "address", visit.client.host if visit.client else "")

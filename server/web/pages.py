@@ -1,0 +1,274 @@
+"""The pages: a thread and the home page, readable and writable without JavaScript."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import sqlite3
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from channels.change import Comment
+from server.actions.delete import delete_comment
+from server.actions.post import Post
+from server.errors import DomainError, Invalid, NotFound, NotSignedIn
+from server.model import MAX_DEPTH, Account, Thread
+from server.storage import accounts, comments, rows, snapshot, threads
+from server.web import api, avatars, requests, session, tree
+
+from server.web.context import Visit, address
+
+COMMENTS_ON_A_PAGE = 200
+THREADS_ON_HOME = 50
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def templates() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["when"] = when
+    return environment
+
+
+def when(moment: str) -> str:
+    """Return an RFC 3339 moment as people read it."""
+    at = datetime.fromisoformat(moment)
+    return f"{at.day} {at:%b %Y, %H:%M} UTC"
+
+
+async def page(
+    visit: Visit, template: str, *, title: str, status: int = 200, viewer: Account | None = None, **values: Any
+) -> Response:
+    """Render a page for `viewer`, or for whoever is asking; what is made for an account is kept by nobody."""
+    context = visit.state["context"]
+    viewer = viewer or await session.identify(visit)
+    path = visit.url.path + (f"?{visit.url.query}" if visit.url.query else "")
+    html = context.templates.get_template(template).render(
+        site={"static": context.assets.prefix, "live_url": context.settings.live_url},
+        viewer={"name": viewer.name, "role": viewer.role} if viewer else None,
+        title=title,
+        path=path,
+        **values,
+    )
+    cache = "private, no-store" if viewer else "no-cache"
+    return Response(
+        html, status, {"Cache-Control": cache, "Vary": "Cookie"}, media_type="text/html; charset=utf-8"
+    )
+
+
+def fresh_nonce() -> str:
+    return secrets.token_urlsafe(16)
+
+
+async def home(visit: Visit) -> Response:
+    found, is_staffed = await visit.state["context"].database.read(
+        lambda sql: (threads.last_active(sql, THREADS_ON_HOME), accounts.is_staffed(sql))
+    )
+    listed = [
+        {
+            "key": thread.key,
+            "title": thread.title or thread.key,
+            "url": thread.url,
+            "summary": thread.summary,
+            "comments": thread.comments,
+            "locked": thread.locked,
+            "active": rows.moment(active),
+        }
+        for thread, active in found
+    ]
+    return await page(visit, "home.html", title="livethread", threads=listed, admin_missing=not is_staffed)
+
+
+async def open_thread(visit: Visit) -> Response:
+    """The home page's form: go to the thread of a key."""
+    key = requests.key(visit.query_params.get("key", "").strip())
+    return RedirectResponse(f"/t/{key}", 303)
+
+
+async def thread(visit: Visit) -> Response:
+    return await _thread_page(visit, cursor=visit.query_params.get("cursor", ""))
+
+
+async def permalink(visit: Visit) -> Response:
+    """The page around one comment: the first where it stands there, else one that begins with its branch."""
+    id_ = requests.whole(visit.path_params["id"], "id", least=1, most=api.MAX_VERSION, default=0)
+    return await _thread_page(visit, holding=id_)
+
+
+async def _thread_page(visit: Visit, *, cursor: str = "", holding: int | None = None) -> Response:
+    key = _page_key(visit)
+    viewer = await session.identify(visit)
+    reply = visit.query_params.get("reply")
+    found = await visit.state["context"].database.read(
+        lambda sql: (
+            _page_holding(sql, key, holding) if holding else snapshot.page(sql, key, cursor, COMMENTS_ON_A_PAGE)
+        )
+    )
+    nodes = tree.nodes(found.context, found.comments, viewer)
+    nonce = fresh_nonce()
+    parent = requests.whole(reply, "reply", least=1, most=api.MAX_VERSION, default=0)
+    answered = tree.find(nodes, parent) if parent else None
+    return await page(
+        visit,
+        "thread.html",
+        title=found.thread.title or f"Thread {key}",
+        viewer=viewer,
+        thread=describe(found.thread, found.epoch),
+        nodes=nodes,
+        start=tree.start_path(found),
+        next_cursor=found.next,
+        remaining=None if found.start else found.remaining,
+        is_first_page=not found.start,
+        composer=composer(answered.comment, "", nonce) if answered and answered.is_open else None,
+        nonce=nonce,
+        placeholder=tree.placeholder(),
+        max_depth=MAX_DEPTH,
+    )
+
+
+def _page_holding(sql: sqlite3.Connection, key: str, id_: int) -> snapshot.Page:
+    found = snapshot.page(sql, key, "", COMMENTS_ON_A_PAGE)
+    if found.next and not _holds(found, id_):
+        found = snapshot.page(sql, key, snapshot.around(sql, key, id_), COMMENTS_ON_A_PAGE)
+    while found.next and not _holds(found, id_):
+        found = snapshot.page(sql, key, found.next, COMMENTS_ON_A_PAGE)
+    if not _holds(found, id_):
+        raise NotFound("There is no such comment in this thread.")
+    return found
+
+
+def _holds(page: snapshot.Page, id_: int) -> bool:
+    return any(comment.id == id_ for comment in page.comments)
+
+
+async def post(visit: Visit) -> Response:
+    """A comment by a plain form. Whatever stands in its way, the text comes back with the answer."""
+    key = _page_key(visit)
+    form = await visit.form()
+    body, nonce = str(form.get("body", "")), str(form.get("nonce", ""))
+    parent_text = str(form.get("parent", ""))
+    account = await session.identify(visit)
+    if account is None:
+        draft = {"thread": key, "parent": parent_text, "body": body, "nonce": nonce}
+        return await page(
+            visit, "account.html", title="Log in or register", status=401,
+            next=f"/t/{key}", draft=draft, error=None, name="", mode="login",
+        )  # fmt: skip
+    try:
+        parent = requests.whole(parent_text, "parent", least=1, most=api.MAX_VERSION, default=0) or None
+        if not re.fullmatch(r"[A-Za-z0-9_-]{16,64}", nonce):
+            raise Invalid("The form was incomplete. Your text is below: post it again.", field="nonce")
+        comment, _ = await api.publish(visit, account, Post(key, body, nonce, parent, address(visit)))
+    except NotSignedIn:
+        raise
+    except DomainError as error:
+        return await compose(visit, key, parent_text, body, error)
+    return RedirectResponse(f"/t/{key}/c/{comment.id}#c-{comment.id}", 303)
+
+
+async def compose(
+    visit: Visit,
+    key: str,
+    parent_text: str,
+    body: str,
+    error: DomainError | None,
+    *,
+    viewer: Account | None = None,
+) -> Response:
+    """The form alone, with the text that could not be posted yet and a fresh nonce."""
+    id_ = int(parent_text) if parent_text.isascii() and parent_text.isdigit() and len(parent_text) < 17 else 0
+    thread, epoch, answered = await visit.state["context"].database.read(
+        lambda sql: (
+            threads.by_key(sql, key),
+            rows.epoch(sql),
+            comments.public(sql, id_) if comments.by_id(sql, id_) is not None else None,
+        )
+    )
+    response = await page(
+        visit,
+        "compose.html",
+        title="Your comment",
+        status=error.status if error else 200,
+        viewer=viewer,
+        thread=describe(thread, epoch),
+        parent=answered,
+        composer=composer(answered, body, fresh_nonce(), error.message if error else ""),
+    )
+    if error and error.retry_after:
+        response.headers["Retry-After"] = str(error.retry_after)
+    return response
+
+
+async def confirm_delete(visit: Visit) -> Response:
+    _, comment, key = await _own_comment(visit)
+    thread, epoch = await visit.state["context"].database.read(
+        lambda sql: (threads.by_key(sql, key), rows.epoch(sql))
+    )
+    return await page(
+        visit, "confirm_delete.html", title="Delete this comment?", comment=comment, thread=describe(thread, epoch)
+    )
+
+
+async def delete(visit: Visit) -> Response:
+    account, comment, key = await _own_comment(visit)
+    await delete_comment(visit.state["context"].database, account, comment.id)
+    return RedirectResponse(f"/t/{key}", 303)
+
+
+async def _own_comment(visit: Visit) -> tuple[Account, Comment, str]:
+    account = await session.require(visit)
+    id_ = requests.whole(visit.path_params["id"], "id", least=1, most=api.MAX_VERSION, default=0)
+    stored, public = await visit.state["context"].database.read(
+        lambda sql: (stored := comments.by_id(sql, id_), comments.public(sql, id_) if stored else None)
+    )
+    if stored is None or public is None:
+        raise NotFound("There is no such comment.")
+    return account, public, stored.thread_key
+
+
+def describe(thread: Thread, epoch: str) -> dict[str, Any]:
+    return {
+        "key": thread.key,
+        "epoch": epoch,
+        "version": thread.version,
+        "title": thread.title or thread.key,
+        "url": thread.url,
+        "summary": thread.summary,
+        "author": thread.author_name,
+        "locked": thread.locked,
+        "comments": thread.comments,
+    }
+
+
+def composer(parent: Comment | None, body: str, nonce: str, error: str = "") -> dict[str, Any]:
+    name = tree.name_of(parent) if parent else None
+    return {"parent": parent.id if parent else None, "parent_name": name, "body": body, "nonce": nonce, "error": error}
+
+
+def _page_key(visit: Visit) -> str:
+    try:
+        return requests.key(visit.path_params["key"])
+    except Invalid as error:
+        raise NotFound(f"This address is no thread. {error.message}") from None
+
+
+routes = [
+    Route("/", home),
+    Route("/t", open_thread),
+    Route("/t/{key}", thread),
+    Route("/t/{key}/c/{id}", permalink),
+    Route("/t/{key}/comments", post, methods=["POST"]),
+    Route("/c/{id}/delete", confirm_delete),
+    Route("/c/{id}/delete", delete, methods=["POST"]),
+    Route("/avatar/{name}", avatars.avatar),
+]

@@ -1,0 +1,62 @@
+"""What a gateway asks of the app once a second: heads that moved and readers elsewhere. Signed by the secret."""
+
+from __future__ import annotations
+
+import time
+
+import msgspec
+from starlette.responses import Response
+from starlette.routing import Route
+
+from server.errors import Forbidden
+from server.storage import threads
+from server.web import requests
+from server.web.context import Visit, is_signed, sign
+from server.settings import Settings
+
+SIGNATURE_HEADER = "livethread-signature"
+SIGNATURE_SECONDS = 60
+
+
+class Poll(msgspec.Struct, forbid_unknown_fields=True):
+    """`clock`: the version of the last answer (0: none yet); `readers`: per room, rooms without any included."""
+
+    gateway: str
+    clock: requests.Version
+    readers: dict[str, int]
+
+
+class PollAnswer(msgspec.Struct):
+    """`heads` of the rooms asked for, above `clock` (all of them under another epoch); `readers` in other processes."""
+
+    epoch: str
+    clock: int
+    heads: dict[str, int]
+    readers: dict[str, int]
+
+
+def signature(settings: Settings, body: bytes) -> str:
+    now = str(int(time.time()))
+    return f"{now}.{sign(settings, 'poll', now, body.hex())}"
+
+
+async def poll(visit: Visit) -> Response:
+    context = visit.state["context"]
+    body = await visit.body()
+    at, _, signed = visit.headers.get(SIGNATURE_HEADER, "").partition(".")
+    is_fresh = at.isdigit() and len(at) < 12 and abs(time.time() - int(at)) < SIGNATURE_SECONDS
+    if not is_fresh or not is_signed(context.settings, signed, "poll", at, body.hex()):
+        raise Forbidden("The poll is for gateways that know the secret (and the time).", code="bad_signature")
+    asked = requests.parse(body, Poll)
+    presence = context.hub.presence
+    presence.heard(asked.gateway, asked.readers)
+    (clock, epoch), heads = await context.database.read(
+        lambda sql: (threads.clock(sql), threads.heads(sql, list(asked.readers), asked.clock))
+    )
+    elsewhere = {
+        thread: presence.count(thread) - own for thread, own in asked.readers.items() if presence.count(thread) > own
+    }
+    return Response(msgspec.json.encode(PollAnswer(epoch, clock, heads, elsewhere)), media_type="application/json")
+
+
+routes = [Route("/internal/poll", poll, methods=["POST"], max_body_size=4 * 1024 * 1024)]

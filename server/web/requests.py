@@ -1,0 +1,78 @@
+"""The shapes that requests must have, strictly, and errors that name the field which has not."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, TypeVar
+
+import msgspec
+
+from server.errors import Invalid, Malformed
+
+KEY = re.compile(r"[A-Za-z0-9._~-]{1,200}")
+Nonce = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{16,64}$")]
+Id = Annotated[int, msgspec.Meta(ge=1, le=2**53)]
+Version = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+Key = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._~-]{1,200}$")]
+Shape = TypeVar("Shape")
+
+_HINTS = {
+    "nonce": "A nonce is 16 to 64 of A-Z, a-z, 0-9, _ and -.",
+    "thread": "A thread's key is 1 to 200 letters, digits and - . _ ~",
+    "parent": "parent is the id of a comment, or null.",
+}
+
+
+class PostComment(msgspec.Struct, forbid_unknown_fields=True):
+    body: str
+    nonce: Nonce
+    parent: Id | None = None
+
+
+class DescribeThread(msgspec.Struct, forbid_unknown_fields=True):
+    title: Annotated[str, msgspec.Meta(min_length=1, max_length=300)]
+    url: Annotated[str, msgspec.Meta(max_length=2000)] | None = None
+    summary: Annotated[str, msgspec.Meta(max_length=2000)] | None = None
+    author: Annotated[str, msgspec.Meta(max_length=200)] | None = None
+    locked: bool | None = None
+
+
+class Credentials(msgspec.Struct, forbid_unknown_fields=True):
+    name: Annotated[str, msgspec.Meta(max_length=400)]
+    password: Annotated[str, msgspec.Meta(max_length=4096)]
+    token: bool = False
+
+
+def parse(body: bytes, shape: type[Shape]) -> Shape:
+    """Read JSON of exactly this shape. Raises Malformed where it is no JSON, Invalid with the field where it is not."""
+    try:
+        return msgspec.json.decode(body, type=shape)
+    except msgspec.ValidationError as error:
+        raise invalid(error) from None
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise Malformed(f"The request is not JSON: {error}.") from None
+
+
+def invalid(error: msgspec.ValidationError) -> Invalid:
+    """Return msgspec's complaint as an error that names the field."""
+    text = str(error)
+    place = re.search(r"at `\$\.(\w+)", text) or re.search(r"field `(\w+)`", text)
+    field = place[1] if place else None
+    message = _HINTS.get(field or "") if "regex" in text or field == "parent" else None
+    return Invalid(message or f"{text.split(' - at')[0]}.".replace("..", "."), field=field)
+
+
+def key(text: str) -> str:
+    """Return the key of a thread. Raises Invalid."""
+    if not KEY.fullmatch(text):
+        raise Invalid(_HINTS["thread"], field="thread", code="invalid_key")
+    return text
+
+
+def whole(text: str | None, field: str, *, least: int, most: int, default: int) -> int:
+    """Return a whole number from a query. Raises Invalid."""
+    if text is None or text == "":
+        return default
+    if not (text.isascii() and text.isdigit() and least <= int(text[:20]) <= most):
+        raise Invalid(f"{field} is a whole number from {least} to {most}.", field=field)
+    return int(text)

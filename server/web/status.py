@@ -1,0 +1,30 @@
+"""Whether this process is alive, and whether it may take readers."""
+
+from __future__ import annotations
+
+import msgspec
+from starlette.responses import Response
+from starlette.routing import Route
+
+from server.web.context import LiveVisit
+
+
+async def health(visit: LiveVisit) -> Response:
+    return _say({"status": "ok"})
+
+
+async def ready(visit: LiveVisit) -> Response:
+    """Ready also without Redis: the poll carries the changes, a second later. `redis` says how it is."""
+    brokers = visit.state["live"].brokers
+    states = [broker.state for broker in brokers]
+    redis = "none" if not states else "degraded" if "degraded" in states else "connected"
+    return _say({"status": "ready", "redis": redis})
+
+
+def _say(status: dict[str, str]) -> Response:
+    return Response(
+        msgspec.json.encode(status), media_type="application/json", headers={"Cache-Control": "no-store"}
+    )
+
+
+routes = [Route("/health", health), Route("/ready", ready)]

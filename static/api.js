@@ -1,0 +1,56 @@
+/** The writes and the further pages, over HTTP. Never touches the DOM. */
+
+const PATIENCE_MS = 15_000;
+
+/** An answer that is no success; `status` 0: there was none. */
+export class Refused extends Error {
+  /** @param {number} status @param {{message?: string, code?: string, retry_after?: number}} error */
+  constructor(status, error) {
+    super(error.message ?? "The server could not be reached.");
+    this.status = status;
+    this.code = error.code ?? "unreachable";
+    this.retryAfter = error.retry_after ?? 0;
+  }
+}
+
+/**
+ * @param {string} method @param {string} path @param {object} [body]
+ * @returns {Promise<any>} the JSON of the answer; throws Refused
+ */
+async function ask(method, path, body) {
+  let response;
+  let answer;
+  try {
+    response = await fetch(path, {
+      method,
+      headers: body ? { "content-type": "application/json" } : {},
+      body: body && JSON.stringify(body),
+      signal: AbortSignal.timeout(PATIENCE_MS),
+    });
+    answer = await response.json();
+  } catch {
+    throw new Refused(response?.status ?? 0, {});
+  }
+  if (!response.ok) throw new Refused(response.status, answer.error ?? {});
+  return answer;
+}
+
+/** @param {string} thread @param {{body: string, parent: number | null, nonce: string}} comment */
+export async function postComment(thread, comment) {
+  return (await ask("POST", `/api/threads/${thread}/comments`, comment)).comment;
+}
+
+/** @param {number} id */
+export async function deleteComment(id) {
+  return (await ask("DELETE", `/api/comments/${id}`)).comment;
+}
+
+/** @param {string} thread @param {string} cursor @returns {Promise<import("./store.js").Snapshot>} */
+export function page(thread, cursor) {
+  return ask("GET", `/api/threads/${thread}?limit=200&cursor=${cursor}`);
+}
+
+/** @param {string} thread @param {number} after @param {string} epoch */
+export function changes(thread, after, epoch) {
+  return ask("GET", `/api/threads/${thread}/changes?after=${after}&epoch=${encodeURIComponent(epoch)}`);
+}

@@ -1,0 +1,185 @@
+/**
+ * The forms to write in: drafts, replies under their comment, posting. Never touches the network: `post` is handed in.
+ *
+ * What was typed leaves the form only when the server has answered.
+ */
+
+import * as drafts from "./drafts.js";
+
+const KEEP_AFTER_MS = 500;
+
+/** @typedef {{body: string, parent: number | null, nonce: string}} Post */
+
+export class Composer {
+  /** @type {Map<HTMLFormElement, ReturnType<typeof setTimeout>>} */
+  #keeping = new Map();
+
+  /**
+   * @param {HTMLElement} root
+   * @param {{thread: string, viewer: string, post: (post: Post) => Promise<void>, go: (url: string) => void}} page
+   * `post` resolves once the server has the comment, and rejects with Refused
+   */
+  constructor(root, { thread, viewer, post, go }) {
+    this.root = root;
+    this.thread = thread;
+    this.viewer = viewer;
+    this.post = post;
+    this.go = go;
+    const template = /** @type {HTMLTemplateElement} */ (root.querySelector(".composer-template"));
+    this.blank = /** @type {HTMLElement} */ (template.content.firstElementChild);
+    root.addEventListener("input", (event) => this.#typed(event));
+    root.addEventListener("submit", (event) => this.#submitted(event));
+    root.addEventListener("keydown", (event) => this.#pressed(event));
+    for (const form of this.#forms()) this.#restore(form);
+    const answering = /** @type {HTMLTextAreaElement | null} */ (root.querySelector(".answering textarea"));
+    answering?.focus();
+    answering?.setSelectionRange(answering.value.length, answering.value.length);
+  }
+
+  /** Keep everything now: the page may be gone a moment later. */
+  keepAll() {
+    for (const form of this.#forms()) this.#keep(form);
+  }
+
+  /** Open the form under a comment, or go to it where it is open. @param {HTMLElement} item its `li` */
+  answer(item) {
+    const list = /** @type {HTMLElement} */ (item.querySelector(":scope > ol"));
+    let form = /** @type {HTMLFormElement | null} */ (list.querySelector(":scope > .answering form"));
+    if (!form) {
+      const place = /** @type {HTMLElement} */ (this.root.ownerDocument.importNode(this.blank, true));
+      form = /** @type {HTMLFormElement} */ (place.querySelector("form"));
+      const name = item.querySelector(".name")?.textContent ?? "";
+      const id = item.dataset.id ?? "";
+      form.dataset.parent = id;
+      const text = form.querySelector("textarea");
+      const label = form.querySelector("label");
+      if (text && label) {
+        text.id = `body-${id}`;
+        text.placeholder = `Reply to ${name}…`;
+        label.htmlFor = text.id;
+        label.textContent = `Reply to ${name}`;
+      }
+      this.#addCancel(form);
+      list.prepend(place);
+      this.#restore(form);
+    }
+    form.querySelector("textarea")?.focus();
+  }
+
+  /** The comment that is being answered changed. @param {HTMLElement | undefined} item */
+  parentChanged(item) {
+    const form = /** @type {HTMLFormElement | null} */ (item?.querySelector(":scope > ol > .answering form") ?? null);
+    if (form && body(form).value.trim()) say(form, "This comment changed while you wrote.");
+  }
+
+  /** @returns {HTMLFormElement[]} */
+  #forms() {
+    return [...this.root.querySelectorAll(/** @type {"form"} */ ("form.composer"))];
+  }
+
+  /** @param {HTMLFormElement} form */
+  #addCancel(form) {
+    const cancel = this.root.ownerDocument.createElement("button");
+    cancel.type = "button";
+    cancel.className = "quiet";
+    cancel.textContent = "Close";
+    cancel.addEventListener("click", () => {
+      this.#keep(form);
+      form.closest(".answering")?.remove();
+    });
+    form.querySelector(".post")?.before(cancel);
+  }
+
+  /** @param {HTMLFormElement} form */
+  #restore(form) {
+    const draft = drafts.read(this.thread, parentOf(form));
+    if (draft && !body(form).value) body(form).value = draft.body;
+  }
+
+  /** @param {HTMLFormElement} form */
+  #keep(form) {
+    clearTimeout(this.#keeping.get(form));
+    this.#keeping.delete(form);
+    return drafts.keep(this.thread, parentOf(form), body(form).value);
+  }
+
+  /** @param {Event} event */
+  #typed({ target }) {
+    const form = target instanceof HTMLTextAreaElement && target.form;
+    if (!form) return;
+    clearTimeout(this.#keeping.get(form));
+    this.#keeping.set(form, setTimeout(() => this.#keep(form), KEEP_AFTER_MS));
+  }
+
+  /** @param {KeyboardEvent} event */
+  #pressed(event) {
+    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+    if (event.target instanceof HTMLTextAreaElement) event.target.form?.requestSubmit();
+  }
+
+  /** @param {SubmitEvent} event */
+  async #submitted(event) {
+    const form = /** @type {HTMLFormElement} */ (event.target);
+    if (!form.matches("form.composer")) return;
+    event.preventDefault();
+    const draft = this.#keep(form);
+    if (!draft.body.trim()) return;
+    const parent = parentOf(form);
+    if (!this.viewer) {
+      const back = parent ? `/t/${this.thread}/c/${parent}?reply=${parent}#c-${parent}` : `/t/${this.thread}`;
+      this.go(`/login?next=${encodeURIComponent(back)}`);
+      return;
+    }
+    const place = form.closest(".answering");
+    say(form, "");
+    if (place instanceof HTMLElement) place.hidden = true;
+    body(form).value = "";
+    try {
+      await this.post({ body: draft.body, parent, nonce: draft.nonce });
+      drafts.clear(this.thread, parent, draft.nonce);
+      label(form, "Post");
+      if (!body(form).value) place?.remove();
+    } catch (error) {
+      this.#giveBack(form, draft.body, /** @type {import("./api.js").Refused} */ (error));
+    }
+    if (place instanceof HTMLElement) place.hidden = false;
+  }
+
+  /** @param {HTMLFormElement} form @param {string} text @param {import("./api.js").Refused} refusal */
+  #giveBack(form, text, refusal) {
+    // Something else may have been begun in the meantime: neither is lost.
+    body(form).value = [text, body(form).value].filter(Boolean).join("\n\n");
+    this.#keep(form);
+    say(form, `Not posted. Your text is safe. ${refusal.status ? refusal.message : "Try again when you are back online."}`);
+    if (refusal.status === 401) {
+      this.viewer = "";
+      label(form, "Log in or register to post comments");
+    } else {
+      label(form, "Retry");
+    }
+    body(form).addEventListener("input", () => this.viewer && label(form, "Post"), { once: true });
+    body(form).focus();
+  }
+}
+
+/** @param {HTMLFormElement} form @returns {HTMLTextAreaElement} */
+function body(form) {
+  return /** @type {HTMLTextAreaElement} */ (form.elements.namedItem("body"));
+}
+
+/** @param {HTMLFormElement} form */
+function parentOf(form) {
+  return form.dataset.parent ? Number(form.dataset.parent) : null;
+}
+
+/** @param {HTMLFormElement} form @param {string} text */
+function label(form, text) {
+  const button = form.querySelector(".post");
+  if (button) button.textContent = text;
+}
+
+/** @param {HTMLFormElement} form @param {string} text */
+function say(form, text) {
+  const place = form.querySelector(".says");
+  if (place) place.textContent = text;
+}

@@ -1,0 +1,161 @@
+/**
+ * The live connection of one thread: joins, resumes, beats, comes back. Never touches the DOM.
+ *
+ * Events: `message` (detail: the frame), `state` (detail: "connecting" | "live" | "lost" | "ended").
+ */
+
+const BEAT_MS = 25_000;
+const SILENCE_MS = 10_000;
+const FIRST_PAUSE_MS = 500;
+const LONGEST_PAUSE_MS = 20_000;
+const LOST_AFTER_MS = 3_000;
+
+export class Connection extends EventTarget {
+  #url;
+  #thread;
+  #position;
+  #Socket;
+  #random;
+  /** @type {WebSocket | null} */
+  #socket = null;
+  #attempts = 0;
+  #pause = 0;
+  #isEnded = false;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #retry;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #lost;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #beat;
+
+  /**
+   * @param {{url: string, thread: string, position: () => {epoch: string, version: number},
+   *   Socket?: typeof WebSocket, random?: () => number}} options
+   * `position` says where the client stands whenever it joins
+   */
+  constructor({ url, thread, position, Socket = WebSocket, random = Math.random }) {
+    super();
+    this.#url = url;
+    this.#thread = thread;
+    this.#position = position;
+    this.#Socket = Socket;
+    this.#random = random;
+  }
+
+  open() {
+    if (this.#socket || this.#isEnded) return;
+    clearTimeout(this.#retry);
+    this.#say("connecting");
+    this.#lost ??= setTimeout(() => this.#say("lost"), LOST_AFTER_MS);
+    const socket = new this.#Socket(this.#url);
+    this.#socket = socket;
+    socket.onopen = () => {
+      this.#listen();
+      this.join();
+    };
+    socket.onmessage = ({ data }) => this.#hear(JSON.parse(data));
+    socket.onclose = ({ code }) => this.#closed(socket, code);
+    // A connection that hangs while it is made is as dead as one that fell silent.
+    this.#beat = setTimeout(() => this.#drop(), SILENCE_MS);
+  }
+
+  /** Ask for everything after the present position: at first, and again after a gap. */
+  join() {
+    const { epoch, version } = this.#position();
+    this.#send({ type: "join", thread: this.#thread, epoch, after: version });
+  }
+
+  /** The network or the page came back: do not wait for the end of a pause. */
+  wake() {
+    if (!this.#socket) {
+      this.#attempts = 0;
+      this.open();
+    } else if (this.#socket.readyState === 1) {
+      this.#ping();
+    }
+  }
+
+  /** Leave without coming back until `open`. */
+  close() {
+    clearTimeout(this.#retry);
+    clearTimeout(this.#lost);
+    this.#lost = undefined;
+    this.#drop(false);
+  }
+
+  /** @param {{type: string, thread?: string, after_ms?: number}} message */
+  #hear(message) {
+    this.#listen();
+    if (message.type === "retry") this.#pause = message.after_ms ?? 0;
+    if (message.type === "joined") {
+      this.#attempts = 0;
+      clearTimeout(this.#lost);
+      this.#lost = undefined;
+    }
+    if (message.type === "error" && message.thread) {
+      // The thread could not be read just now; the socket is sound.
+      setTimeout(() => this.#socket && this.join(), this.#backoff());
+    }
+    this.dispatchEvent(new CustomEvent("message", { detail: message }));
+    if (message.type === "joined") this.#say("live");
+  }
+
+  #listen() {
+    clearTimeout(this.#beat);
+    this.#beat = setTimeout(() => this.#ping(), BEAT_MS);
+  }
+
+  #ping() {
+    clearTimeout(this.#beat);
+    this.#send({ type: "ping" });
+    this.#beat = setTimeout(() => this.#drop(), SILENCE_MS);
+  }
+
+  /** @param {object} message */
+  #send(message) {
+    if (this.#socket?.readyState === 1) this.#socket.send(JSON.stringify(message));
+  }
+
+  #drop(comesBack = true) {
+    const socket = this.#socket;
+    if (!socket) return;
+    socket.onclose = null;
+    socket.onmessage = null;
+    socket.onopen = null;
+    socket.close();
+    if (comesBack) this.#closed(socket, 1006);
+    else this.#forget();
+  }
+
+  #forget() {
+    clearTimeout(this.#beat);
+    this.#socket = null;
+  }
+
+  /** @param {WebSocket} socket @param {number} code */
+  #closed(socket, code) {
+    if (socket !== this.#socket) return;
+    this.#forget();
+    if (code === 1008 || code === 1009 || (code >= 4500 && code <= 4999)) {
+      this.#isEnded = true;
+      clearTimeout(this.#lost);
+      this.#say("ended");
+      return;
+    }
+    this.#say("connecting");
+    this.#lost ??= setTimeout(() => this.#say("lost"), LOST_AFTER_MS);
+    const pause = this.#pause || this.#backoff();
+    this.#pause = 0;
+    this.#retry = setTimeout(() => this.open(), pause);
+  }
+
+  /** Full jitter: a thousand clients that fell together do not come back together. */
+  #backoff() {
+    return this.#random() * Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** this.#attempts++);
+  }
+
+  /** @param {string} state */
+  #say(state) {
+    this.dispatchEvent(new CustomEvent("state", { detail: state }));
+  }
+}

@@ -1,0 +1,265 @@
+/**
+ * The state of one thread as this client knows it. Pure: knows no DOM, no network, and runs in Node.
+ *
+ * A comment is placed when its parents are known and it lies between `start` and the frontier (the last comment of the
+ * pages that were loaded); everything else is kept aside. Only snapshots, changes and joined move the position.
+ *
+ * @typedef {{name: string, avatar: string, badge: string | null}} Author
+ * @typedef {{id: number, version: number, parent?: number | null, state?: string, revision?: number,
+ *   author?: Author | null, html?: string, created?: string, edited?: string | null, score?: number,
+ *   replies?: number, nonce?: string}} Comment
+ * @typedef {{title: string, locked: boolean, comments: number}} Info
+ * @typedef {{thread?: string, epoch: string, after: number, version: number, comments: Comment[], info: Info}} Change
+ * @typedef {{epoch: string, version: number, info: Info, comments: Comment[], next: string | null}} Snapshot
+ */
+
+export class Store {
+  /** @type {Map<number, Comment>} */
+  #placed = new Map();
+  /** @type {Map<number, Comment>} */
+  #aside = new Map();
+  /** @type {Map<number, Set<number>>} parent's id → ids aside that wait for it */
+  #waiting = new Map();
+  /** @type {Map<number, number[]>} parent's id (0: roots) → placed children in order */
+  #children = new Map();
+  /** @type {Map<number, number>} id → visible placed descendants */
+  #below = new Map();
+  /** @type {number[]} */
+  #start;
+  /** @type {number[]} */
+  #frontier = [];
+  #visible = 0;
+
+  /**
+   * @param {{epoch: string, version: number, next?: string, start?: string, count?: number}} page
+   * `start`: ids joined by dots, the path of the comment before the first page ("" at the beginning)
+   */
+  constructor({ epoch, version, next = "", start = "", count = 0 }) {
+    this.epoch = epoch;
+    this.version = version;
+    this.next = next;
+    this.count = count;
+    this.#start = start ? start.split(".").map(Number) : [];
+  }
+
+  /** How many visible comments wait behind "More comments"; unknown (null) when the page does not begin the thread. */
+  get behind() {
+    return this.#start.length ? null : Math.max(0, this.count - this.#visible);
+  }
+
+  /** @param {number} id */
+  get(id) {
+    return this.#placed.get(id);
+  }
+
+  /** @param {number} id A tombstone without visible descendants is not drawn. */
+  isDrawn(id) {
+    const comment = this.#placed.get(id);
+    if (!comment) return false;
+    return comment.state === "visible" || (this.#below.get(id) ?? 0) > 0;
+  }
+
+  /** @returns {Generator<Comment>} what is drawn, in the order of reading */
+  *drawn() {
+    const waiting = [...(this.#children.get(0) ?? [])].reverse();
+    while (waiting.length) {
+      const id = /** @type {number} */ (waiting.pop());
+      if (!this.isDrawn(id)) continue;
+      yield /** @type {Comment} */ (this.#placed.get(id));
+      const children = this.#children.get(id) ?? [];
+      for (let place = children.length - 1; place >= 0; place--) waiting.push(children[place]);
+    }
+  }
+
+  /**
+   * Take the comments that the server rendered. They are of `version`, whichever version each bears.
+   * @param {Comment[]} comments parents before replies
+   */
+  hydrate(comments) {
+    for (const comment of comments) this.#insert(comment, new Set());
+    this.#moveFrontier(this.next, new Set());
+  }
+
+  /**
+   * Apply a change. "gap" and "reset" change nothing: ask for the diff, or fetch the thread anew.
+   * @param {Change} change
+   * @returns {{kind: "applied" | "gap" | "reset", touched: Set<number>}}
+   */
+  apply(change) {
+    const touched = /** @type {Set<number>} */ (new Set());
+    if (change.epoch !== this.epoch) return { kind: "reset", touched };
+    if (change.after > this.version) return { kind: "gap", touched };
+    this.#takeAll(change.comments, touched);
+    // An older change may repeat what is known, but its count is of its own time.
+    if (change.version >= this.version) this.count = change.info.comments;
+    this.version = Math.max(this.version, change.version);
+    return { kind: "applied", touched };
+  }
+
+  /** @param {{epoch: string, version: number}} joined @returns {boolean} false: another epoch, fetch anew */
+  joined({ epoch, version }) {
+    if (epoch !== this.epoch) return false;
+    this.version = Math.max(this.version, version);
+    return true;
+  }
+
+  /** The answer to an own write: newer or nothing, and no position moves. @param {Comment} comment */
+  answer(comment) {
+    const touched = /** @type {Set<number>} */ (new Set());
+    this.#takeAll([comment], touched);
+    return touched;
+  }
+
+  /**
+   * Take the page after the present frontier. Below the position ("stale") the diff after it is owed as well.
+   * @param {Snapshot} page @param {string} cursor the `next` that it was asked with
+   * @returns {{kind: "applied" | "stale" | "reset" | "unasked", touched: Set<number>}}
+   */
+  page(page, cursor) {
+    const touched = /** @type {Set<number>} */ (new Set());
+    if (page.epoch !== this.epoch) return { kind: "reset", touched };
+    if (cursor !== this.next) return { kind: "unasked", touched };
+    this.#setAsideOrMerge(page.comments);
+    this.#moveFrontier(page.next ?? "", touched, page.comments);
+    if (page.version >= this.version) this.count = page.info.comments;
+    return { kind: page.version < this.version ? "stale" : "applied", touched };
+  }
+
+  /** Begin anew from the first page. @param {Snapshot} page @returns {Set<number>} every id that was or is known */
+  reset(page) {
+    const touched = new Set(this.#placed.keys());
+    for (const map of [this.#placed, this.#aside, this.#waiting, this.#children, this.#below]) map.clear();
+    this.#start = [];
+    this.#frontier = [];
+    this.#visible = 0;
+    this.epoch = page.epoch;
+    this.version = page.version;
+    this.count = page.info.comments;
+    this.#setAsideOrMerge(page.comments);
+    this.#moveFrontier(page.next ?? "", touched, page.comments);
+    return touched;
+  }
+
+  /** @param {Comment[]} comments @param {Set<number>} touched */
+  #takeAll(comments, touched) {
+    // Parents are older than their replies.
+    for (const comment of [...comments].sort((one, other) => one.id - other.id)) this.#take(comment, touched);
+  }
+
+  /** @param {Comment} comment @param {Set<number>} touched */
+  #take(comment, touched) {
+    const placed = this.#placed.get(comment.id);
+    if (placed) {
+      if (comment.version <= placed.version) return;
+      const merged = { ...placed, ...comment };
+      this.#placed.set(comment.id, merged);
+      touched.add(comment.id);
+      const delta = Number(merged.state === "visible") - Number(placed.state === "visible");
+      if (delta) {
+        this.#visible += delta;
+        this.#countAbove(merged.parent ?? null, delta, touched);
+      }
+      return;
+    }
+    const aside = this.#aside.get(comment.id);
+    if (aside ? comment.version <= aside.version : comment.state === undefined) return;
+    const whole = aside ? { ...aside, ...comment } : comment;
+    if (this.#fits(whole)) this.#insert(whole, touched);
+    else this.#setAside(whole);
+  }
+
+  /** @param {Comment} comment */
+  #setAside(comment) {
+    this.#aside.set(comment.id, comment);
+    const parent = comment.parent ?? 0;
+    const waiting = this.#waiting.get(parent) ?? new Set();
+    this.#waiting.set(parent, waiting.add(comment.id));
+  }
+
+  /** @param {Comment[]} comments */
+  #setAsideOrMerge(comments) {
+    for (const comment of comments) {
+      const known = this.#aside.get(comment.id);
+      if (this.#placed.has(comment.id)) this.#take(comment, new Set());
+      else if (!known || comment.version > known.version) this.#setAside({ ...known, ...comment });
+    }
+  }
+
+  /**
+   * Place what has come between the old frontier and the new one.
+   * @param {string} next @param {Set<number>} touched @param {Comment[]} [loaded]
+   */
+  #moveFrontier(next, touched, loaded = []) {
+    this.next = next;
+    this.#frontier = next ? this.#path(Number(next)) : [];
+    // What the page itself brought is placed first: parents stand before their replies in it.
+    const known = [...loaded.map(({ id }) => id), ...[...this.#aside.keys()].sort((one, other) => one - other)];
+    for (const id of known) {
+      const comment = this.#aside.get(id);
+      if (comment && this.#fits(comment)) this.#insert(comment, touched);
+    }
+  }
+
+  /** @param {Comment} comment */
+  #fits(comment) {
+    const parent = comment.parent ?? 0;
+    if (parent && !this.#placed.has(parent)) return false;
+    if (!this.#frontier.length && !this.#start.length) return true;
+    const path = this.#path(comment.id, comment.parent ?? null);
+    if (this.#start.length && compare(path, this.#start) <= 0) return false;
+    return !this.#frontier.length || compare(path, this.#frontier) <= 0;
+  }
+
+  /** @param {number} id @param {number | null} [parent] @returns {number[]} ids from the root to this comment */
+  #path(id, parent) {
+    const known = (/** @type {number} */ one) => this.#placed.get(one) ?? this.#aside.get(one);
+    const path = [id];
+    let above = parent === undefined ? known(id)?.parent : parent;
+    while (above) {
+      path.push(above);
+      above = known(above)?.parent;
+    }
+    return path.reverse();
+  }
+
+  /** @param {Comment} comment @param {Set<number>} touched */
+  #insert(comment, touched) {
+    const { id } = comment;
+    const parent = comment.parent ?? 0;
+    this.#aside.delete(id);
+    this.#waiting.get(parent)?.delete(id);
+    this.#placed.set(id, comment);
+    touched.add(id);
+    const siblings = this.#children.get(parent) ?? [];
+    let place = siblings.length;
+    while (place && siblings[place - 1] > id) place--;
+    siblings.splice(place, 0, id);
+    this.#children.set(parent, siblings);
+    if (comment.state === "visible") {
+      this.#visible++;
+      this.#countAbove(comment.parent ?? null, 1, touched);
+    }
+    for (const child of [...(this.#waiting.get(id) ?? [])].sort((one, other) => one - other)) {
+      const waiting = this.#aside.get(child);
+      if (waiting && this.#fits(waiting)) this.#insert(waiting, touched);
+    }
+  }
+
+  /** @param {number | null} above @param {number} delta @param {Set<number>} touched */
+  #countAbove(above, delta, touched) {
+    while (above) {
+      this.#below.set(above, (this.#below.get(above) ?? 0) + delta);
+      const comment = this.#placed.get(above);
+      if (comment?.state !== "visible") touched.add(above);
+      above = comment?.parent ?? null;
+    }
+  }
+}
+
+/** @param {number[]} one @param {number[]} other paths; a prefix comes first */
+function compare(one, other) {
+  for (let place = 0; place < one.length && place < other.length; place++) {
+    if (one[place] !== other[place]) return one[place] - other[place];
+  }
+  return one.length - other.length;
+}

@@ -1,0 +1,245 @@
+/** Defines `<live-thread>` and wires its parts: connection → store → view, and composer → api. */
+
+import * as api from "./api.js";
+import { Composer } from "./composer.js";
+import { Connection } from "./connection.js";
+import { Store } from "./store.js";
+import { View } from "./view.js";
+import * as words from "./words.js";
+
+const TICK_MS = 60_000;
+const SPEAK_EVERY_MS = 20_000;
+const BACK_SHOWN_MS = 8_000;
+
+class LiveThread extends HTMLElement {
+  #ending = new AbortController();
+  #wasLost = false;
+  #news = 0;
+  #unspoken = 0;
+  #spokenAt = 0;
+  #isFetching = false;
+
+  connectedCallback() {
+    this.#ending = new AbortController();
+    this.thread = this.getAttribute("key") ?? "";
+    const viewer = this.getAttribute("viewer") ?? "";
+    this.store = new Store({
+      epoch: this.getAttribute("epoch") ?? "",
+      version: Number(this.getAttribute("version")),
+      next: this.getAttribute("next") ?? "",
+      start: this.getAttribute("start") ?? "",
+      count: Number(this.#find(".count").textContent),
+    });
+    this.view = new View(this, this.store, { thread: this.thread, viewer });
+    this.store.hydrate(this.view.hydrate());
+    this.composer = new Composer(this, {
+      thread: this.thread,
+      viewer,
+      post: (post) => this.#post(post),
+      go: (url) => location.assign(url),
+    });
+    this.connection = new Connection({ url: this.#liveUrl(), thread: this.thread, position: () => this.store });
+    this.#wire();
+    this.connection.open();
+  }
+
+  disconnectedCallback() {
+    this.#ending.abort();
+    this.composer.keepAll();
+    this.connection.close();
+  }
+
+  #wire() {
+    const { signal } = this.#ending;
+    this.connection.addEventListener("message", (event) => this.#hear(/** @type {CustomEvent} */ (event).detail));
+    this.connection.addEventListener("state", (event) => this.#show(/** @type {CustomEvent} */ (event).detail));
+    this.addEventListener("click", (event) => this.#clicked(event), { signal });
+    document.addEventListener("visibilitychange", () => this.#visibilityChanged(), { signal });
+    addEventListener("online", () => this.connection.wake(), { signal });
+    addEventListener("pageshow", () => this.connection.wake(), { signal });
+    addEventListener(
+      "pagehide",
+      () => {
+        this.composer.keepAll();
+        this.connection.close();
+      },
+      { signal },
+    );
+    const ticking = setInterval(() => this.view.tick(), TICK_MS);
+    signal.addEventListener("abort", () => clearInterval(ticking));
+  }
+
+  /** @param {any} message */
+  #hear(message) {
+    if (message.type === "changes") this.#apply(message);
+    else if (message.type === "joined") this.#joined(message);
+    else if (message.type === "reset") setTimeout(() => this.#fetchAnew(), message.after_ms ?? 0);
+    else if (message.type === "readers") this.#here(message.count);
+  }
+
+  /** @param {import("./store.js").Change} change */
+  #apply(change) {
+    const before = this.store.count;
+    const { kind, touched } = this.store.apply(change);
+    if (kind === "gap") this.connection.join();
+    if (kind === "reset") this.#fetchAnew();
+    if (kind !== "applied") return;
+    this.#tellNews(Math.max(0, this.store.count - before));
+    for (const id of touched) this.composer.parentChanged(this.view.item(id));
+    this.view.take(touched);
+  }
+
+  /** @param {{epoch: string, version: number, readers: number}} joined */
+  #joined(joined) {
+    if (!this.store.joined(joined)) this.#fetchAnew();
+    this.#here(joined.readers);
+  }
+
+  /** Begin anew under another epoch, or after too long an absence. Drafts and position stay. */
+  async #fetchAnew() {
+    if (this.#isFetching) return;
+    this.#isFetching = true;
+    try {
+      this.view.take(this.store.reset(await api.page(this.thread, "")));
+      this.connection.join();
+    } catch {
+      setTimeout(() => this.#fetchAnew(), 1_000 + Math.random() * 4_000);
+    } finally {
+      this.#isFetching = false;
+    }
+  }
+
+  async #more() {
+    const cursor = this.store.next;
+    const more = this.#find(".more");
+    more.setAttribute("aria-busy", "true");
+    try {
+      const page = await api.page(this.thread, cursor);
+      const { kind, touched } = this.store.page(page, cursor);
+      if (kind === "reset") await this.#fetchAnew();
+      this.view.show(touched);
+      // The page is older than what was heard since: partial changes to its comments went by unseen.
+      if (kind === "stale") this.#apply(await api.changes(this.thread, page.version, page.epoch));
+    } catch {
+      this.#say("More comments could not be loaded. Try again.");
+    } finally {
+      more.removeAttribute("aria-busy");
+    }
+  }
+
+  /** @param {import("./composer.js").Post} post */
+  async #post(post) {
+    this.view.own.add(post.nonce);
+    this.view.showPending(post);
+    try {
+      this.view.show(this.store.answer(await api.postComment(this.thread, post)));
+      this.#speak("Your comment was posted.");
+    } finally {
+      this.view.removePending(post.nonce);
+    }
+  }
+
+  /** @param {MouseEvent} event */
+  #clicked(event) {
+    const link = event.target instanceof Element ? event.target.closest("a") : null;
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
+    const item = /** @type {HTMLElement | null} */ (link.closest("li[data-id]"));
+    if (link.matches(".more")) {
+      event.preventDefault();
+      this.#more();
+    } else if (item && link.matches(".reply")) {
+      event.preventDefault();
+      this.composer.answer(item);
+    } else if (item && link.matches(".delete")) {
+      event.preventDefault();
+      this.#delete(link, Number(item.dataset.id));
+    }
+  }
+
+  /** The first click asks, the second does it. @param {HTMLElement} link @param {number} id */
+  async #delete(link, id) {
+    if (!link.classList.contains("danger")) {
+      link.classList.add("danger");
+      link.textContent = "Really delete?";
+      setTimeout(() => {
+        link.classList.remove("danger");
+        link.textContent = "Delete";
+      }, 4_000);
+      return;
+    }
+    try {
+      this.view.take(this.store.answer(await api.deleteComment(id)));
+      this.#speak("Your comment was deleted.");
+    } catch (error) {
+      this.#say(`Not deleted. ${/** @type {Error} */ (error).message}`);
+    }
+  }
+
+  #visibilityChanged() {
+    this.view.visibilityChanged();
+    if (!this.view.isHidden) this.connection.wake();
+  }
+
+  /** @param {string} state */
+  #show(state) {
+    const place = this.#find(".connection");
+    place.dataset.state = state;
+    if (state === "lost") {
+      this.#wasLost = true;
+      this.#news = 0;
+      place.textContent = "Offline";
+      this.#say("Reconnecting… what you write is saved.");
+    } else if (state === "live" && this.#wasLost) {
+      this.#wasLost = false;
+      this.#say(this.#news ? `Back online. ${words.comments(this.#news, "new ")}.` : "Back online.", BACK_SHOWN_MS);
+    } else if (state === "ended") {
+      place.textContent = "Not live";
+      this.#say("This page is not live any more. Reload it to go on.");
+    }
+  }
+
+  /** @param {number} count */
+  #here(count) {
+    this.#find(".connection").textContent = `● Live · ${count} here`;
+  }
+
+  /** A status for the eye, in reserved space, spoken as well. @param {string} text @param {number} [forMs] */
+  #say(text, forMs) {
+    const place = this.#find(".status");
+    place.textContent = text;
+    this.#speak(text);
+    if (forMs) setTimeout(() => place.textContent === text && (place.textContent = ""), forMs);
+  }
+
+  /** @param {string} text */
+  #speak(text) {
+    this.#find("[role=status]").textContent = text;
+  }
+
+  /** Say what came at most every 20 s: a lively thread must not talk without end. @param {number} count */
+  #tellNews(count) {
+    this.#news += count;
+    if (!count) return;
+    if (!this.#unspoken) {
+      const wait = Math.max(0, this.#spokenAt + SPEAK_EVERY_MS - Date.now());
+      setTimeout(() => {
+        this.#spokenAt = Date.now();
+        this.#speak(words.comments(this.#unspoken, "new "));
+        this.#unspoken = 0;
+      }, wait);
+    }
+    this.#unspoken += count;
+  }
+
+  #liveUrl() {
+    const given = this.getAttribute("live-url");
+    return given || `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/live`;
+  }
+
+  /** @param {string} selector @returns {HTMLElement} */
+  #find(selector) {
+    return /** @type {HTMLElement} */ (this.querySelector(selector));
+  }
+}
+
+customElements.define("live-thread", LiveThread);

@@ -1,0 +1,450 @@
+/**
+ * Draws the thread: one flush per frame, and never a shift of what is being read. Touches only `root`, never the network.
+ *
+ * Events: `held` and `unread` counts are shown by itself; `settled` says that a flush is over and nothing is left to do.
+ */
+
+import * as words from "./words.js";
+
+/** @typedef {import("./store.js").Comment} Comment */
+
+const INSERTIONS_IN_A_FLUSH = 200;
+const DWELL_MS = 1_000;
+const DEEPEST = 7;
+const MAX_DEPTH = 32;
+const TOMBSTONES = /** @type {Record<string, string>} */ ({
+  removed: "Removed by a moderator.",
+  deleted: "Deleted by its author.",
+});
+
+const policy = /** @type {{createHTML: (html: string) => any}} */ (
+  /** @type {any} */ (globalThis).trustedTypes?.createPolicy("livethread", {
+    createHTML: (/** @type {string} */ html) => html,
+  }) ?? { createHTML: (/** @type {string} */ html) => html }
+);
+
+export class View extends EventTarget {
+  /** Nonces of this reader's own posts: these are shown wherever they belong. @type {Set<string>} */
+  own = new Set();
+  /** @type {Map<number, HTMLElement>} */
+  #items = new Map();
+  /** @type {WeakMap<Element, "above" | "in" | "below">} */
+  #where = new WeakMap();
+  /** @type {Set<number>} */
+  #touched = new Set();
+  /** @type {Set<number>} shown although they may move what is read: the reader asked for them */
+  #asked = new Set();
+  /** @type {Set<number>} drawable, and waiting behind the pill */
+  #held = new Set();
+  /** @type {Set<HTMLElement>} */
+  #unread = new Set();
+  /** @type {WeakMap<HTMLElement, ReturnType<typeof setTimeout>>} */
+  #dwelling = new WeakMap();
+  #frame = 0;
+  #newest = 0;
+  #newWhileHidden = 0;
+
+  /**
+   * @param {HTMLElement} root @param {import("./store.js").Store} store
+   * @param {{thread: string, viewer: string}} page
+   */
+  constructor(root, store, { thread, viewer }) {
+    super();
+    this.root = root;
+    this.store = store;
+    this.thread = thread;
+    this.viewer = viewer;
+    this.document = root.ownerDocument;
+    this.title = this.document.title;
+    this.list = this.#find("ol.comments");
+    this.pill = /** @type {HTMLButtonElement} */ (this.#find(".pill"));
+    this.unreadButton = /** @type {HTMLButtonElement} */ (this.#find(".unread"));
+    const template = /** @type {HTMLTemplateElement} */ (this.#find(".comment-template"));
+    this.blank = /** @type {HTMLElement} */ (template.content.firstElementChild);
+    this.observer = new IntersectionObserver((entries) => this.#see(entries), { threshold: [0, 0.5] });
+    this.pill.addEventListener("click", () => this.reveal());
+    this.unreadButton.addEventListener("click", () => this.nextUnread());
+  }
+
+  /** Read what the server rendered. @returns {Comment[]} as much of each comment as the store needs */
+  hydrate() {
+    /** @type {Comment[]} */
+    const comments = [];
+    for (const item of /** @type {NodeListOf<HTMLElement>} */ (this.list.querySelectorAll("li[data-id]"))) {
+      const { id, parent, version, state, replies } = item.dataset;
+      comments.push({
+        id: Number(id),
+        parent: parent ? Number(parent) : null,
+        version: Number(version),
+        state,
+        replies: Number(replies),
+      });
+      this.#items.set(Number(id), item);
+      this.#newest = Math.max(this.#newest, Number(id));
+      this.#watch(item);
+    }
+    this.tick();
+    return comments;
+  }
+
+  /** @param {number} id */
+  item(id) {
+    return this.#items.get(id);
+  }
+
+  get isHidden() {
+    return this.document.visibilityState === "hidden";
+  }
+
+  /** Something about these comments changed: draw it with the next frame. @param {Iterable<number>} touched */
+  take(touched) {
+    for (const id of touched) {
+      if (this.isHidden && id > this.#newest && this.store.get(id)?.state === "visible") this.#newWhileHidden++;
+      this.#newest = Math.max(this.#newest, id);
+      this.#touched.add(id);
+    }
+    this.#showCounts();
+    this.#schedule();
+  }
+
+  /** The reader asked for these: they are shown wherever they are. @param {Iterable<number>} touched */
+  show(touched) {
+    for (const id of touched) this.#asked.add(id);
+    this.take(touched);
+  }
+
+  /** Insert what is held, and go to the first of it. */
+  reveal() {
+    const held = [...this.#held];
+    this.show(held);
+    this.addEventListener(
+      "settled",
+      () => {
+        const first = held.map((id) => this.#items.get(id)).find((item) => item?.isConnected);
+        const inOrder = first && [...this.list.querySelectorAll("li.unread")].find((item) => item);
+        this.#goTo(/** @type {HTMLElement | undefined} */ (inOrder ?? first));
+      },
+      { once: true },
+    );
+  }
+
+  nextUnread() {
+    const unread = /** @type {HTMLElement[]} */ ([...this.list.querySelectorAll("li.unread")]);
+    this.#goTo(unread.find((item) => this.#placeOf(item) === "below") ?? unread[0]);
+  }
+
+  /** The page is seen again, or not any more. */
+  visibilityChanged() {
+    if (!this.isHidden) {
+      this.#newWhileHidden = 0;
+      this.#schedule();
+    }
+    this.#showCounts();
+  }
+
+  /** Say the time since in every comment; called each minute. */
+  tick() {
+    const now = Date.now();
+    for (const time of this.list.querySelectorAll("time")) {
+      const text = words.ago(time.dateTime, now);
+      time.title ||= time.textContent ?? "";
+      if (time.textContent !== text) time.textContent = text;
+    }
+  }
+
+  /** @param {{nonce: string, parent: number | null, body: string}} post */
+  showPending({ nonce, parent, body }) {
+    const item = /** @type {HTMLElement} */ (this.document.importNode(this.blank, true));
+    this.#fill(item, { id: 0, version: 0, parent, state: "visible", created: new Date().toISOString(), author: null });
+    for (const attribute of ["id", "data-id", "data-parent", "data-version", "data-state", "data-replies"]) {
+      item.removeAttribute(attribute);
+    }
+    item.className = "pending-post";
+    item.dataset.nonce = nonce;
+    const name = item.querySelector(".name");
+    if (name) name.textContent = this.viewer;
+    for (const link of item.querySelectorAll("footer a, .note")) link.remove();
+    const text = item.querySelector(".body");
+    if (text) text.textContent = body;
+    this.#childList(parent)?.append(item);
+    this.#find(".none").hidden = true;
+  }
+
+  /** @param {string} nonce */
+  removePending(nonce) {
+    this.list.querySelector(`li.pending-post[data-nonce="${nonce}"]`)?.remove();
+    this.#find(".none").hidden = Boolean(this.list.firstElementChild);
+  }
+
+  #schedule() {
+    if (this.isHidden || this.#frame) return;
+    this.#frame = requestAnimationFrame(() => {
+      this.#frame = 0;
+      this.#flush();
+    });
+  }
+
+  #flush() {
+    let insertions = 0;
+    // Parents are older than their replies.
+    for (const id of [...this.#touched].sort((one, other) => one - other)) {
+      if (insertions >= INSERTIONS_IN_A_FLUSH) break;
+      this.#touched.delete(id);
+      insertions += this.#draw(id);
+    }
+    this.#find(".none").hidden = Boolean(this.list.firstElementChild);
+    this.#showCounts();
+    if (this.#touched.size) this.#schedule();
+    else this.dispatchEvent(new Event("settled"));
+  }
+
+  /** @param {number} id @returns {number} 1 where something was inserted */
+  #draw(id) {
+    const comment = this.store.get(id);
+    const item = this.#items.get(id);
+    if (!comment || !this.store.isDrawn(id)) {
+      this.#held.delete(id);
+      this.#asked.delete(id);
+      if (item) this.#remove(item, comment);
+      return 0;
+    }
+    if (item) {
+      if (item.dataset.version !== String(comment.version)) this.#patch(item, comment);
+      return 0;
+    }
+    const isOwn = comment.nonce !== undefined && this.own.has(comment.nonce);
+    const list = this.#childList(comment.parent ?? null);
+    const before = list && this.#before(list, id);
+    if (!list || !(isOwn || this.#asked.has(id) || this.#isOutOfSight(list, before))) {
+      this.#held.add(id);
+      return 0;
+    }
+    const isNews = this.#held.has(id) || !this.#asked.has(id);
+    this.#held.delete(id);
+    this.#asked.delete(id);
+    if (isOwn) this.removePending(/** @type {string} */ (comment.nonce));
+    const fresh = /** @type {HTMLElement} */ (this.document.importNode(this.blank, true));
+    this.#fill(fresh, comment);
+    if (before) before.after(fresh);
+    else this.#firstPlace(list).before(fresh);
+    this.#items.set(id, fresh);
+    // It is where it was put until the observer has looked.
+    this.#where.set(fresh, "below");
+    this.#watch(fresh);
+    if (isNews && !isOwn && comment.state === "visible") this.#markUnread(fresh);
+    return 1;
+  }
+
+  /** @param {HTMLElement} list @returns {ChildNode} what stands after the composer of an open reply */
+  #firstPlace(list) {
+    const first = list.firstElementChild;
+    if (first?.classList.contains("answering")) {
+      return first.nextSibling ?? list.appendChild(this.document.createTextNode(""));
+    }
+    return list.firstChild ?? list.appendChild(this.document.createTextNode(""));
+  }
+
+  /** @param {HTMLElement} list @param {number} id @returns {HTMLElement | null} the drawn sibling before `id` */
+  #before(list, id) {
+    let sibling = /** @type {HTMLElement | null} */ (list.lastElementChild);
+    while (sibling && !(Number(sibling.dataset.id) < id)) {
+      sibling = /** @type {HTMLElement | null} */ (sibling.previousElementSibling);
+    }
+    return sibling;
+  }
+
+  /** Say whether an insertion there moves nothing that is read. @param {HTMLElement} list @param {HTMLElement | null} before */
+  #isOutOfSight(list, before) {
+    let last = before;
+    for (let deeper = last; deeper; ) {
+      last = deeper;
+      const inner = deeper.querySelector(":scope > ol")?.lastElementChild;
+      deeper = inner instanceof HTMLElement && inner.dataset.id ? inner : null;
+    }
+    last ??= /** @type {HTMLElement | null} */ (list.closest("li[data-id]"));
+    return last ? this.#placeOf(last) === "below" : !list.querySelector("li[data-id]");
+  }
+
+  /** Inside a branch that is out of sight nothing is laid out, so its root is asked first. @param {HTMLElement} item */
+  #placeOf(item) {
+    let root = item;
+    while (root.parentElement !== this.list && root.parentElement) {
+      root = /** @type {HTMLElement} */ (root.parentElement.closest("li") ?? this.list);
+    }
+    const place = this.#where.get(root);
+    return place === "in" ? this.#where.get(item) : place;
+  }
+
+  /** @param {HTMLElement} item */
+  #watch(item) {
+    this.observer.observe(item);
+  }
+
+  /** @param {IntersectionObserverEntry[]} entries */
+  #see(entries) {
+    for (const { target, isIntersecting, boundingClientRect, rootBounds, intersectionRatio } of entries) {
+      const item = /** @type {HTMLElement} */ (target);
+      const height = rootBounds?.height ?? innerHeight;
+      const place = isIntersecting ? "in" : boundingClientRect.top >= height ? "below" : "above";
+      this.#where.set(item, place);
+      if (place !== "in") this.#release(item);
+      if (this.#unread.has(item)) this.#dwell(item, isIntersecting && (intersectionRatio >= 0.5 || boundingClientRect.height > height));
+    }
+  }
+
+  /** @param {HTMLElement} item @param {boolean} isSeen */
+  #dwell(item, isSeen) {
+    clearTimeout(this.#dwelling.get(item));
+    if (!isSeen) return;
+    const look = () => {
+      if (this.document.hasFocus()) this.#markRead(item);
+      else this.#dwelling.set(item, setTimeout(look, DWELL_MS));
+    };
+    this.#dwelling.set(item, setTimeout(look, DWELL_MS));
+  }
+
+  /** @param {HTMLElement} item */
+  #markUnread(item) {
+    item.classList.add("unread");
+    this.#unread.add(item);
+  }
+
+  /** @param {HTMLElement} item */
+  #markRead(item) {
+    item.classList.remove("unread");
+    this.#unread.delete(item);
+    this.#showCounts();
+  }
+
+  /** @param {HTMLElement} item @param {Comment} comment */
+  #patch(item, comment) {
+    const wasVisible = item.dataset.state === "visible";
+    if (wasVisible && comment.state !== "visible") this.#keepHeight(item);
+    this.#fill(item, comment);
+  }
+
+  /** What is in sight keeps its height until it is out of it. @param {HTMLElement} item */
+  #keepHeight(item) {
+    const body = /** @type {HTMLElement | null} */ (item.querySelector(".body"));
+    if (body && this.#placeOf(item) === "in") body.style.minHeight = `${body.offsetHeight}px`;
+  }
+
+  /** @param {HTMLElement} item */
+  #release(item) {
+    if (item.classList.contains("gone")) item.remove();
+    const body = /** @type {HTMLElement | null} */ (item.querySelector(".body"));
+    if (body?.style.minHeight) body.style.minHeight = "";
+  }
+
+  /** @param {HTMLElement} item @param {Comment | undefined} comment */
+  #remove(item, comment) {
+    if (comment && item.querySelector("form.composer")) {
+      // Somebody is answering it: what they write stays where it is.
+      this.#patch(item, comment);
+      return;
+    }
+    this.#items.delete(Number(item.dataset.id));
+    this.#unread.delete(item);
+    if (!comment || this.#placeOf(item) !== "in") {
+      item.remove();
+      return;
+    }
+    this.#patch(item, comment);
+    for (const attribute of ["id", "data-id", "data-parent", "data-version", "data-state"]) item.removeAttribute(attribute);
+    item.className = "gone";
+  }
+
+  /** @param {HTMLElement} item @param {Comment} comment */
+  #fill(item, comment) {
+    const { id, state = "visible", author } = comment;
+    const isVisible = state === "visible";
+    const depth = this.#depth(comment);
+    const parent = comment.parent ? this.#items.get(comment.parent) : undefined;
+    const isKept = ["unread", "context"].filter((name) => item.classList.contains(name));
+    item.id = `c-${id}`;
+    item.className = ["comment", `depth-${Math.min(depth, DEEPEST)}`, ...isKept].join(" ");
+    Object.assign(item.dataset, {
+      id,
+      parent: comment.parent ?? "",
+      version: comment.version,
+      state,
+      replies: comment.replies ?? 0,
+    });
+    const part = (/** @type {string} */ name) => /** @type {any} */ (item.querySelector(`:scope > article ${name}`));
+    part("h3").id = `h-${id}`;
+    part("h3").parentElement.parentElement.setAttribute("aria-labelledby", `h-${id}`);
+    part(".name").textContent = isVisible ? (author?.name ?? "Anonymous") : "Comment";
+    const to = part(".to");
+    if (parent && to) to.lastElementChild.textContent = parent.querySelector(".name")?.textContent ?? "";
+    else if (!comment.parent) to?.remove();
+    const picture = author?.avatar ?? "/avatar/anonymous.svg";
+    if (part("img").getAttribute("src") !== picture) part("img").setAttribute("src", picture);
+    const badge = author?.badge ?? "";
+    part(".badge").textContent = badge.charAt(0).toUpperCase() + badge.slice(1);
+    if (comment.created) {
+      const time = part("time");
+      time.dateTime = comment.created;
+      time.title = new Date(comment.created).toLocaleString();
+      time.textContent = words.ago(comment.created, Date.now());
+    }
+    part(".time").href = `/t/${this.thread}/c/${id}`;
+    part(".note").textContent = !isVisible ? "" : author === null ? "account removed" : comment.edited ? "edited" : "";
+    // The server's own rendering, the only HTML that is ever put in as such.
+    if (!isVisible) part(".body").textContent = TOMBSTONES[state] ?? "";
+    else if (comment.html !== undefined) part(".body").innerHTML = policy.createHTML(comment.html);
+    const reply = part(".reply");
+    const remove = part(".delete");
+    if (reply) reply.href = `/t/${this.thread}/c/${id}?reply=${id}#c-${id}`;
+    if (remove) remove.href = `/c/${id}/delete`;
+    if (!isVisible || depth >= MAX_DEPTH - 1) reply?.remove();
+    if (!isVisible || !this.viewer || author?.name !== this.viewer) remove?.remove();
+  }
+
+  /** @param {Comment} comment */
+  #depth(comment) {
+    let depth = 0;
+    for (let above = comment.parent; above; above = this.store.get(above)?.parent) depth++;
+    return depth;
+  }
+
+  /** @param {number | null} parent @returns {HTMLElement | null} where its replies hang, if it is drawn */
+  #childList(parent) {
+    return parent === null ? this.list : (this.#items.get(parent)?.querySelector(":scope > ol") ?? null);
+  }
+
+  #showCounts() {
+    const { count, next, behind } = this.store;
+    setText(this.#find(".count"), String(count));
+    setText(this.#find(".noun"), count === 1 ? "comment" : "comments");
+    const held = [...this.#held].filter((id) => this.store.get(id)?.state === "visible").length;
+    setText(this.pill, `↑ ${words.comments(held, "new ")}`);
+    this.pill.hidden = !held;
+    setText(this.unreadButton, `${this.#unread.size} unread ↓`);
+    this.unreadButton.hidden = !this.#unread.size;
+    const more = /** @type {HTMLAnchorElement} */ (this.#find(".more"));
+    more.hidden = !next;
+    more.href = `/t/${this.thread}?cursor=${next}`;
+    setText(more, `More comments${behind ? ` (${behind})` : ""}`);
+    const title = this.isHidden && this.#newWhileHidden ? `(${this.#newWhileHidden}) ${this.title}` : this.title;
+    if (this.document.title !== title) this.document.title = title;
+  }
+
+  /** @param {HTMLElement | undefined} item */
+  #goTo(item) {
+    if (!item) return;
+    const article = /** @type {HTMLElement} */ (item.querySelector("article"));
+    article.tabIndex = -1;
+    article.focus({ preventScroll: true });
+    article.scrollIntoView({ block: "center" });
+  }
+
+  /** @param {string} selector @returns {HTMLElement} */
+  #find(selector) {
+    return /** @type {HTMLElement} */ (this.root.querySelector(selector));
+  }
+}
+
+/** @param {HTMLElement} element @param {string} text */
+function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
