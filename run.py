@@ -73,7 +73,9 @@ def venv_python() -> str:
 
 def base_python() -> str:
     """Return the interpreter that venvs are made from, whether this one runs in a venv or not."""
-    base = getattr(sys, "_base_executable", None) or sys.executable
+    # Started by its name alone in an environment without PATH, Python does not know where it is.
+    by_name = shutil.which("python{}.{}".format(*sys.version_info[:2]), path=os.defpath)
+    base = getattr(sys, "_base_executable", None) or sys.executable or by_name
     if not base:
         raise CannotGoOn("Python does not know where it is. Start it by its whole path: /usr/bin/python3 run.py")
     return str(base)
@@ -173,7 +175,10 @@ def install_node_modules() -> None:
         if are_node_modules_installed():
             return
         say("Installing tsc and biome into node_modules (once) …")
-        status, output = run_quietly([npm, "ci", "--no-audit", "--no-fund", "--loglevel=error"], folder=FOLDER)
+        # `npm ci` refuses a lock that does not name biome's binaries for every other platform. This takes the same
+        # versions and hashes, and leaves the lock as it is.
+        options = ["--no-save", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+        status, output = run_quietly([npm, "install", *options], folder=FOLDER)
         if status:
             say(" failed: static/ is not checked by them.\n" + last_lines(output) + "\n")
             return
@@ -236,7 +241,9 @@ def main(argv: List[str]) -> int:
             ensure_installed([SERVE_LOCK, TEST_LOCK])
         install_node_modules()
         os.chdir(str(FOLDER))
-        become([sys.executable if own_interpreter else venv_python(), "-m", "pytest", *arguments.pytest])
+        become(
+            [sys.executable or base_python() if own_interpreter else venv_python(), "-m", "pytest", *arguments.pytest]
+        )
     if not own_interpreter:
         ensure_installed([SERVE_LOCK])
         if Path(sys.prefix).resolve() != VENV.resolve():

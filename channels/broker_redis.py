@@ -46,7 +46,7 @@ class RedisBroker:
     ) -> None:
         # RESP2 and no library name: on connecting, nothing is sent that a user limited to pub/sub may not send.
         self._pool = ConnectionPool.from_url(
-            url, protocol=2, lib_name=None, lib_version=None, socket_connect_timeout=CONNECT_SECONDS, socket_timeout=None
+            url, protocol=2, driver_info=None, socket_connect_timeout=CONNECT_SECONDS, socket_timeout=None
         )
         self._prefix = f"{prefix}:thread:".encode()
         self._probe_channel = f"{prefix}:probe:{secrets.token_hex(8)}".encode()

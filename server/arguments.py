@@ -5,7 +5,7 @@ import math
 from pathlib import Path
 
 SERVE = """Serve threads: pages, the API and live changes in one process, from one SQLite file. Open the address that it
-prints when it listens. Everything is set by environment variables LIVETHREAD_…; docs/ and README.md list them. SIGTERM
+prints when it listens. Everything is set by environment variables LIVETHREAD_*; docs/ and README.md list them. SIGTERM
 and Ctrl-C send the readers away in order, then end it."""
 
 GATEWAY = """Serve live readers beside a running app, in a process of its own or on another machine. A gateway has no
@@ -50,7 +50,9 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = tree.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     commands.add_parser("gateway", help="a live server more, beside a running app", description=GATEWAY)
-    test = commands.add_parser("test", help="run all tests", description=TEST, usage="run.py test [pytest argument …]")
+    test = commands.add_parser(
+        "test", help="run all tests", description=TEST, usage="run.py test [pytest argument ...]"
+    )
     test.add_argument("pytest", nargs="*", metavar="argument", help="passed to pytest as it stands")
     _add_import(commands.add_parser("import", help="bring a discussion in from a file", description=IMPORT))
     _add_replay(commands.add_parser("replay", help="post a discussion into a running server", description=REPLAY))

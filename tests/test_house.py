@@ -92,7 +92,7 @@ def test_no_file_outgrows_one_room() -> None:
 
 @pytest.mark.parametrize("name", LOCKS)
 def test_a_lock_holds_hashes_and_no_address(name: str) -> None:
-    lock = (ROOT / name).read_text()
+    lock = (ROOT / name).read_text(encoding="utf-8")
     # npm writes the page where a package asks for money; that is no place to fetch from.
     addresses = [line for line in lock.splitlines() if "://" in line and '"url":' not in line]
     assert addresses == []
@@ -101,15 +101,17 @@ def test_a_lock_holds_hashes_and_no_address(name: str) -> None:
 
 
 def test_the_lock_of_the_tests_agrees_with_the_lock_of_the_server() -> None:
-    serve, tests = (set(re.findall(r"(?m)^[a-z0-9-]+==\S+", (ROOT / name).read_text())) for name in LOCKS[:2])
+    serve, tests = (
+        set(re.findall(r"(?m)^[a-z0-9-]+==\S+", (ROOT / name).read_text(encoding="utf-8"))) for name in LOCKS[:2]
+    )
     assert serve - tests == set()
 
 
 def test_every_dependency_is_in_the_lock() -> None:
-    project = (ROOT / "pyproject.toml").read_text()
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     listed = re.search(r"(?s)\ndependencies = \[(.*?)\n\]", project)
     assert listed is not None
-    locked = set(re.findall(r"(?m)^([a-z0-9-]+)==", (ROOT / "requirements.txt").read_text()))
+    locked = set(re.findall(r"(?m)^([a-z0-9-]+)==", (ROOT / "requirements.txt").read_text(encoding="utf-8")))
     assert set(re.findall(r'"([a-z0-9-]+)[>=]', listed[1])) - locked == set()
 
 
@@ -131,10 +133,14 @@ def test_the_compose_file_asks_for_the_secret() -> None:
 
 
 def test_every_setting_is_documented() -> None:
-    settings = (ROOT / "server" / "settings.py").read_text()
+    settings = (ROOT / "server" / "settings.py").read_text(encoding="utf-8")
     named = {f"LIVETHREAD_{name}" for name in re.findall(r'\bsetting\(\s*"([A-Z_]+)"', settings)}
     assert len(named) > 8
-    everywhere = "\n".join(path.read_text() for path in source_files(".py") if "tests" not in path.parts)
+    everywhere = "\n".join(
+        path.read_text(encoding="utf-8") for path in source_files(".py") if "tests" not in path.parts
+    )
     named |= set(re.findall(r"\bLIVETHREAD_[A-Z][A-Z_]*[A-Z]\b", everywhere))
-    documents = "\n".join(path.read_text() for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))])
+    documents = "\n".join(
+        path.read_text(encoding="utf-8") for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    )
     assert {name for name in named if not re.search(rf"\b{name}\b", documents)} == set()

@@ -71,7 +71,7 @@ def test_help_needs_nothing_installed(clone: Path, command: str) -> None:
 
 
 def test_what_follows_test_goes_to_pytest_in_its_order() -> None:
-    from server.arguments import parse  # noqa: PLC0415
+    from server.arguments import parse
 
     assert parse(["test", "tests/a.py", "-k", "some name", "-x"]).pytest == ["tests/a.py", "-k", "some name", "-x"]
 
@@ -106,18 +106,31 @@ def test_without_a_network_it_says_so_and_leaves_no_venv_that_looks_whole(clone:
     assert not list((clone / ".venv").glob("installed-*"))
 
 
-def test_a_venv_of_another_lock_is_not_taken(clone: Path) -> None:
-    binaries = clone / ".venv" / "bin"
-    binaries.mkdir(parents=True)
-    (binaries / "python").symlink_to(run.base_python())
-    (clone / ".venv" / "installed-requirements").write_text("another lock\n")
-    done = run_clone(clone)
-    assert done.returncode == 2
-    assert "Installing the libraries" in done.stderr
+@pytest.mark.parametrize("line", range(4))
+def test_a_venv_of_another_lock_python_machine_or_place_is_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: int
+) -> None:
+    monkeypatch.setattr(run, "VENV", tmp_path)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python").symlink_to(run.base_python())
+    lines = run.lock_state(run.SERVE_LOCK).split("\n")
+    run.lock_marker(run.SERVE_LOCK).write_text("\n".join(lines))
+    assert run.is_installed(run.SERVE_LOCK)
+    lines[line] += " of another"
+    run.lock_marker(run.SERVE_LOCK).write_text("\n".join(lines))
+    assert not run.is_installed(run.SERVE_LOCK)
+
+
+def test_a_venv_whose_python_went_away_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "VENV", tmp_path)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python").symlink_to(tmp_path / "python3.11")
+    run.lock_marker(run.SERVE_LOCK).write_text(run.lock_state(run.SERVE_LOCK))
+    assert not run.is_installed(run.SERVE_LOCK)
 
 
 def test_a_second_run_waits_for_the_one_that_builds(clone: Path) -> None:
-    import fcntl  # noqa: PLC0415
+    import fcntl
 
     with (clone / ".venv.lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)

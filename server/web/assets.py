@@ -17,7 +17,7 @@ from server.errors import NotFound
 FOLDER = Path(__file__).resolve().parents[2] / "static"
 TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
 # Whole lines only: a comment sign inside a string is never at the beginning of one in this folder.
-_COMMENTS = re.compile(r"^[ \t]*/\*.*?\*/[ \t]*\n|^[ \t]*//[^\n]*\n", re.DOTALL | re.MULTILINE)
+_COMMENTS = re.compile(r"^[ \t]*/\*(?:(?!\*/).)*\*/[ \t]*\n|^[ \t]*//[^\n]*\n", re.DOTALL | re.MULTILINE)
 _INDENTS = re.compile(r"^[ \t]+|\n(?=\n)", re.MULTILINE)
 
 

@@ -43,7 +43,8 @@ class Guard:
 
     def _is_ours(self, headers: Headers) -> bool:
         origin = headers.get("origin")
-        if origin is not None:
+        # Under `no-referrer` a browser says "null" even to its own site; Sec-Fetch-Site then tells the truth.
+        if origin is not None and (origin != "null" or "sec-fetch-site" not in headers):
             return self._settings.accepts_origin(origin)
         site = headers.get("sec-fetch-site")
         if site is not None:
