@@ -92,14 +92,19 @@ class Server:
         assert not check or done.returncode == 0, done.stdout + done.stderr
         return done
 
-    def commenter(self, name: str) -> httpx2.Client:
-        """Return a client with a new account's token."""
-        client = httpx2.Client(base_url=self.origin, timeout=20, trust_env=False)
-        answer = client.post("/api/accounts", json={"name": name, "password": "a long password", "token": True})
+    @contextlib.contextmanager
+    def commenter(self, name: str) -> Iterator[httpx2.Client]:
+        """A client with a new account's token."""
+        with httpx2.Client(base_url=self.origin, timeout=20, trust_env=False) as client:
+            client.headers["authorization"] = f"Bearer {self.token(name)}"
+            yield client
+
+    def token(self, name: str) -> str:
+        """Register an account and return a bearer token of it."""
+        account = {"name": name, "password": "a long password", "token": True}
+        answer = httpx2.post(f"{self.origin}/api/accounts", json=account, timeout=20, trust_env=False)
         assert answer.status_code == 201, answer.text
-        client.cookies.clear()
-        client.headers["authorization"] = f"Bearer {answer.json()['token']}"
-        return client
+        return str(answer.json()["token"])
 
     def _reap(self) -> int:
         assert self.process is not None

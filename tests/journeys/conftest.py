@@ -1,0 +1,102 @@
+"""Real browsers. The painted thread is read from the DOM, never by code that the server shares."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+
+ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
+    "--disable-sync", "--no-first-run",
+]  # fmt: skip
+PAINTED = """() => [...document.querySelectorAll("ol.comments li[data-id]")].map((li) => ({
+  id: Number(li.dataset.id),
+  parent: Number(li.parentElement.closest("li[data-id]")?.dataset.id ?? 0),
+  state: li.dataset.state,
+  name: li.querySelector(".name").textContent,
+  badge: li.querySelector(".badge").textContent,
+  note: li.querySelector(".note").textContent,
+  text: li.querySelector(".body").innerText,
+  links: [...li.querySelectorAll(":scope > article a")].map((a) => a.getAttribute("href")),
+}))"""
+
+
+def chromium_path() -> str:
+    found = os.environ.get("CHROMIUM") or next(
+        filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome", "chrome"])), None
+    )
+    if not found:
+        reason = "no Chromium: install it, or set CHROMIUM to its path"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason, pytrace=False)
+        pytest.skip(reason)
+    return found
+
+
+@pytest.fixture(scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    path = chromium_path()
+    async with async_playwright() as playwright:
+        launched = await playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield launched
+        await launched.close()
+
+
+class Visitor:
+    """One person's browser: a context, its page, and what went wrong in it."""
+
+    def __init__(self, context: BrowserContext, page: Page) -> None:
+        self.context = context
+        self.page = page
+        self.wrong: list[str] = []
+        page.set_default_timeout(20_000)
+        page.on("pageerror", lambda error: self.wrong.append(str(error)))
+        page.on("console", self._heard)
+
+    def _heard(self, message: Any) -> None:
+        if "Content Security Policy" in message.text or "TrustedHTML" in message.text:
+            self.wrong.append(message.text)
+
+    async def read(self, url: str) -> Page:
+        """Open a thread and wait until it is live."""
+        await self.page.goto(url)
+        await self.page.wait_for_selector(".connection[data-state=live]")
+        return self.page
+
+    async def painted(self) -> list[dict[str, Any]]:
+        """Show all that waits behind the pill and behind More comments, then read what is painted."""
+        page = self.page
+        while True:
+            if await page.locator(".pill:visible").count():
+                await page.click(".pill")
+            elif await page.locator(".more:visible").count():
+                await page.click(".more")
+            else:
+                break
+            await page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 50)))")
+        return await page.evaluate(PAINTED)  # type: ignore[no-any-return]
+
+    async def count(self) -> str:
+        return await self.page.inner_text(".count")
+
+
+@pytest.fixture
+async def visit(browser: Browser) -> AsyncIterator[Any]:
+    """Return a function that makes a visitor; every one must end without an error or a broken policy."""
+    made: list[Visitor] = []
+
+    async def visitor(**options: Any) -> Visitor:
+        context = await browser.new_context(**options)
+        made.append(Visitor(context, await context.new_page()))
+        return made[-1]
+
+    yield visitor
+    wrong = [what for one in made for what in one.wrong]
+    for one in made:
+        await one.context.close()
+    assert wrong == []
