@@ -178,6 +178,8 @@ def install_node_modules() -> None:
         # `npm ci` refuses a lock that does not name biome's binaries for every other platform. This takes the same
         # versions and hashes, and leaves the lock as it is.
         options = ["--no-save", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+        # Without a network its own patience lasts for many minutes.
+        options += ["--fetch-retries=1", "--fetch-retry-mintimeout=2000", "--fetch-retry-maxtimeout=5000"]
         status, output = run_quietly([npm, "install", *options], folder=FOLDER)
         if status:
             say(" failed: static/ is not checked by them.\n" + last_lines(output) + "\n")

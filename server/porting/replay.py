@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import sys
 from argparse import Namespace
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -41,10 +42,13 @@ class Replay:
         self._speed = speed
         self._tokens: dict[str, str] = {}
         self._ids: dict[str, int] = {}
+        self._awaited: Counter[str] = Counter()
+        self._to_delete: dict[str, str] = {}
         self.report = Report()
 
     async def post_all(self, records: list[Record], progress: Callable[[int], None] = lambda done: None) -> Report:
         """Post every record; what cannot be posted is in the report with its reason, and the rest goes on."""
+        self._awaited.update(record.parent for record in records if record.parent is not None)
         earlier: int | None = None
         for number, record in enumerate(records, start=1):
             if earlier is not None:
@@ -52,6 +56,11 @@ class Replay:
                 await asyncio.sleep(gap / self._speed)
             earlier = record.created
             why = record.skip or await self._post(record)
+            if record.parent is not None:
+                self._awaited[record.parent] -= 1
+            for id_ in (record.id, record.parent or ""):
+                if id_ in self._to_delete and not self._awaited[id_]:
+                    why = await self._delete(id_) or why
             if why is not None:
                 self.report.not_posted.append((record.line, why))
             progress(number)
@@ -64,7 +73,7 @@ class Replay:
     async def _post(self, record: Record) -> str | None:
         """Post one record and return None, or why it could not be posted.
 
-        Who has no name posts as a guest. A removed one is posted and deleted at once, so that its replies have a place.
+        Who has no name posts as a guest. A removed one is posted, and deleted once its last reply is there.
         """
         if record.parent is not None and record.parent not in self._ids:
             return f"answers {record.parent}, which is not there"
@@ -77,13 +86,17 @@ class Replay:
         answer = await self._send("POST", f"/api/threads/{self._key}/comments", token, message)
         if answer.status_code not in (200, 201):
             return _reason(answer)
-        id_ = self._ids[record.id] = answer.json()["comment"]["id"]
+        self._ids[record.id] = answer.json()["comment"]["id"]
         self.report.posted += 1
         if record.removed:
-            answer = await self._send("DELETE", f"/api/comments/{id_}", token, None)
-            if answer.status_code != 200:
-                return f"posted, but not deleted again: {_reason(answer)}"
-            self.report.tombstones += 1
+            self._to_delete[record.id] = token
+        return None
+
+    async def _delete(self, id_: str) -> str | None:
+        answer = await self._send("DELETE", f"/api/comments/{self._ids[id_]}", self._to_delete.pop(id_), None)
+        if answer.status_code != 200:
+            return f"{id_} was posted, but not deleted again: {_reason(answer)}"
+        self.report.tombstones += 1
         return None
 
     def _nonce(self, record: Record) -> str:

@@ -21,9 +21,15 @@ PAINTED = """() => [...document.querySelectorAll("ol.comments li[data-id]")].map
   name: li.querySelector(".name").textContent,
   badge: li.querySelector(".badge").textContent,
   note: li.querySelector(".note").textContent,
-  text: li.querySelector(".body").innerText,
+  text: li.querySelector(".body").textContent,
   links: [...li.querySelectorAll(":scope > article a")].map((a) => a.getAttribute("href")),
 }))"""
+
+SHOW_ON = """() => {
+  const waiting = [".pill", ".more"].map((name) => document.querySelector(name)).find((button) => !button.hidden);
+  waiting?.click();
+  return Boolean(waiting);
+}"""
 
 
 def chromium_path() -> str:
@@ -71,13 +77,7 @@ class Visitor:
     async def painted(self) -> list[dict[str, Any]]:
         """Show all that waits behind the pill and behind More comments, then read what is painted."""
         page = self.page
-        while True:
-            if await page.locator(".pill:visible").count():
-                await page.click(".pill")
-            elif await page.locator(".more:visible").count():
-                await page.click(".more")
-            else:
-                break
+        while await page.evaluate(SHOW_ON):
             await page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 50)))")
         return await page.evaluate(PAINTED)  # type: ignore[no-any-return]
 

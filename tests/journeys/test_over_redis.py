@@ -1,0 +1,167 @@
+"""An app, a gateway and a real Valkey: what one process took, every browser shows."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from playwright.async_api import expect
+
+from tests.processes import ROOT, SECRET, Server, Valkey, eventually, valkey
+
+FIXTURE = ROOT.parent / "shared" / "fixtures" / "threads" / "thread-1428.jsonl"
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[tuple[Server, Server, Valkey]]:
+    """(app, gateway, valkey): the app's pages send their browsers to the gateway."""
+    (tmp_path / "v").mkdir()
+    with valkey(tmp_path / "v") as redis, Server(tmp_path, LIVETHREAD_REDIS_URL=redis.url) as app:
+        origins = {"LIVETHREAD_ORIGIN": app.origin, "LIVETHREAD_APP_URL": app.origin}
+        with Server(tmp_path, "gateway", LIVETHREAD_REDIS_URL=redis.url, **origins) as gateway:
+            yield app, gateway, redis
+
+
+async def through(visitor: Any, gateway: Server) -> Any:
+    """Make this browser's pages connect to the gateway, as LIVETHREAD_LIVE_URL does."""
+    await visitor.page.add_init_script(
+        f"""const Own = WebSocket; window.WebSocket = class extends Own {{
+        constructor() {{ super("{gateway.live_url}"); }} }};"""
+    )
+    return visitor
+
+
+def write_discussion(path: Path, count: int) -> None:
+    """A discussion with long branches, removed comments and comments whose authors are gone."""
+    chance = random.Random(7)
+    records: list[dict[str, Any]] = []
+    for number in range(count):
+        parent = chance.choice(records)["id"] if records and chance.random() < 0.55 else None
+        is_removed = chance.random() < 0.04
+        author = None if is_removed or chance.random() < 0.1 else f"speaker {chance.choice('abcdefghijklmnop')}"
+        records.append(
+            {
+                "id": f"r{number}",
+                "parent": parent,
+                "author": author,
+                "created": 1_700_000_000 + number * 3,
+                "edited": None,
+                "score": 0,
+                "removed": is_removed,
+                "body_md": "" if is_removed else f"Record **{number}** says\n\n> {'so ' * chance.randrange(1, 30)}",
+            }
+        )
+    path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+
+
+async def replay(app: Server, path: Path, speed: str, during: Any = None) -> str:
+    """Run the command and return what it said."""
+    running = asyncio.create_task(
+        asyncio.to_thread(app.run, "replay", str(path), "--thread", "replayed", "--speed", speed, check=False)
+    )
+    if during is not None:
+        await during()
+    done = await running
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+async def assert_painted_as_fresh(app: Server, visit: Any, *visitors: Any) -> int:
+    """Every visitor's painted thread equals that of a page loaded now; returns how many comments that is."""
+    fresh = await visit()
+    await fresh.read(f"{app.origin}/t/replayed")
+    painted = await fresh.painted()
+    head = httpx2.get(f"{app.origin}/api/threads/replayed/changes", trust_env=False).json()
+    for visitor in visitors:
+        await eventually(
+            lambda visitor=visitor: visitor.page.evaluate(
+                "(head) => document.querySelector('live-thread').store.version >= head", head["version"]
+            )
+        )
+        assert await visitor.painted() == painted
+        assert await visitor.count() == await fresh.count() == str(head["info"]["comments"])
+    return len(painted)
+
+
+async def test_a_replay_is_painted_alike_by_app_and_gateway_and_a_fresh_page(
+    house: tuple[Server, Server, Valkey], visit: Any, tmp_path: Path
+) -> None:
+    app, gateway, _ = house
+    path = FIXTURE if FIXTURE.exists() else tmp_path / "discussion.jsonl"
+    if not FIXTURE.exists():
+        write_discussion(path, 600)
+    here, there = await visit(), await through(await visit(), gateway)
+    await here.read(f"{app.origin}/t/replayed")
+    await there.read(f"{app.origin}/t/replayed")
+    said = await replay(app, path, "1000000")
+    records = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    assert f"{len(records):,} posted" in said
+    drawn = await assert_painted_as_fresh(app, visit, here, there)
+    assert drawn >= sum(not record["removed"] for record in records)
+
+
+async def test_redis_killed_and_started_again_during_a_replay_loses_and_doubles_nothing(
+    house: tuple[Server, Server, Valkey], visit: Any, tmp_path: Path
+) -> None:
+    app, gateway, redis = house
+    path = tmp_path / "discussion.jsonl"
+    write_discussion(path, 300)
+    reader = await through(await visit(), gateway)
+    await reader.read(f"{app.origin}/t/replayed")
+
+    async def damage() -> None:
+        await expect(reader.page.locator(".count")).not_to_have_text("0")
+        redis.kill()
+        known = int(await reader.count())
+        # The poll carries them now.
+        await eventually(lambda: _count_above(reader, known + 20))
+        redis.start()
+
+    said = await replay(app, path, "100", damage)
+    assert "0 could not be posted" in said
+    await assert_painted_as_fresh(app, visit, reader)
+
+
+async def test_a_gateway_alone_without_redis_is_whole_by_the_poll(tmp_path: Path, visit: Any) -> None:
+    path = tmp_path / "discussion.jsonl"
+    write_discussion(path, 80)
+    with Server(tmp_path) as app, Server(
+        tmp_path, "gateway", LIVETHREAD_ORIGIN=app.origin, LIVETHREAD_APP_URL=app.origin
+    ) as gateway:  # fmt: skip
+        reader = await through(await visit(), gateway)
+        await reader.read(f"{app.origin}/t/replayed")
+        await replay(app, path, "1000")
+        await assert_painted_as_fresh(app, visit, reader)
+
+
+async def test_readers_are_counted_over_all_processes(house: tuple[Server, Server, Valkey], visit: Any) -> None:
+    app, gateway, _ = house
+    here, there = await visit(), await through(await visit(), gateway)
+    await there.read(f"{app.origin}/t/shared")
+    await asyncio.sleep(1.5)  # one poll tells the app of the gateway's readers
+    await here.read(f"{app.origin}/t/shared")
+    await expect(here.page.locator(".connection")).to_have_text("● Live · 2 here")
+
+
+def test_a_gateway_refuses_to_start_without_the_secret(tmp_path: Path) -> None:
+    refused = Server(tmp_path, LIVETHREAD_SECRET="").run("gateway", check=False)
+    assert refused.returncode == 2
+    assert "LIVETHREAD_SECRET" in refused.stderr
+
+
+def test_the_poll_is_only_for_who_knows_the_secret(tmp_path: Path) -> None:
+    with Server(tmp_path) as app:
+        asked = {"gateway": "x", "clock": 0, "readers": {}}
+        for headers in ({}, {"livethread-signature": "1.x"}, {"authorization": f"Bearer {SECRET}"}):
+            answer = httpx2.post(f"{app.origin}/internal/poll", json=asked, headers=headers, trust_env=False)
+            assert answer.status_code == 403, headers
+
+
+async def _count_above(reader: Any, least: int) -> bool:
+    return int(await reader.count()) > least
