@@ -108,7 +108,10 @@ export class Composer {
     const form = target instanceof HTMLTextAreaElement && target.form;
     if (!form) return;
     clearTimeout(this.#keeping.get(form));
-    this.#keeping.set(form, setTimeout(() => this.#keep(form), KEEP_AFTER_MS));
+    this.#keeping.set(
+      form,
+      setTimeout(() => this.#keep(form), KEEP_AFTER_MS),
+    );
   }
 
   /** @param {KeyboardEvent} event */
@@ -150,7 +153,10 @@ export class Composer {
     // Something else may have been begun in the meantime: neither is lost.
     body(form).value = [text, body(form).value].filter(Boolean).join("\n\n");
     this.#keep(form);
-    say(form, `Not posted. Your text is safe. ${refusal.status ? refusal.message : "Try again when you are back online."}`);
+    say(
+      form,
+      `Not posted. Your text is safe. ${refusal.status ? refusal.message : "Try again when you are back online."}`,
+    );
     if (refusal.status === 401) {
       this.viewer = "";
       label(form, "Log in or register to post comments");

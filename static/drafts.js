@@ -8,7 +8,10 @@ const slot = (thread, parent) => `livethread:draft:${thread}:${parent ?? ""}`;
 /** @returns {string} 22 characters, 128 random bits */
 export function freshNonce() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return btoa(String.fromCharCode(...bytes)).replace(/\+/g, "-").replace(/\//g, "_").slice(0, 22);
+  return btoa(String.fromCharCode(...bytes))
+    .replace(/\+/g, "-")
+    .replace(/\//g, "_")
+    .slice(0, 22);
 }
 
 /** @param {string} thread @param {number | null} parent @returns {Draft | null} */

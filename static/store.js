@@ -52,6 +52,11 @@ export class Store {
     return this.#placed.get(id);
   }
 
+  /** @param {Comment} comment @returns {number} 0 for a root */
+  depth(comment) {
+    return this.#path(comment.id, comment.parent ?? null).length - 1;
+  }
+
   /** @param {number} id A tombstone without visible descendants is not drawn. */
   isDrawn(id) {
     const comment = this.#placed.get(id);
@@ -65,7 +70,7 @@ export class Store {
     while (waiting.length) {
       const id = /** @type {number} */ (waiting.pop());
       if (!this.isDrawn(id)) continue;
-      yield /** @type {Comment} */ (this.#placed.get(id));
+      yield/** @type {Comment} */ (this.#placed.get(id));
       const children = this.#children.get(id) ?? [];
       for (let place = children.length - 1; place >= 0; place--) waiting.push(children[place]);
     }

@@ -11,7 +11,9 @@ const TICK_MS = 60_000;
 const SPEAK_EVERY_MS = 20_000;
 const BACK_SHOWN_MS = 8_000;
 
-class LiveThread extends HTMLElement {
+/** One `<live-thread>` while it is on a page. */
+class Live {
+  #root;
   #ending = new AbortController();
   #wasLost = false;
   #news = 0;
@@ -19,20 +21,21 @@ class LiveThread extends HTMLElement {
   #spokenAt = 0;
   #isFetching = false;
 
-  connectedCallback() {
-    this.#ending = new AbortController();
-    this.thread = this.getAttribute("key") ?? "";
-    const viewer = this.getAttribute("viewer") ?? "";
+  /** @param {HTMLElement} root */
+  constructor(root) {
+    this.#root = root;
+    this.thread = this.#attribute("key");
+    const viewer = this.#attribute("viewer");
     this.store = new Store({
-      epoch: this.getAttribute("epoch") ?? "",
-      version: Number(this.getAttribute("version")),
-      next: this.getAttribute("next") ?? "",
-      start: this.getAttribute("start") ?? "",
+      epoch: this.#attribute("epoch"),
+      version: Number(this.#attribute("version")),
+      next: this.#attribute("next"),
+      start: this.#attribute("start"),
       count: Number(this.#find(".count").textContent),
     });
-    this.view = new View(this, this.store, { thread: this.thread, viewer });
+    this.view = new View(root, this.store, { thread: this.thread, viewer });
     this.store.hydrate(this.view.hydrate());
-    this.composer = new Composer(this, {
+    this.composer = new Composer(root, {
       thread: this.thread,
       viewer,
       post: (post) => this.#post(post),
@@ -43,8 +46,9 @@ class LiveThread extends HTMLElement {
     this.connection.open();
   }
 
-  disconnectedCallback() {
+  end() {
     this.#ending.abort();
+    this.view.end();
     this.composer.keepAll();
     this.connection.close();
   }
@@ -53,20 +57,18 @@ class LiveThread extends HTMLElement {
     const { signal } = this.#ending;
     this.connection.addEventListener("message", (event) => this.#hear(/** @type {CustomEvent} */ (event).detail));
     this.connection.addEventListener("state", (event) => this.#show(/** @type {CustomEvent} */ (event).detail));
-    this.addEventListener("click", (event) => this.#clicked(event), { signal });
+    this.#root.addEventListener("click", (event) => this.#clicked(event), { signal });
     document.addEventListener("visibilitychange", () => this.#visibilityChanged(), { signal });
     addEventListener("online", () => this.connection.wake(), { signal });
     addEventListener("pageshow", () => this.connection.wake(), { signal });
-    addEventListener(
-      "pagehide",
-      () => {
-        this.composer.keepAll();
-        this.connection.close();
-      },
-      { signal },
-    );
+    addEventListener("pagehide", () => this.#leave(), { signal });
     const ticking = setInterval(() => this.view.tick(), TICK_MS);
     signal.addEventListener("abort", () => clearInterval(ticking));
+  }
+
+  #leave() {
+    this.composer.keepAll();
+    this.connection.close();
   }
 
   /** @param {any} message */
@@ -208,7 +210,10 @@ class LiveThread extends HTMLElement {
     const place = this.#find(".status");
     place.textContent = text;
     this.#speak(text);
-    if (forMs) setTimeout(() => place.textContent === text && (place.textContent = ""), forMs);
+    const clear = () => {
+      if (place.textContent === text) place.textContent = "";
+    };
+    if (forMs) setTimeout(clear, forMs);
   }
 
   /** @param {string} text */
@@ -232,13 +237,30 @@ class LiveThread extends HTMLElement {
   }
 
   #liveUrl() {
-    const given = this.getAttribute("live-url");
-    return given || `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/live`;
+    return this.#attribute("live-url") || `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/live`;
+  }
+
+  /** @param {string} name */
+  #attribute(name) {
+    return this.#root.getAttribute(name) ?? "";
   }
 
   /** @param {string} selector @returns {HTMLElement} */
   #find(selector) {
-    return /** @type {HTMLElement} */ (this.querySelector(selector));
+    return /** @type {HTMLElement} */ (this.#root.querySelector(selector));
+  }
+}
+
+class LiveThread extends HTMLElement {
+  /** @type {Live | undefined} */
+  live;
+
+  connectedCallback() {
+    this.live = new Live(this);
+  }
+
+  disconnectedCallback() {
+    this.live?.end();
   }
 }
 

@@ -1,27 +1,16 @@
 /**
  * Draws the thread: one flush per frame, and never a shift of what is being read. Touches only `root`, never the network.
  *
- * Events: `held` and `unread` counts are shown by itself; `settled` says that a flush is over and nothing is left to do.
+ * Event: `settled`, when everything that was taken is drawn or held.
  */
 
+import { fill, fillPending, showTime, vacate } from "./item.js";
 import * as words from "./words.js";
 
 /** @typedef {import("./store.js").Comment} Comment */
 
 const INSERTIONS_IN_A_FLUSH = 200;
 const DWELL_MS = 1_000;
-const DEEPEST = 7;
-const MAX_DEPTH = 32;
-const TOMBSTONES = /** @type {Record<string, string>} */ ({
-  removed: "Removed by a moderator.",
-  deleted: "Deleted by its author.",
-});
-
-const policy = /** @type {{createHTML: (html: string) => any}} */ (
-  /** @type {any} */ (globalThis).trustedTypes?.createPolicy("livethread", {
-    createHTML: (/** @type {string} */ html) => html,
-  }) ?? { createHTML: (/** @type {string} */ html) => html }
-);
 
 export class View extends EventTarget {
   /** Nonces of this reader's own posts: these are shown wherever they belong. @type {Set<string>} */
@@ -66,6 +55,11 @@ export class View extends EventTarget {
     this.unreadButton.addEventListener("click", () => this.nextUnread());
   }
 
+  end() {
+    this.observer.disconnect();
+    cancelAnimationFrame(this.#frame);
+  }
+
   /** Read what the server rendered. @returns {Comment[]} as much of each comment as the store needs */
   hydrate() {
     /** @type {Comment[]} */
@@ -81,7 +75,7 @@ export class View extends EventTarget {
       });
       this.#items.set(Number(id), item);
       this.#newest = Math.max(this.#newest, Number(id));
-      this.#watch(item);
+      this.observer.observe(item);
     }
     this.tick();
     return comments;
@@ -117,15 +111,8 @@ export class View extends EventTarget {
   reveal() {
     const held = [...this.#held];
     this.show(held);
-    this.addEventListener(
-      "settled",
-      () => {
-        const first = held.map((id) => this.#items.get(id)).find((item) => item?.isConnected);
-        const inOrder = first && [...this.list.querySelectorAll("li.unread")].find((item) => item);
-        this.#goTo(/** @type {HTMLElement | undefined} */ (inOrder ?? first));
-      },
-      { once: true },
-    );
+    const goToFirst = () => this.#goTo(/** @type {HTMLElement | null} */ (this.list.querySelector("li.unread")));
+    this.addEventListener("settled", goToFirst, { once: true });
   }
 
   nextUnread() {
@@ -144,29 +131,14 @@ export class View extends EventTarget {
 
   /** Say the time since in every comment; called each minute. */
   tick() {
-    const now = Date.now();
-    for (const time of this.list.querySelectorAll("time")) {
-      const text = words.ago(time.dateTime, now);
-      time.title ||= time.textContent ?? "";
-      if (time.textContent !== text) time.textContent = text;
-    }
+    for (const time of this.list.querySelectorAll("time")) showTime(time, time.dateTime);
   }
 
   /** @param {{nonce: string, parent: number | null, body: string}} post */
-  showPending({ nonce, parent, body }) {
-    const item = /** @type {HTMLElement} */ (this.document.importNode(this.blank, true));
-    this.#fill(item, { id: 0, version: 0, parent, state: "visible", created: new Date().toISOString(), author: null });
-    for (const attribute of ["id", "data-id", "data-parent", "data-version", "data-state", "data-replies"]) {
-      item.removeAttribute(attribute);
-    }
-    item.className = "pending-post";
-    item.dataset.nonce = nonce;
-    const name = item.querySelector(".name");
-    if (name) name.textContent = this.viewer;
-    for (const link of item.querySelectorAll("footer a, .note")) link.remove();
-    const text = item.querySelector(".body");
-    if (text) text.textContent = body;
-    this.#childList(parent)?.append(item);
+  showPending(post) {
+    const item = this.#newItem();
+    fillPending(item, post, this.viewer);
+    this.#childList(post.parent)?.append(item);
     this.#find(".none").hidden = true;
   }
 
@@ -223,14 +195,14 @@ export class View extends EventTarget {
     this.#held.delete(id);
     this.#asked.delete(id);
     if (isOwn) this.removePending(/** @type {string} */ (comment.nonce));
-    const fresh = /** @type {HTMLElement} */ (this.document.importNode(this.blank, true));
+    const fresh = this.#newItem();
     this.#fill(fresh, comment);
     if (before) before.after(fresh);
     else this.#firstPlace(list).before(fresh);
     this.#items.set(id, fresh);
     // It is where it was put until the observer has looked.
     this.#where.set(fresh, "below");
-    this.#watch(fresh);
+    this.observer.observe(fresh);
     if (isNews && !isOwn && comment.state === "visible") this.#markUnread(fresh);
     return 1;
   }
@@ -275,11 +247,6 @@ export class View extends EventTarget {
     return place === "in" ? this.#where.get(item) : place;
   }
 
-  /** @param {HTMLElement} item */
-  #watch(item) {
-    this.observer.observe(item);
-  }
-
   /** @param {IntersectionObserverEntry[]} entries */
   #see(entries) {
     for (const { target, isIntersecting, boundingClientRect, rootBounds, intersectionRatio } of entries) {
@@ -288,7 +255,8 @@ export class View extends EventTarget {
       const place = isIntersecting ? "in" : boundingClientRect.top >= height ? "below" : "above";
       this.#where.set(item, place);
       if (place !== "in") this.#release(item);
-      if (this.#unread.has(item)) this.#dwell(item, isIntersecting && (intersectionRatio >= 0.5 || boundingClientRect.height > height));
+      if (this.#unread.has(item))
+        this.#dwell(item, isIntersecting && (intersectionRatio >= 0.5 || boundingClientRect.height > height));
     }
   }
 
@@ -350,61 +318,22 @@ export class View extends EventTarget {
       return;
     }
     this.#patch(item, comment);
-    for (const attribute of ["id", "data-id", "data-parent", "data-version", "data-state"]) item.removeAttribute(attribute);
-    item.className = "gone";
+    vacate(item);
+  }
+
+  #newItem() {
+    return /** @type {HTMLElement} */ (this.document.importNode(this.blank, true));
   }
 
   /** @param {HTMLElement} item @param {Comment} comment */
   #fill(item, comment) {
-    const { id, state = "visible", author } = comment;
-    const isVisible = state === "visible";
-    const depth = this.#depth(comment);
     const parent = comment.parent ? this.#items.get(comment.parent) : undefined;
-    const isKept = ["unread", "context"].filter((name) => item.classList.contains(name));
-    item.id = `c-${id}`;
-    item.className = ["comment", `depth-${Math.min(depth, DEEPEST)}`, ...isKept].join(" ");
-    Object.assign(item.dataset, {
-      id,
-      parent: comment.parent ?? "",
-      version: comment.version,
-      state,
-      replies: comment.replies ?? 0,
+    fill(item, comment, {
+      thread: this.thread,
+      viewer: this.viewer,
+      depth: this.store.depth(comment),
+      parentName: parent ? (parent.querySelector(".name")?.textContent ?? "") : null,
     });
-    const part = (/** @type {string} */ name) => /** @type {any} */ (item.querySelector(`:scope > article ${name}`));
-    part("h3").id = `h-${id}`;
-    part("h3").parentElement.parentElement.setAttribute("aria-labelledby", `h-${id}`);
-    part(".name").textContent = isVisible ? (author?.name ?? "Anonymous") : "Comment";
-    const to = part(".to");
-    if (parent && to) to.lastElementChild.textContent = parent.querySelector(".name")?.textContent ?? "";
-    else if (!comment.parent) to?.remove();
-    const picture = author?.avatar ?? "/avatar/anonymous.svg";
-    if (part("img").getAttribute("src") !== picture) part("img").setAttribute("src", picture);
-    const badge = author?.badge ?? "";
-    part(".badge").textContent = badge.charAt(0).toUpperCase() + badge.slice(1);
-    if (comment.created) {
-      const time = part("time");
-      time.dateTime = comment.created;
-      time.title = new Date(comment.created).toLocaleString();
-      time.textContent = words.ago(comment.created, Date.now());
-    }
-    part(".time").href = `/t/${this.thread}/c/${id}`;
-    part(".note").textContent = !isVisible ? "" : author === null ? "account removed" : comment.edited ? "edited" : "";
-    // The server's own rendering, the only HTML that is ever put in as such.
-    if (!isVisible) part(".body").textContent = TOMBSTONES[state] ?? "";
-    else if (comment.html !== undefined) part(".body").innerHTML = policy.createHTML(comment.html);
-    const reply = part(".reply");
-    const remove = part(".delete");
-    if (reply) reply.href = `/t/${this.thread}/c/${id}?reply=${id}#c-${id}`;
-    if (remove) remove.href = `/c/${id}/delete`;
-    if (!isVisible || depth >= MAX_DEPTH - 1) reply?.remove();
-    if (!isVisible || !this.viewer || author?.name !== this.viewer) remove?.remove();
-  }
-
-  /** @param {Comment} comment */
-  #depth(comment) {
-    let depth = 0;
-    for (let above = comment.parent; above; above = this.store.get(above)?.parent) depth++;
-    return depth;
   }
 
   /** @param {number | null} parent @returns {HTMLElement | null} where its replies hang, if it is drawn */
@@ -429,7 +358,7 @@ export class View extends EventTarget {
     if (this.document.title !== title) this.document.title = title;
   }
 
-  /** @param {HTMLElement | undefined} item */
+  /** @param {HTMLElement | null | undefined} item */
   #goTo(item) {
     if (!item) return;
     const article = /** @type {HTMLElement} */ (item.querySelector("article"));

@@ -81,7 +81,7 @@ async def assert_painted_as_fresh(app: Server, visit: Any, *visitors: Any) -> in
     for visitor in visitors:
         await eventually(
             lambda visitor=visitor: visitor.page.evaluate(
-                "(head) => document.querySelector('live-thread').store.version >= head", head["version"]
+                "(head) => document.querySelector('live-thread').live.store.version >= head", head["version"]
             )
         )
         assert await visitor.painted() == painted
