@@ -117,7 +117,7 @@ class RedisBroker:
             pause = min(pause * 2, MAX_PAUSE_SECONDS)
 
     async def _publish_all(self, connection: AbstractConnection) -> None:
-        """Publish what is queued, in batches, and a probe each second; a server that does not answer in time is gone."""
+        """Publish what is queued, in batches, and a probe each second; who does not answer in time is gone."""
         loop = asyncio.get_running_loop()
         probe_at = loop.time()
         while True:
@@ -186,7 +186,7 @@ class RedisBroker:
     async def _notice_deafness(self) -> None:
         """A frozen server closes nothing; only the probe that does not come back tells."""
         await asyncio.sleep(DEAF_AFTER_SECONDS)
-        while self.state == "connected":
+        while self.state == "connected":  # noqa: ASYNC110 — time itself is what is waited for
             await asyncio.sleep(PROBE_EVERY_SECONDS)
         raise TimeoutError("no probe came back")
 

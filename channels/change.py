@@ -29,13 +29,13 @@ class Comment(Struct, frozen=True, kw_only=True):
 
     id: int
     version: int
-    parent: int | None | UnsetType = UNSET
+    parent: int | UnsetType | None = UNSET
     revision: int | UnsetType = UNSET
     state: Literal["visible", "pending", "removed", "deleted"] | UnsetType = UNSET
-    author: Author | None | UnsetType = UNSET
+    author: Author | UnsetType | None = UNSET
     html: str | UnsetType = UNSET
     created: str | UnsetType = UNSET
-    edited: str | None | UnsetType = UNSET
+    edited: str | UnsetType | None = UNSET
     score: int | UnsetType = UNSET
     replies: int | UnsetType = UNSET
     nonce: str | UnsetType = UNSET
@@ -90,19 +90,17 @@ class Reset(Struct, frozen=True, kw_only=True, tag="reset", tag_field="type"):
 
 
 Answer = Change | Reset
-_decode_answer = msgspec.json.Decoder(Answer).decode
+_answers: msgspec.json.Decoder[Answer] = msgspec.json.Decoder(Answer)
 
 
 def decode(frame: bytes) -> Answer:
     """Read one frame. Raises `msgspec.DecodeError` or `RecursionError` on anything else than an answer."""
-    return _decode_answer(frame)
+    return _answers.decode(frame)
 
 
 def fits(first: Change, second: Change) -> bool:
     """Say whether `second` begins exactly where `first` ends."""
-    return (
-        first.thread == second.thread and first.epoch == second.epoch and first.version == second.after
-    )
+    return first.thread == second.thread and first.epoch == second.epoch and first.version == second.after
 
 
 def merge(first: Change, second: Change) -> Change:
@@ -116,12 +114,10 @@ def _overlay(older: Iterable[Comment], newer: Iterable[Comment]) -> tuple[Commen
     by_id = {comment.id: comment for comment in older}
     for comment in newer:
         known = by_id.pop(comment.id, None)
-        if known is not None and comment.is_partial:
-            present = {
-                field: value
-                for field in comment.__struct_fields__
-                if (value := getattr(comment, field)) is not UNSET
-            }
-            comment = msgspec.structs.replace(known, **present)
-        by_id[comment.id] = comment
+        by_id[comment.id] = comment if known is None or not comment.is_partial else _lay_over(known, comment)
     return tuple(by_id.values())
+
+
+def _lay_over(known: Comment, partial: Comment) -> Comment:
+    fields = {field: getattr(partial, field) for field in partial.__struct_fields__}
+    return msgspec.structs.replace(known, **{name: value for name, value in fields.items() if value is not UNSET})

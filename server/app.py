@@ -100,9 +100,13 @@ def create_app(settings: Settings) -> Starlette:
 
 
 def with_secret(settings: Settings) -> Settings:
-    """Return settings that have a secret: the one given, or one made once and kept in a 0600 file beside the database."""
+    """Return settings that have a secret: the one given, or one made once, in a 0600 file beside the database."""
     if settings.secret:
         return settings
+    if not settings.database.resolve().parent.is_dir():
+        raise CannotStart(
+            f"LIVETHREAD_DATABASE: the folder of {settings.database} is not there. Make it, or give another path."
+        )
     path = Path(f"{settings.database}.secret")
     try:
         path.touch(0o600)

@@ -60,9 +60,7 @@ class Desk:
             raise Invalid(f"A role is one of {', '.join(ROLES)}.", field="role")
         sign_in.check_password(password)
         clean = names.clean(name)
-        account = await sign_in.create_account(
-            self._database, clean, await sign_in.hash_password(password), role
-        )
+        account = await sign_in.create_account(self._database, clean, await sign_in.hash_password(password), role)
         if account is None:
             raise Conflict(f"The name {clean}, or one that looks like it, is taken.", field="name")
         return {"name": account.name, "role": account.role}
@@ -139,7 +137,8 @@ async def running_owner(settings: Settings) -> AsyncIterator[Owner]:
     connection = await _connect(settings)
     if connection is None:
         raise CannotStart(
-            f"No livethread is running on {settings.database}. Start one with `python3 run.py`, under the same settings."
+            f"No livethread is running on {settings.database}. "
+            "Start one with `python3 run.py`, under the same settings."
         )
     reader, writer = connection
     try:

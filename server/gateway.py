@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 import httpx2
 import msgspec
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 
 from channels.broker import Broker
 from channels.broker_memory import MemoryBroker
@@ -24,7 +25,6 @@ from server.settings import Settings
 from server.web import failures, live, poll, status
 from server.web.context import LiveContext, LiveState
 from server.web.guard import Guard
-from starlette.middleware import Middleware
 
 log = logging.getLogger("livethread.gateway")
 

@@ -26,10 +26,13 @@ def serve(create: Callable[[Settings], Starlette], what: str) -> int:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     settings = settings_.read(os.environ)
     listener = _bind(settings)
+    # Each request of a gateway's poll is no news.
+    logging.getLogger("httpx2").setLevel(logging.WARNING)
     settings = settings_.read(os.environ, port=listener.getsockname()[1])
     app = create(settings)
+    announced = _Announced(app, what, settings)
     config = uvicorn.Config(
-        _Announced(app, what, settings),
+        announced,
         loop="uvloop",
         http="httptools",
         log_level="warning",
@@ -41,8 +44,10 @@ def serve(create: Callable[[Settings], Starlette], what: str) -> int:
         h11_max_incomplete_event_size=16_384,
     )
     server = uvicorn.Server(config)
-    with contextlib.suppress(KeyboardInterrupt):
+    with contextlib.suppress(KeyboardInterrupt, SystemExit):
         server.run(sockets=[listener])
+    if announced.refusal is not None:
+        raise announced.refusal
     return 0 if server.started else 2
 
 
@@ -53,6 +58,7 @@ class _Announced:
         self._app = app
         self._what = what
         self._settings = settings
+        self.refusal: CannotStart | None = None
 
     async def __call__(self, scope, receive, send) -> None:  # type: ignore[no-untyped-def]
         if scope["type"] != "lifespan":
@@ -62,12 +68,20 @@ class _Announced:
         async def say(message) -> None:  # type: ignore[no-untyped-def]
             if message["type"] == "lifespan.startup.complete":
                 asyncio.get_running_loop().call_soon(self._say_where)
+            if message["type"] == "lifespan.startup.failed" and isinstance(sys.exc_info()[1], CannotStart):
+                # In words, once, by whoever called us: not as a traceback.
+                logging.getLogger("uvicorn.error").disabled = True
             await send(message)
 
-        await self._app(scope, receive, say)
+        try:
+            await self._app(scope, receive, say)
+        except CannotStart as refusal:
+            self.refusal = refusal
+            raise
 
     def _say_where(self) -> None:
-        print(f"{self._what} listens on {self._settings.origin}", flush=True)
+        seen_as = "" if self._settings.origin == self._settings.own_address else f", seen as {self._settings.origin}"
+        print(f"{self._what} listens on {self._settings.own_address}{seen_as}", flush=True)
 
 
 def _bind(settings: Settings) -> socket.socket:

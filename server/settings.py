@@ -26,7 +26,7 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What an operator may set; docs/operations in the README lists each with its default."""
+    """What an operator may set; README.md lists each with its default."""
 
     host: str
     port: int
@@ -45,6 +45,11 @@ class Settings:
     limit_logins_account: Rate
     limit_logins_address: Rate
     limit_registrations_address: Rate
+
+    @property
+    def own_address(self) -> str:
+        """Where this process listens, whatever name the public knows it by."""
+        return _address(self.host, self.port)
 
     @property
     def is_https(self) -> bool:
@@ -74,8 +79,7 @@ def read(environment: Mapping[str, str], *, port: int | None = None) -> Settings
 
     host = setting("HOST", "127.0.0.1", str)
     listens_on = setting("PORT", "8000", _port) if port is None else port
-    seen_as = "localhost" if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host
-    origin = setting("ORIGIN", f"http://{seen_as}:{listens_on}", _origin)
+    origin = setting("ORIGIN", _address(host, listens_on), _origin)
     return Settings(
         host=host,
         port=listens_on,
@@ -95,6 +99,11 @@ def read(environment: Mapping[str, str], *, port: int | None = None) -> Settings
         limit_logins_address=setting("LIMIT_LOGINS_ADDRESS", "120/60", _rate),
         limit_registrations_address=setting("LIMIT_REGISTRATIONS_ADDRESS", "120/3600", _rate),
     )
+
+
+def _address(host: str, port: int) -> str:
+    name = "localhost" if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host
+    return f"http://{name}:{port}"
 
 
 def _port(text: str) -> int:

@@ -69,7 +69,7 @@ class Server:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         assert "listens on http://" in line, f"it did not start: {line}{self.log.read_text()}"
-        self.port = int(line.rsplit(":", 1)[1])
+        self.port = int(line.split("listens on http://", 1)[1].split(",")[0].rsplit(":", 1)[1])
 
     def kill(self) -> None:
         assert self.process is not None

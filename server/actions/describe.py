@@ -26,9 +26,7 @@ async def describe_thread(
     """Set what is not None; return what the thread shows now. Raises Forbidden, Invalid (author)."""
     if not permissions.may_describe(account):
         raise Forbidden("Only staff may describe a thread.")
-    return await set_description(
-        database, key, title=title, url=url, summary=summary, author=author, locked=locked
-    )
+    return await set_description(database, key, title=title, url=url, summary=summary, author=author, locked=locked)
 
 
 async def set_description(

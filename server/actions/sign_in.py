@@ -48,9 +48,7 @@ async def register(
 
 async def create_account(database: Database, name: str, password: str | None, role: Role) -> Account | None:
     """Make an account under a clean name; `password` is a hash. None where the name is taken."""
-    return await database.write(
-        lambda write: accounts.insert(write, name, names.skeleton(name), password, role)
-    )
+    return await database.write(lambda write: accounts.insert(write, name, names.skeleton(name), password, role))
 
 
 async def log_in(

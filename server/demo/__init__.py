@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,9 +27,10 @@ from server.settings import Settings
 
 FOLDER = Path(__file__).parent
 VISITOR = "visitor"
-PASSWORD = "demo-password"  # noqa: S105 — the demo's account is for everybody who looks at it
+PASSWORD = "demo-password"
 # One comment every few seconds, whatever the conversation's own evening was like.
 SECONDS_BETWEEN = 4.0
+SECONDS_AGO = 90
 
 
 def run_demo(speed: float) -> int:
@@ -51,7 +53,9 @@ def run_demo(speed: float) -> int:
 
 async def _prepare(read: Settings, article: dict[str, str], first_half: list[Record]) -> None:
     async with control.owner(read) as owner:
-        await import_records(owner, article["key"], "demo", first_half, lambda done: None)
+        since = int(time.time() * 1000) - SECONDS_AGO * 1000 - first_half[-1].created
+        recent = [structs.replace(record, created=record.created + since) for record in first_half]
+        await import_records(owner, article["key"], "demo", recent, lambda done: None)
         await owner.ask("account create", {"name": VISITOR, "role": "staff", "password": PASSWORD})
         described = {name: article[name] for name in ("title", "url", "summary", "author")}
         await owner.ask("describe", {"thread": article["key"], **described})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -31,9 +32,9 @@ async def load_batch(database: Database, batch: Batch) -> dict[str, Any]:
     report: dict[str, Any] = {"imported": 0, "tombstones": 0, "anonymous": 0, "skipped": []}
     for start in range(0, len(batch.records), ROWS_IN_ONE_WRITE):
         some = batch.records[start : start + ROWS_IN_ONE_WRITE]
-        bodies = await asyncio.to_thread(lambda some=some: [_body(record) for record in some])
+        bodies = await asyncio.to_thread(_bodies, some)
         rows = list(zip(some, bodies, strict=True))
-        outcome = await database.write(lambda write, rows=rows: _load(write, batch, rows))
+        outcome = await database.write(partial(_load, batch=batch, rows=rows))
         for record, why in zip(some, outcome, strict=True):
             if why is not None:
                 report["skipped"].append([record.line, why])
@@ -44,6 +45,10 @@ async def load_batch(database: Database, batch: Batch) -> dict[str, Any]:
     return report
 
 
+def _bodies(records: list[Record]) -> list[tuple[str, str]]:
+    return [_body(record) for record in records]
+
+
 def _body(record: Record) -> tuple[str, str]:
     """Return (text, html) as they are kept, through the same renderer and allow-list as every comment."""
     if record.removed:
@@ -52,7 +57,7 @@ def _body(record: Record) -> tuple[str, str]:
     return text, markup.safe(text) if record.format == "html" else markup.to_html(text)
 
 
-def _load(write: Write, batch: Batch, rows: list[tuple[Record, tuple[str, str]]]) -> list[str | None]:
+def _load(write: Write, *, batch: Batch, rows: list[tuple[Record, tuple[str, str]]]) -> list[str | None]:
     thread = threads.ensure(write, batch.thread)
     return [_load_one(write, thread, batch.origin, record, *body) for record, body in rows]
 

@@ -1,4 +1,4 @@
-"""The command `replay`: posts a discussion into a running server, in its own order and timing, by its own commenters."""
+"""The command `replay`: posts a discussion into a running server, in its order and timing, by its commenters."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import hashlib
 import sys
 from argparse import Namespace
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import httpx2
@@ -107,7 +107,7 @@ class Replay:
             self._tokens[name] = (await self._owner.ask("commenter", {"name": name}))["token"]
         return self._tokens[name]
 
-    async def _send(self, method: str, path: str, token: str, message: dict[str, object] | None) -> httpx2.Response:
+    async def _send(self, method: str, path: str, token: str, message: Mapping[str, object] | None) -> httpx2.Response:
         """Send until it is answered: the nonce makes sure that what was answered unheard is not done twice."""
         for attempt in range(ATTEMPTS):
             try:

@@ -8,7 +8,6 @@ from server.model import Account, Role
 from server.storage.write import Write
 
 
-
 def insert(write: Write, name: str, skeleton: str, password: str | None, role: Role) -> Account | None:
     """Return the new account, or None where a name that looks the same is taken."""
     try:

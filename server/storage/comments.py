@@ -53,15 +53,11 @@ def by_id(sql: sqlite3.Connection, id_: int) -> StoredComment | None:
 
 
 def by_nonce(sql: sqlite3.Connection, author: int, nonce: str) -> StoredComment | None:
-    return _stored(
-        sql.execute(_SELECT + "WHERE c.author = ? AND c.nonce = ?", (author, nonce)).fetchone()
-    )
+    return _stored(sql.execute(_SELECT + "WHERE c.author = ? AND c.nonce = ?", (author, nonce)).fetchone())
 
 
 def by_source(sql: sqlite3.Connection, thread: int, source: str) -> StoredComment | None:
-    return _stored(
-        sql.execute(_SELECT + "WHERE c.thread = ? AND c.source = ?", (thread, source)).fetchone()
-    )
+    return _stored(sql.execute(_SELECT + "WHERE c.thread = ? AND c.source = ?", (thread, source)).fetchone())
 
 
 def public(sql: sqlite3.Connection, id_: int) -> Comment:

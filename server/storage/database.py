@@ -8,6 +8,7 @@ import logging
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -64,7 +65,8 @@ class Database:
             async with contextlib.AsyncExitStack() as stack:
                 try:
                     database._writer = await aiosqlite.Connection(lambda: open_connection(path), 64)
-                    stack.push_async_callback(lambda: database._writer.close())
+                    # By name: it is another connection after an I/O error.
+                    stack.push_async_callback(lambda: database._writer.close())  # noqa: PLW0108
                     await _run(database._writer, lambda sql: migrate(sql, path))
                     for _ in range(READERS):
                         reader = await aiosqlite.Connection(lambda: open_connection(path, read_only=True), 64)
@@ -112,10 +114,13 @@ class Database:
         finally:
             # A cancelled request leaves its statement running: the connection is free when that has ended.
             if reading.done():
-                interrupt.cancel()
-                self._readers.put_nowait(reader)
+                self._free(reader, interrupt)
             else:
-                reading.add_done_callback(lambda _: (interrupt.cancel(), self._readers.put_nowait(reader)))
+                reading.add_done_callback(lambda _: self._free(reader, interrupt))
+
+    def _free(self, reader: aiosqlite.Connection, interrupt: asyncio.TimerHandle) -> None:
+        interrupt.cancel()
+        self._readers.put_nowait(reader)
 
     async def _write_groups(self) -> None:
         while True:
@@ -125,8 +130,8 @@ class Database:
             try:
                 if self._must_reopen:
                     await self._reopen()
-                await _run(self._writer, lambda sql, group=group: _commit_group(sql, group))
-            except Exception as error:
+                await _run(self._writer, partial(_commit_group, group=group))
+            except Exception as error:  # noqa: BLE001 — the writer outlives whatever befalls one group
                 log.error("a group of %d writes failed: %s", len(group), error)
                 self._must_reopen = True
                 for write in group:

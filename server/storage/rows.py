@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote
 
 from msgspec import UNSET
 
 from channels.change import Author, Change, Comment, Info
+from server.model import Role
 
 COMMENT = """
 SELECT c.id, c.version, c.parent, c.revision, c.state, c.html, c.created, c.edited, c.nonce,
@@ -43,8 +44,7 @@ def comment(row: tuple[Any, ...]) -> Comment:
     is_visible = state == "visible"
     author = None
     if is_visible and account is not None:
-        badge = "author" if account == thread_author else None if role == "reader" else role
-        author = Author(name=name, avatar=avatar(name), badge=badge)
+        author = Author(name=name, avatar=avatar(name), badge=_badge(account == thread_author, role))
     return Comment(
         id=id_,
         version=version,
@@ -60,6 +60,12 @@ def comment(row: tuple[Any, ...]) -> Comment:
         # The sender knows its echo by the nonce, whichever way the echo comes.
         nonce=UNSET if nonce is None else nonce,
     )
+
+
+def _badge(is_thread_author: bool, role: Role) -> Literal["author", "staff", "moderator"] | None:
+    if is_thread_author:
+        return "author"
+    return None if role == "reader" else role
 
 
 def info(row: tuple[Any, ...]) -> Info:

@@ -6,7 +6,7 @@ import sqlite3
 from dataclasses import dataclass
 
 from channels.change import MAX_ROWS, Answer, Change, Comment, Info, Reset
-from server.errors import Invalid
+from server.errors import Invalid, NotFound
 from server.model import Thread
 from server.storage import rows, threads
 
@@ -45,6 +45,9 @@ class Page:
         """How many visible comments the first page leaves for later ones."""
         return self.info.comments - sum(comment.state == "visible" for comment in self.comments)
 
+    def holds(self, id_: int) -> bool:
+        return any(comment.id == id_ for comment in self.comments)
+
 
 def page(sql: sqlite3.Connection, key: str, cursor: str, limit: int) -> Page:
     """Return up to `limit` comments of the thread after `cursor`, each root followed by its replies.
@@ -71,14 +74,27 @@ def page(sql: sqlite3.Connection, key: str, cursor: str, limit: int) -> Page:
     )
 
 
-def around(sql: sqlite3.Connection, key: str, comment: int) -> str:
-    """Return the cursor of a page that begins with the branch of `comment`; "" where it is not in the thread."""
-    thread = threads.by_key(sql, key)
-    if not sql.execute(
-        "SELECT 1 FROM comments WHERE id = ? AND thread = ? AND shown", (comment, thread.id)
-    ).fetchone():
-        return ""
-    root = _path(sql, thread, str(comment))[0]
+def page_holding(sql: sqlite3.Connection, key: str, comment: int, limit: int) -> Page:
+    """Return the page around a comment: the first where it stands there, else one that begins with its branch.
+
+    Raises NotFound where the thread does not draw it.
+    """
+    found = page(sql, key, "", limit)
+    if found.next and not found.holds(comment):
+        found = page(sql, key, _before_branch(sql, found.thread, comment), limit)
+    while found.next and not found.holds(comment):
+        found = page(sql, key, found.next, limit)
+    if not found.holds(comment):
+        raise NotFound("There is no such comment in this thread.")
+    return found
+
+
+def _before_branch(sql: sqlite3.Connection, thread: Thread, comment: int) -> str:
+    """Return the cursor of a page that begins with the comment's branch. Raises NotFound."""
+    try:
+        root = _path(sql, thread, str(comment))[0]
+    except Invalid:
+        raise NotFound("There is no such comment in this thread.") from None
     (before,) = sql.execute(
         "SELECT max(id) FROM comments WHERE thread = ? AND parent IS NULL AND id < ? AND shown", (thread.id, root)
     ).fetchone()
@@ -205,5 +221,3 @@ def _comments(sql: sqlite3.Connection, ids: list[int] | tuple[int, ...]) -> tupl
         for row in sql.execute(f"{rows.COMMENT} WHERE c.id IN ({marks})", some):
             found[row[0]] = rows.comment(row)
     return tuple(found[id_] for id_ in ids)
-
-

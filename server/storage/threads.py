@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from typing import Any
 
 from server.model import Thread
@@ -54,7 +55,7 @@ def ensure(write: Write, key: str) -> int:
     return int(id_)
 
 
-def describe(write: Write, thread: int, fields: dict[str, str | int | None]) -> None:
+def describe(write: Write, thread: int, fields: Mapping[str, str | int | None]) -> None:
     """Set some of title, url, summary, author (an account's id) and locked."""
     for column in fields:
         assert column in {"title", "url", "summary", "author", "locked"}

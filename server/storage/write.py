@@ -27,9 +27,7 @@ class Write:
     def version(self) -> int:
         """The one version of this write, taken from the clock when it is first needed."""
         if self._version is None:
-            (self._version,) = self.sql.execute(
-                "UPDATE clock SET version = version + 1 RETURNING version"
-            ).fetchone()
+            (self._version,) = self.sql.execute("UPDATE clock SET version = version + 1 RETURNING version").fetchone()
         return self._version
 
     def stamp(self, thread: int, comments: Iterable[int] = ()) -> None:
@@ -46,6 +44,4 @@ class Write:
 
     def changes(self) -> list[Change]:
         """Return one change per stamped thread, each from the head before this write to its version."""
-        return [
-            rows.change(self.sql, thread, after, self.version) for thread, (after, _) in self._stamped.items()
-        ]
+        return [rows.change(self.sql, thread, after, self.version) for thread, (after, _) in self._stamped.items()]

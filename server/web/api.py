@@ -132,9 +132,7 @@ async def _signed_in(visit: Visit, account: Account, wanted: requests.Credential
     token = await session.begin(visit, account, response)
     if wanted.token:
         with_token = answer({"account": public_account(account), "token": token}, status)
-        with_token.raw_headers.extend(
-            (name, value) for name, value in response.raw_headers if name == b"set-cookie"
-        )
+        with_token.raw_headers.extend((name, value) for name, value in response.raw_headers if name == b"set-cookie")
         return with_token
     return response
 

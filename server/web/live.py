@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Any
 
 import msgspec
 from starlette.routing import WebSocketRoute
@@ -49,7 +48,7 @@ class Ping(msgspec.Struct, tag="ping", tag_field="type"):
 
 
 Up = Hello | Join | Leave | Typing | Ping
-_decode = msgspec.json.Decoder(Up).decode
+_frames: msgspec.json.Decoder[Up] = msgspec.json.Decoder(Up)
 _PONG = b'{"type":"pong"}'
 
 
@@ -151,18 +150,21 @@ class Conversation:
         self._hub.leave(self._reader, thread)
 
     def _refuse(self, error: DomainError, thread: str | None = None) -> None:
-        said: dict[str, Any] = {"type": "error", "code": error.code, "message": error.message}
-        for name, value in (("field", error.field), ("thread", thread), ("retry_after", error.retry_after)):
-            if value is not None:
-                said[name] = value
-        self._reader.offer(msgspec.json.encode(said))
+        said = {
+            "type": "error",
+            "code": error.code,
+            "message": error.message,
+            "field": error.field,
+            "thread": thread,
+            "retry_after": error.retry_after,
+        }
+        present = {name: value for name, value in said.items() if value is not None}
+        self._reader.offer(msgspec.json.encode(present))
 
     def _spend(self) -> None:
         """At most twenty frames a second, then 1008: a page sends a handful a minute."""
         now = time.monotonic()
-        self._allowance = min(
-            FRAMES_PER_SECOND, self._allowance + (now - self._allowed_at) * FRAMES_PER_SECOND
-        )
+        self._allowance = min(FRAMES_PER_SECOND, self._allowance + (now - self._allowed_at) * FRAMES_PER_SECOND)
         self._allowed_at = now
         self._allowance -= 1
         if self._allowance < 0 and self._settings.limits:
@@ -171,7 +173,7 @@ class Conversation:
 
 def _parse(text: str) -> Up:
     try:
-        return _decode(text)
+        return _frames.decode(text)
     except msgspec.ValidationError as error:
         if "at `$.type`" in str(error) or "`type`" in str(error):
             raise Malformed("type is one of hello, join, leave, typing, ping.", code="unknown_type") from None

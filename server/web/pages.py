@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import secrets
-import sqlite3
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,6 @@ from server.errors import DomainError, Invalid, NotFound, NotSignedIn
 from server.model import MAX_DEPTH, Account, Thread
 from server.storage import accounts, comments, rows, snapshot, threads
 from server.web import api, avatars, requests, session, tree
-
 from server.web.context import Visit, address
 
 COMMENTS_ON_A_PAGE = 200
@@ -61,9 +59,7 @@ async def page(
         **values,
     )
     cache = "private, no-store" if viewer else "no-cache"
-    return Response(
-        html, status, {"Cache-Control": cache, "Vary": "Cookie"}, media_type="text/html; charset=utf-8"
-    )
+    return Response(html, status, {"Cache-Control": cache, "Vary": "Cookie"}, media_type="text/html; charset=utf-8")
 
 
 def fresh_nonce() -> str:
@@ -111,7 +107,9 @@ async def _thread_page(visit: Visit, *, cursor: str = "", holding: int | None = 
     reply = visit.query_params.get("reply")
     found = await visit.state["context"].database.read(
         lambda sql: (
-            _page_holding(sql, key, holding) if holding else snapshot.page(sql, key, cursor, COMMENTS_ON_A_PAGE)
+            snapshot.page_holding(sql, key, holding, COMMENTS_ON_A_PAGE)
+            if holding
+            else snapshot.page(sql, key, cursor, COMMENTS_ON_A_PAGE)
         )
     )
     nodes = tree.nodes(found.context, found.comments, viewer)
@@ -134,21 +132,6 @@ async def _thread_page(visit: Visit, *, cursor: str = "", holding: int | None = 
         placeholder=tree.placeholder(),
         max_depth=MAX_DEPTH,
     )
-
-
-def _page_holding(sql: sqlite3.Connection, key: str, id_: int) -> snapshot.Page:
-    found = snapshot.page(sql, key, "", COMMENTS_ON_A_PAGE)
-    if found.next and not _holds(found, id_):
-        found = snapshot.page(sql, key, snapshot.around(sql, key, id_), COMMENTS_ON_A_PAGE)
-    while found.next and not _holds(found, id_):
-        found = snapshot.page(sql, key, found.next, COMMENTS_ON_A_PAGE)
-    if not _holds(found, id_):
-        raise NotFound("There is no such comment in this thread.")
-    return found
-
-
-def _holds(page: snapshot.Page, id_: int) -> bool:
-    return any(comment.id == id_ for comment in page.comments)
 
 
 async def post(visit: Visit) -> Response:
@@ -211,9 +194,7 @@ async def compose(
 
 async def confirm_delete(visit: Visit) -> Response:
     _, comment, key = await _own_comment(visit)
-    thread, epoch = await visit.state["context"].database.read(
-        lambda sql: (threads.by_key(sql, key), rows.epoch(sql))
-    )
+    thread, epoch = await visit.state["context"].database.read(lambda sql: (threads.by_key(sql, key), rows.epoch(sql)))
     return await page(
         visit, "confirm_delete.html", title="Delete this comment?", comment=comment, thread=describe(thread, epoch)
     )

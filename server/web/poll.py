@@ -9,10 +9,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from server.errors import Forbidden
+from server.settings import Settings
 from server.storage import threads
 from server.web import requests
 from server.web.context import Visit, is_signed, sign
-from server.settings import Settings
 
 SIGNATURE_HEADER = "livethread-signature"
 SIGNATURE_SECONDS = 60

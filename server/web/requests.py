@@ -59,7 +59,7 @@ def invalid(error: msgspec.ValidationError) -> Invalid:
     place = re.search(r"at `\$\.(\w+)", text) or re.search(r"field `(\w+)`", text)
     field = place[1] if place else None
     message = _HINTS.get(field or "") if "regex" in text or field == "parent" else None
-    return Invalid(message or f"{text.split(' - at')[0]}.".replace("..", "."), field=field)
+    return Invalid(message or f"{text.split(' - at', maxsplit=1)[0]}.".replace("..", "."), field=field)
 
 
 def key(text: str) -> str:

@@ -22,9 +22,7 @@ async def ready(visit: LiveVisit) -> Response:
 
 
 def _say(status: dict[str, str]) -> Response:
-    return Response(
-        msgspec.json.encode(status), media_type="application/json", headers={"Cache-Control": "no-store"}
-    )
+    return Response(msgspec.json.encode(status), media_type="application/json", headers={"Cache-Control": "no-store"})
 
 
 routes = [Route("/health", health), Route("/ready", ready)]

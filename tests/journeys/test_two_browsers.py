@@ -11,7 +11,9 @@ from tests.processes import Server
 
 SHIFTS = """() => { window.shift = 0; new PerformanceObserver((list) => {
   for (const entry of list.getEntries()) if (!entry.hadRecentInput) {
-    window.shift += entry.value; (window.moved ??= []).push(...entry.sources.map((s) => s.node?.className || s.node?.nodeName)); }
+    window.shift += entry.value;
+    (window.moved ??= []).push(...entry.sources.map(({ node }) => node?.className || node?.nodeName));
+  }
 }).observe({ type: "layout-shift", buffered: false }); }"""
 
 # What scrolls into view for the first time gets its real height a frame later.
@@ -210,4 +212,3 @@ async def test_a_reader_who_was_away_is_told_and_whole_again(app: Server, key: s
     fresh = await visit()
     await fresh.read(f"{app.origin}/t/{key}")
     assert await reader.painted() == await fresh.painted()
-

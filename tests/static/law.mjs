@@ -1,0 +1,35 @@
+// Drives the real store.js for test_law.py: one JSON command a line in, one JSON answer a line out.
+import { createInterface } from "node:readline";
+import { Store } from "../../static/store.js";
+
+const stores = new Map();
+
+const commands = {
+  open({ name, snapshot }) {
+    const { epoch, version, info, comments, next } = snapshot;
+    const store = new Store({ epoch, version, next: next ?? "", count: info.comments });
+    store.hydrate(comments);
+    stores.set(name, store);
+  },
+  apply: ({ name, change }) => stores.get(name).apply(change).kind,
+  page: ({ name, page, cursor }) => stores.get(name).page(page, cursor).kind,
+  reset: ({ name, snapshot }) => void stores.get(name).reset(snapshot),
+  answer: ({ name, comment }) => void stores.get(name).answer(comment),
+  state({ name }) {
+    const store = stores.get(name);
+    const drawn = [...store.drawn()].map(({ id, parent, state, html, author, replies }) => ({
+      id,
+      parent,
+      state,
+      html,
+      author: author?.name ?? null,
+      replies,
+    }));
+    return { version: store.version, next: store.next, count: store.count, behind: store.behind, drawn };
+  },
+};
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const { command, ...rest } = JSON.parse(line);
+  process.stdout.write(`${JSON.stringify(commands[command](rest) ?? null)}\n`);
+}
