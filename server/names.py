@@ -8,9 +8,10 @@ from server.errors import Invalid
 
 MAX_CHARACTERS = 40
 # The look-alikes that people use to pass for somebody else: digits for letters, Cyrillic and Greek for Latin.
+# A capital I is an l to the eye, and case does not tell names apart: so i, I, l and 1 are one.
 _LOOKS_LIKE = str.maketrans(
-    "01авекмнорстухіјѕԁһԛԝαβεηικνορτυχϲıſ",
-    "olabekmhopctyxijsdhqwabenikvoptuxcis",
+    "01авекмнорстухіјѕԁһԛԝαβεηικνορτυχϲıſi",
+    "olabekmhopctyxljsdhqwabenlkvoptuxclsl",
 )
 
 

@@ -56,15 +56,17 @@ class Settings:
         return self.origin.startswith("https:")
 
     def accepts_origin(self, origin: str) -> bool:
-        """Say whether a browser at `origin` may write here."""
-        return origin == self.origin or origin in self.sites or origin in self._loopback_names
+        """Say whether a browser at `origin` may write here, or connect."""
+        return origin == self.origin or origin in self.sites or origin in self._presumed_origins
 
     @property
-    def _loopback_names(self) -> tuple[str, ...]:
-        """On one's own machine localhost and 127.0.0.1 are the same place, until a public origin is set."""
+    def _presumed_origins(self) -> tuple[str, ...]:
+        """Until a public origin is set: the app that a gateway serves, and on one's own machine every name of it."""
         if self.is_origin_given:
             return ()
-        return tuple(f"http://{name}:{self.port}" for name in LOOPBACK)
+        app = urlsplit(self.app_url)
+        ports = {self.port, app.port} if app.hostname in ("127.0.0.1", "localhost", "::1") else {self.port}
+        return (self.app_url, *(f"http://{name}:{port}" for name in LOOPBACK for port in ports))
 
 
 def read(environment: Mapping[str, str], *, port: int | None = None) -> Settings:
@@ -94,7 +96,7 @@ def read(environment: Mapping[str, str], *, port: int | None = None) -> Settings
         sites=setting("SITES", "", lambda text: frozenset(_origin(site) for site in text.split())),
         limits=setting("LIMITS", "on", _switch),
         limit_posts_account=setting("LIMIT_POSTS_ACCOUNT", "120/60", _rate),
-        limit_posts_address=setting("LIMIT_POSTS_ADDRESS", "1200/60", _rate),
+        limit_posts_address=setting("LIMIT_POSTS_ADDRESS", "3000/60", _rate),
         limit_logins_account=setting("LIMIT_LOGINS_ACCOUNT", "10/300", _rate),
         limit_logins_address=setting("LIMIT_LOGINS_ADDRESS", "120/60", _rate),
         limit_registrations_address=setting("LIMIT_REGISTRATIONS_ADDRESS", "120/3600", _rate),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 
 import msgspec
@@ -53,10 +54,11 @@ _PONG = b'{"type":"pong"}'
 
 
 class _End(Exception):
-    """The conversation is over, with this close code."""
+    """The conversation is over, with this close code and a last word (0: the client has gone already)."""
 
-    def __init__(self, code: int) -> None:
+    def __init__(self, code: int, last: bytes = b"") -> None:
         self.code = code
+        self.last = last
 
 
 class Conversation:
@@ -79,9 +81,7 @@ class Conversation:
                 while True:
                     await self._read_one()
         except* _End as ends:
-            code = _first(ends).code
-            if code:
-                await self._socket.close(code)
+            await self._close(_first(ends))
         finally:
             self._hub.part(self._reader)
 
@@ -104,11 +104,10 @@ class Conversation:
             if len(text.encode()) > MAX_FRAME_BYTES:
                 raise TooLarge(f"A frame has at most {MAX_FRAME_BYTES} bytes.")
             self._take(_parse(text))
+        except TooLarge as error:
+            raise _End(CLOSE_TOO_LARGE, _refusal(error)) from None
         except DomainError as error:
-            self._refuse(error)
-            if isinstance(error, TooLarge):
-                await asyncio.sleep(0)
-                raise _End(CLOSE_TOO_LARGE) from None
+            self._reader.offer(_refusal(error))
 
     def _take(self, up: Up) -> None:
         if isinstance(up, Join):
@@ -138,7 +137,7 @@ class Conversation:
             await self._hub.join(self._reader, wanted.thread, wanted.epoch, wanted.after)
         except (SourceUnavailable, DomainError):
             busy = Unavailable("The thread cannot be read right now; join again in a moment.", retry_after=1)
-            self._refuse(busy, wanted.thread)
+            self._reader.offer(_refusal(busy, wanted.thread))
         finally:
             if self._joining.get(wanted.thread) is asyncio.current_task():
                 del self._joining[wanted.thread]
@@ -149,17 +148,13 @@ class Conversation:
             joining.cancel()
         self._hub.leave(self._reader, thread)
 
-    def _refuse(self, error: DomainError, thread: str | None = None) -> None:
-        said = {
-            "type": "error",
-            "code": error.code,
-            "message": error.message,
-            "field": error.field,
-            "thread": thread,
-            "retry_after": error.retry_after,
-        }
-        present = {name: value for name, value in said.items() if value is not None}
-        self._reader.offer(msgspec.json.encode(present))
+    async def _close(self, end: _End) -> None:
+        # The client may be gone by now: then there is nobody to say it to.
+        with contextlib.suppress(WebSocketDisconnect, RuntimeError):
+            if end.last:
+                await self._socket.send_text(end.last.decode())
+            if end.code:
+                await self._socket.close(end.code)
 
     def _spend(self) -> None:
         """At most twenty frames a second, then 1008: a page sends a handful a minute."""
@@ -169,6 +164,18 @@ class Conversation:
         self._allowance -= 1
         if self._allowance < 0 and self._settings.limits:
             raise _End(CLOSE_POLICY)
+
+
+def _refusal(error: DomainError, thread: str | None = None) -> bytes:
+    said = {
+        "type": "error",
+        "code": error.code,
+        "message": error.message,
+        "field": error.field,
+        "thread": thread,
+        "retry_after": error.retry_after,
+    }
+    return msgspec.json.encode({name: value for name, value in said.items() if value is not None})
 
 
 def _parse(text: str) -> Up:

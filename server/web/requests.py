@@ -10,10 +10,10 @@ import msgspec
 from server.errors import Invalid, Malformed
 
 KEY = re.compile(r"[A-Za-z0-9._~-]{1,200}")
-Nonce = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{16,64}$")]
+Nonce = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{16,64}\Z")]
 Id = Annotated[int, msgspec.Meta(ge=1, le=2**53)]
 Version = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
-Key = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._~-]{1,200}$")]
+Key = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._~-]{1,200}\Z")]
 Shape = TypeVar("Shape")
 
 _HINTS = {

@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,21 +19,33 @@ from tests.processes import ROOT, SECRET, Server, Valkey, eventually, valkey
 FIXTURE = ROOT.parent / "shared" / "fixtures" / "threads" / "thread-1428.jsonl"
 
 
+@contextmanager
+def sending_browsers_to_a_gateway(app: Server, **settings: str) -> Iterator[Server]:
+    """Start a gateway, and the app anew so that its pages send their browsers there."""
+    with Server(app.folder, "gateway", LIVETHREAD_ORIGIN=app.origin, **settings) as gateway:
+        app.stop()
+        app.settings["LIVETHREAD_LIVE_URL"] = gateway.live_url
+        app.start()
+        yield gateway
+
+
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[tuple[Server, Server, Valkey]]:
-    """(app, gateway, valkey): the app's pages send their browsers to the gateway."""
+    """(app, gateway, valkey)"""
     (tmp_path / "v").mkdir()
-    with valkey(tmp_path / "v") as redis, Server(tmp_path, LIVETHREAD_REDIS_URL=redis.url) as app:
-        origins = {"LIVETHREAD_ORIGIN": app.origin, "LIVETHREAD_APP_URL": app.origin}
-        with Server(tmp_path, "gateway", LIVETHREAD_REDIS_URL=redis.url, **origins) as gateway:
-            yield app, gateway, redis
+    with (
+        valkey(tmp_path / "v") as redis,
+        Server(tmp_path, LIVETHREAD_REDIS_URL=redis.url) as app,
+        sending_browsers_to_a_gateway(app, LIVETHREAD_REDIS_URL=redis.url) as gateway,
+    ):
+        yield app, gateway, redis
 
 
-async def through(visitor: Any, gateway: Server) -> Any:
-    """Make this browser's pages connect to the gateway, as LIVETHREAD_LIVE_URL does."""
+async def at_the_app(visitor: Any, app: Server) -> Any:
+    """Make this browser connect to the app itself."""
     await visitor.page.add_init_script(
         f"""const Own = WebSocket; window.WebSocket = class extends Own {{
-        constructor() {{ super("{gateway.live_url}"); }} }};"""
+        constructor() {{ super("{app.live_url}"); }} }};"""
     )
     return visitor
 
@@ -92,11 +105,11 @@ async def assert_painted_as_fresh(app: Server, visit: Any, *visitors: Any) -> in
 async def test_a_replay_is_painted_alike_by_app_and_gateway_and_a_fresh_page(
     house: tuple[Server, Server, Valkey], visit: Any, tmp_path: Path
 ) -> None:
-    app, gateway, _ = house
+    app, _, _ = house
     path = FIXTURE if FIXTURE.exists() else tmp_path / "discussion.jsonl"
     if not FIXTURE.exists():
         write_discussion(path, 600)
-    here, there = await visit(), await through(await visit(), gateway)
+    here, there = await at_the_app(await visit(), app), await visit()
     await here.read(f"{app.origin}/t/replayed")
     await there.read(f"{app.origin}/t/replayed")
     said = await replay(app, path, "1000000")
@@ -109,10 +122,10 @@ async def test_a_replay_is_painted_alike_by_app_and_gateway_and_a_fresh_page(
 async def test_redis_killed_and_started_again_during_a_replay_loses_and_doubles_nothing(
     house: tuple[Server, Server, Valkey], visit: Any, tmp_path: Path
 ) -> None:
-    app, gateway, redis = house
+    app, _, redis = house
     path = tmp_path / "discussion.jsonl"
     write_discussion(path, 300)
-    reader = await through(await visit(), gateway)
+    reader = await visit()
     await reader.read(f"{app.origin}/t/replayed")
 
     async def damage() -> None:
@@ -131,18 +144,16 @@ async def test_redis_killed_and_started_again_during_a_replay_loses_and_doubles_
 async def test_a_gateway_alone_without_redis_is_whole_by_the_poll(tmp_path: Path, visit: Any) -> None:
     path = tmp_path / "discussion.jsonl"
     write_discussion(path, 80)
-    with Server(tmp_path) as app, Server(
-        tmp_path, "gateway", LIVETHREAD_ORIGIN=app.origin, LIVETHREAD_APP_URL=app.origin
-    ) as gateway:  # fmt: skip
-        reader = await through(await visit(), gateway)
+    with Server(tmp_path) as app, sending_browsers_to_a_gateway(app):
+        reader = await visit()
         await reader.read(f"{app.origin}/t/replayed")
         await replay(app, path, "1000")
         await assert_painted_as_fresh(app, visit, reader)
 
 
 async def test_readers_are_counted_over_all_processes(house: tuple[Server, Server, Valkey], visit: Any) -> None:
-    app, gateway, _ = house
-    here, there = await visit(), await through(await visit(), gateway)
+    app, _, _ = house
+    here, there = await at_the_app(await visit(), app), await visit()
     await there.read(f"{app.origin}/t/shared")
     await asyncio.sleep(1.5)  # one poll tells the app of the gateway's readers
     await here.read(f"{app.origin}/t/shared")
