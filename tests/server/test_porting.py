@@ -1,0 +1,118 @@
+"""Imports: every record is counted, the tree is the file's, and again adds nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from server.porting import jsonl, remark42
+from server.porting.load import Batch, load_batch
+from server.storage import snapshot
+from server.storage.database import Database
+from tests.processes import ROOT
+
+FIXTURES = ROOT.parent / "shared" / "fixtures"
+LINES: list[dict[str, Any] | str] = [
+    {
+        "id": "a",
+        "parent": None,
+        "author": "Ana",
+        "created": 1_700_000_000,
+        "edited": True,
+        "score": 5,
+        "body_md": "One",
+    },
+    {"id": "b", "parent": "a", "author": None, "created": 1_700_000_001, "score": -2, "body_md": "*Two*"},
+    {"id": "c", "parent": "b", "author": None, "created": 1_700_000_002, "removed": True, "body_md": "secret"},
+    {"id": "d", "parent": "c", "author": "Ana", "created": 1_700_000_003, "body_md": "Three"},
+    {"id": "e", "parent": None, "author": "Bo", "created": 1_700_000_004, "removed": True, "body_md": "gone"},
+    {"id": "f", "parent": "nowhere", "author": "Bo", "created": 1_700_000_005, "body_md": "Orphan"},
+    {"id": "g", "author": "\u202e", "created": 1_700_000_006, "body_md": "Nameless"},
+    {"id": "h", "author": "Bo", "created": "yesterday", "body_md": "When"},
+    {"id": "i", "author": "Bo", "created": 1_700_000_007, "body_md": "  "},
+    {"id": "j", "author": "Bo", "created": 1_700_000_008, "body_md": "x" * 10_001},
+    "{not json",
+]
+
+
+def write(path: Path, lines: list[dict[str, Any] | str]) -> Path:
+    path.write_text("".join((one if isinstance(one, str) else json.dumps(one)) + "\n" for one in lines))
+    return path
+
+
+async def every_comment(database: Database, key: str) -> list[Any]:
+    comments: list[Any] = []
+    cursor = ""
+    while True:
+        page = await database.read(lambda sql, cursor=cursor: snapshot.page(sql, key, cursor, 200))
+        comments += page.comments
+        if not page.next:
+            return comments
+        cursor = page.next
+
+
+async def test_every_record_of_a_jsonl_file_is_imported_or_skipped_with_its_reason(
+    database: Database, tmp_path: Path
+) -> None:
+    records = list(jsonl.read(write(tmp_path / "x.jsonl", LINES)))
+    report = await load_batch(database, Batch(thread="x", origin="jsonl", records=records))
+    assert (report["imported"], report["tombstones"], report["anonymous"]) == (5, 2, 1)
+    assert [line for line, _ in report["skipped"]] == [6, 7, 8, 9, 10, 11]
+    assert all(why for _, why in report["skipped"])
+    drawn = await every_comment(database, "x")
+    assert [(one.state, one.author and one.author.name, one.score) for one in drawn] == [
+        ("visible", "Ana", 5), ("visible", None, -2), ("removed", None, 0), ("visible", "Ana", 0),
+    ]  # fmt: skip
+    assert drawn[0].created == "2023-11-14T22:13:20.000Z"
+    assert drawn[0].edited is not None
+    stored = await database.read(lambda sql: sql.execute("SELECT group_concat(body) FROM comments").fetchone()[0])
+    assert "secret" not in stored
+    again = await load_batch(database, Batch(thread="x", origin="jsonl", records=records))
+    assert again["imported"] == 0
+    assert len(again["skipped"]) == len(records)
+
+
+async def test_remark42_is_read_in_its_three_forms(database: Database, tmp_path: Path) -> None:
+    def comment(id_: str, pid: str = "") -> dict[str, Any]:
+        return {
+            "id": id_, "pid": pid, "text": f"<p>{id_} <script>x</script><b>bold</b></p>", "user": {"name": "Ana"},
+            "score": 1, "time": f"2020-01-01T00:00:0{id_}Z", "locator": {"url": "https://example.org"},
+        }  # fmt: skip
+
+    flat = [comment("2", "1"), comment("1")]
+    tree = {"comments": [{"comment": comment("1"), "replies": [{"comment": comment("2", "1")}]}]}
+    forms = {
+        "flat": json.dumps(flat),
+        "tree": json.dumps(tree),
+        "backup": "\n".join([json.dumps({"version": 1, "users": [], "posts": []}), *map(json.dumps, flat)]),
+    }
+    for name, text in forms.items():
+        path = tmp_path / name
+        path.write_text(text)
+        report = await load_batch(database, Batch(thread=name, origin="remark42", records=list(remark42.read(path))))
+        assert (report["imported"], report["skipped"]) == (2, [])
+        first, second = await every_comment(database, name)
+        assert (first.html, second.parent) == ("<p>1 <b>bold</b></p>", first.id)
+
+
+@pytest.mark.skipif(not FIXTURES.exists(), reason="the real discussions are not beside this checkout")
+async def test_a_real_thread_is_imported_whole_and_its_tree_is_the_files(database: Database) -> None:
+    path = FIXTURES / "threads" / "thread-1428.jsonl"
+    records = list(jsonl.read(path))
+    report = await load_batch(database, Batch(thread="real", origin="jsonl", records=records))
+    assert (report["imported"], report["skipped"]) == (1428, [])
+    drawn = await every_comment(database, "real")
+    assert len(drawn) == 1426
+    sources = dict(await database.read(lambda sql: sql.execute("SELECT id, source FROM comments").fetchall()))
+    tree = {sources[one.id]: sources.get(one.parent) for one in drawn}
+    in_file = {f"jsonl:{one.id}": f"jsonl:{one.parent}" if one.parent else None for one in records}
+    assert tree == {id_: parent for id_, parent in in_file.items() if id_ in tree}
+    scores = {f"jsonl:{one.id}": one.score for one in records}
+    assert all(one.score == scores[sources[one.id]] for one in drawn)
+
+    bench = list(remark42.read(FIXTURES / "remark42" / "tree_bench.json"))
+    report = await load_batch(database, Batch(thread="bench", origin="remark42", records=bench))
+    assert (report["imported"], report["skipped"]) == (58, [])
