@@ -55,6 +55,7 @@ class RedisBroker:
         self._outgoing: asyncio.Queue[Change] = asyncio.Queue(PUBLISH_QUEUE)
         self._wanted: set[bytes] = set()
         self._asked: set[bytes] = set()
+        self._resuming: set[bytes] = set()
         self._confirmed: dict[bytes, asyncio.Event] = {}
         self._wants_changed = asyncio.Event()
         self._heard_probe_at = -math.inf
@@ -86,6 +87,7 @@ class RedisBroker:
         channel = self._prefix + thread.encode()
         self._wanted.discard(channel)
         self._confirmed.pop(channel, None)
+        self._resumed(channel)
         self._wants_changed.set()
 
     async def run(self) -> None:
@@ -141,6 +143,7 @@ class RedisBroker:
 
     async def _hear_all(self, connection: AbstractConnection) -> None:
         self._asked.clear()
+        self._resuming = set(self._wanted)
         for confirmed in self._confirmed.values():
             confirmed.clear()
         async with asyncio.TaskGroup() as tasks:
@@ -179,9 +182,14 @@ class RedisBroker:
                     self._heard_probe_at = loop.time()
                 elif channel in self._confirmed:
                     self._confirmed[channel].set()
-                    # Between the wish and the confirmation something may have gone by.
-                    if content == len(self._asked) + 1:
-                        self._on_trouble()
+                    self._resumed(channel)
+
+    def _resumed(self, channel: bytes) -> None:
+        """Everything that was heard before the connection broke is heard again: ask for what went by meanwhile."""
+        if channel in self._resuming:
+            self._resuming.discard(channel)
+            if not self._resuming:
+                self._on_trouble()
 
     async def _notice_deafness(self) -> None:
         """A frozen server closes nothing; only the probe that does not come back tells."""

@@ -12,6 +12,8 @@ from server.errors import Forbidden
 from server.settings import Settings
 from server.web import failures
 
+# Registering and logging in use no authority that a cookie might lend.
+_WITHOUT_AUTHORITY = frozenset({"/api/accounts", "/api/session"})
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -35,13 +37,13 @@ class Guard:
                     headers.setdefault(name, value)
             await send(message)
 
-        if scope["method"] not in _SAFE_METHODS and not self._is_ours(Headers(scope=scope)):
+        if scope["method"] not in _SAFE_METHODS and not self._is_ours(scope["path"], Headers(scope=scope)):
             refusal = Forbidden("This request comes from another site.", code="foreign_origin", field="origin")
             await failures.respond(Request(scope), refusal)(scope, receive, send_guarded)
             return
         await self.app(scope, receive, send_guarded)
 
-    def _is_ours(self, headers: Headers) -> bool:
+    def _is_ours(self, path: str, headers: Headers) -> bool:
         origin = headers.get("origin")
         # Under `no-referrer` a browser says "null" even to its own site; Sec-Fetch-Site then tells the truth.
         if origin is not None and (origin != "null" or "sec-fetch-site" not in headers):
@@ -49,8 +51,8 @@ class Guard:
         site = headers.get("sec-fetch-site")
         if site is not None:
             return site in ("same-origin", "none")
-        # No browser: a program. It must not come with a browser's cookie.
-        return "cookie" not in headers
+        # No browser: a program. It must not act by a browser's cookie.
+        return "cookie" not in headers or "authorization" in headers or path in _WITHOUT_AUTHORITY
 
 
 def security_headers(settings: Settings) -> list[tuple[str, str]]:

@@ -93,13 +93,26 @@ def test_who_is_not_logged_in_posts_nothing(app: Server) -> None:
         {"origin": "null", "sec-fetch-site": "cross-site"},
         {"sec-fetch-site": "cross-site"},
         {"sec-fetch-site": "same-site"},
-        {"cookie": "livethread=x"},
     ],
     ids=str,
 )
 def test_a_write_from_elsewhere_is_refused(app: Server, writer: httpx2.Client, headers: dict[str, str]) -> None:
     answer = writer.post("/api/threads/used/comments", json={"body": "x", "nonce": NONCE}, headers=headers)
     assert refusal(answer) == (403, "foreign_origin", "origin")
+
+
+def test_a_cookie_without_an_origin_writes_nothing_but_a_program_may_keep_its_cookies(app: Server) -> None:
+    comment = {"body": "x", "nonce": NONCE}
+    with httpx2.Client(base_url=app.origin, trust_env=False) as client:
+        for name in ("Cookie Jar", "Another Jar"):
+            account = {"name": name, "password": "a long password", "token": True}
+            token = client.post("/api/accounts", json=account).json()["token"]
+        assert client.cookies
+        assert refusal(client.post("/api/threads/jar/comments", json=comment))[1] == "foreign_origin"
+        bearer = {"authorization": f"Bearer {token}"}
+        assert client.post("/api/threads/jar/comments", json=comment, headers=bearer).status_code == 201
+        own = {"origin": app.origin}
+        assert client.post("/api/threads/jar/comments", json=comment, headers=own).status_code == 200
 
 
 @pytest.mark.parametrize(
