@@ -27,6 +27,11 @@ TICK_SECONDS = 0.1
 ANNOUNCE_SECONDS = 10.0
 HELD_CHANGES = 512
 RESET_SPREAD_MS = 5_000
+DRAIN_SLICE = 200
+DRAIN_PAUSE_SECONDS = 0.05
+MIN_RETRY_MS = 500
+RETRY_SPREAD_MS_PER_READER = 5
+MAX_RETRY_SPREAD_MS = 30_000
 ASKS_FOR_AN_ANNOUNCED_HEAD = 6
 
 
@@ -40,6 +45,10 @@ class Joined(msgspec.Struct, frozen=True, tag="joined", tag_field="type"):
 class Readers(msgspec.Struct, frozen=True, tag="readers", tag_field="type"):
     thread: str
     count: int
+
+
+class Retry(msgspec.Struct, frozen=True, tag="retry", tag_field="type"):
+    after_ms: int
 
 
 class Room:
@@ -79,6 +88,7 @@ class Hub:
         self._source = source
         self._rooms: dict[str, Room] = {}
         self._tasks: asyncio.TaskGroup
+        self.is_draining = False
         self.broker: Broker
         self.presence = Presence(self.readers_here)
 
@@ -166,6 +176,17 @@ class Hub:
     def ring_all(self) -> None:
         for thread in tuple(self._rooms):
             self.ring(thread)
+
+    async def drain(self) -> None:
+        """Ask every reader to come back a little later, each at a time of its own: the process is about to end."""
+        self.is_draining = True
+        readers = list({reader for room in self._rooms.values() for reader in room.readers})
+        spread = min(MAX_RETRY_SPREAD_MS, MIN_RETRY_MS + RETRY_SPREAD_MS_PER_READER * len(readers))
+        for start in range(0, len(readers), DRAIN_SLICE):
+            for reader in readers[start : start + DRAIN_SLICE]:
+                reader.offer(_frame(Retry(random.randint(MIN_RETRY_MS, spread))))
+            # Between the slices their writers run.
+            await asyncio.sleep(DRAIN_PAUSE_SECONDS)
 
     async def _subscribe(self, room: Room) -> None:
         if room.subscribed is None:

@@ -16,6 +16,7 @@ from starlette.applications import Starlette
 from server import settings as settings_
 from server.errors import CannotStart
 from server.settings import Settings
+from server.web.context import LiveContext
 
 GRACE_SECONDS = 10
 MAX_WEBSOCKET_BYTES = 65_536
@@ -43,12 +44,23 @@ def serve(create: Callable[[Settings], Starlette], what: str) -> int:
         timeout_graceful_shutdown=GRACE_SECONDS,
         h11_max_incomplete_event_size=16_384,
     )
-    server = uvicorn.Server(config)
+    server = _DrainingServer(config)
     with contextlib.suppress(KeyboardInterrupt, SystemExit):
         server.run(sockets=[listener])
     if announced.refusal is not None:
         raise announced.refusal
     return 0 if server.started else 2
+
+
+class _DrainingServer(uvicorn.Server):
+    """Sends its readers away before it ends: uvicorn closes their sockets before the lifespan could."""
+
+    async def on_tick(self, counter: int) -> bool:
+        is_over = await super().on_tick(counter)
+        live: LiveContext | None = self.lifespan.state.get("live")
+        if is_over and live is not None and not self.force_exit:
+            await live.hub.drain()
+        return is_over
 
 
 class _Announced:

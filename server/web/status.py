@@ -14,15 +14,20 @@ async def health(visit: LiveVisit) -> Response:
 
 
 async def ready(visit: LiveVisit) -> Response:
-    """Ready also without Redis: the poll carries the changes, a second later. `redis` says how it is."""
+    """Ready also without Redis: the poll carries the changes, a second later. `redis` says how it is.
+
+    503 while the process sends its readers away.
+    """
+    if visit.state["live"].hub.is_draining:
+        return _say({"status": "draining"}, 503)
     brokers = visit.state["live"].brokers
     states = [broker.state for broker in brokers]
     redis = "none" if not states else "degraded" if "degraded" in states else "connected"
     return _say({"status": "ready", "redis": redis})
 
 
-def _say(status: dict[str, str]) -> Response:
-    return Response(msgspec.json.encode(status), media_type="application/json", headers={"Cache-Control": "no-store"})
+def _say(what: dict[str, str], status: int = 200) -> Response:
+    return Response(msgspec.json.encode(what), status, {"Cache-Control": "no-store"}, "application/json")
 
 
 routes = [Route("/health", health), Route("/ready", ready)]

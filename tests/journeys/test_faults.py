@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 from pathlib import Path
 from typing import Any
 
 import httpx2
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
 
 from tests.processes import Server, eventually
 
@@ -103,3 +107,24 @@ async def test_redis_configured_but_absent_starts_and_says_degraded(tmp_path: Pa
         with app.commenter("somebody") as client:
             comment = {"body": "Without Redis", "nonce": "n" * 20}
             assert client.post("/api/threads/t/comments", json=comment).status_code == 201
+
+
+async def test_a_restart_asks_every_reader_to_come_back_later_each_at_its_own_time(tmp_path: Path) -> None:
+    with Server(tmp_path) as app:
+        sockets = [await connect(app.live_url, proxy=None) for _ in range(30)]
+        for socket in sockets:
+            await socket.send('{"type":"join","thread":"t"}')
+            assert json.loads(await socket.recv())["type"] == "joined"
+        ending = asyncio.create_task(asyncio.to_thread(app.stop))
+        delays = []
+        for socket in sockets:
+            frame = json.loads(await socket.recv())
+            assert frame["type"] == "retry"
+            delays.append(frame["after_ms"])
+            with pytest.raises(ConnectionClosed) as ended:
+                await socket.recv()
+            assert ended.value.rcvd is not None
+            assert ended.value.rcvd.code == 1012
+        assert min(delays) >= 500
+        assert len(set(delays)) > 10
+        assert await ending == 0
