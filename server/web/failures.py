@@ -25,6 +25,11 @@ _HEADINGS = {
     429: "A little slower, please",
     503: "The server cannot do this now",
 }
+_SENTENCES = {
+    404: "There is nothing at this address.",
+    405: "This address does not take requests of this kind.",
+    413: "The request is larger than 64 KiB.",
+}
 
 
 def respond(request: Request, error: DomainError) -> Response:
@@ -58,7 +63,7 @@ async def _http_error(request: Request | WebSocket, error: Exception) -> Respons
     if not isinstance(request, Request):
         return None
     phrase = http.HTTPStatus(error.status_code).phrase
-    known = DomainError(f"{phrase}.", code=phrase.lower().replace(" ", "_"))
+    known = DomainError(_SENTENCES.get(error.status_code, f"{phrase}."), code=phrase.lower().replace(" ", "_"))
     known.status = error.status_code
     return respond(request, known)
 
