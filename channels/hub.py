@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 
 import msgspec
 
@@ -49,6 +50,17 @@ class Readers(msgspec.Struct, frozen=True, tag="readers", tag_field="type"):
 
 class Retry(msgspec.Struct, frozen=True, tag="retry", tag_field="type"):
     after_ms: int
+
+
+@dataclass(slots=True)
+class Tally:
+    """What the hub has done since it began, for whoever watches it."""
+
+    frames: int = 0
+    deliveries: int = 0
+    gaps: int = 0
+    resets: int = 0
+    slow_readers: int = 0
 
 
 class Room:
@@ -89,6 +101,7 @@ class Hub:
         self._rooms: dict[str, Room] = {}
         self._tasks: asyncio.TaskGroup
         self.is_draining = False
+        self.tally = Tally()
         self.broker: Broker
         self.presence = Presence(self.readers_here)
 
@@ -237,12 +250,15 @@ class Hub:
             self._send(room, change.frame)
 
     def _send(self, room: Room, frame: bytes) -> None:
+        self.tally.frames += 1
+        self.tally.deliveries += len(room.readers)
         for reader in room.readers:
             reader.offer(frame)
 
     def _ask(self, room: Room, wanted: int) -> None:
         room.wanted = max(room.wanted, wanted)
         if room.asking is None:
+            self.tally.gaps += 1
             room.asking = self._tasks.create_task(self._ask_until_whole(room))
 
     async def _ask_until_whole(self, room: Room) -> None:
@@ -272,6 +288,7 @@ class Hub:
     def _reset(self, room: Room, epoch: str, version: int) -> None:
         """Send everybody away to fetch the thread anew, spread over some seconds."""
         self._flush(room)
+        self.tally.resets += len(room.readers)
         for reader in room.readers:
             reader.threads.discard(room.thread)
             reader.offer(_frame(Reset(thread=room.thread, epoch=epoch, version=version, after_ms=_spread())))

@@ -26,7 +26,7 @@ from server.limits import Limits
 from server.settings import Settings
 from server.storage import accounts, snapshot
 from server.storage.database import Database
-from server.web import api, failures, live, pages, poll, sign_in_pages, status
+from server.web import api, failures, live, metrics, pages, poll, sign_in_pages, status
 from server.web.assets import Assets
 from server.web.context import Context, State
 from server.web.guard import Guard
@@ -89,6 +89,7 @@ def create_app(settings: Settings) -> Starlette:
             *api.routes,
             *poll.routes,
             *status.routes,
+            *metrics.routes,
             *live.routes,
             Route("/static/{version}/{name}", assets.serve),
         ],

@@ -22,7 +22,7 @@ from channels.hub import Hub
 from channels.source import SourceUnavailable
 from server.errors import CannotStart
 from server.settings import Settings
-from server.web import failures, live, poll, status
+from server.web import failures, live, metrics, poll, status
 from server.web.context import LiveContext, LiveState
 from server.web.guard import Guard
 
@@ -146,7 +146,7 @@ def create_gateway(settings: Settings) -> Starlette:
                         task.cancel()
 
     return Starlette(
-        routes=[*status.routes, *live.routes],
+        routes=[*status.routes, *metrics.routes, *live.routes],
         middleware=[Middleware(Guard, settings=settings)],
         exception_handlers=failures.handlers,
         lifespan=lifespan,

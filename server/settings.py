@@ -34,6 +34,7 @@ class Settings:
     redis_urls: tuple[str, ...]
     redis_prefix: str
     secret: str
+    metrics_token: str
     origin: str
     is_origin_given: bool
     app_url: str
@@ -89,6 +90,7 @@ def read(environment: Mapping[str, str], *, port: int | None = None) -> Settings
         redis_urls=setting("REDIS_URL", "", _redis_urls),
         redis_prefix=setting("REDIS_PREFIX", "livethread", _prefix),
         secret=setting("SECRET", "", _secret),
+        metrics_token=setting("METRICS_TOKEN", "", str),
         origin=origin,
         is_origin_given=bool(environment.get(PREFIX + "ORIGIN", "").strip()),
         app_url=setting("APP_URL", origin, _origin),

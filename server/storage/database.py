@@ -51,6 +51,7 @@ class Database:
         self._writer: aiosqlite.Connection
         self._readers: asyncio.Queue[aiosqlite.Connection] = asyncio.Queue()
         self._must_reopen = False
+        self.groups = self.writes = self.failed_groups = 0
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -131,9 +132,12 @@ class Database:
                 if self._must_reopen:
                     await self._reopen()
                 await _run(self._writer, partial(_commit_group, group=group))
+                self.groups += 1
+                self.writes += len(group)
             except Exception as error:  # noqa: BLE001 — the writer outlives whatever befalls one group
                 log.error("a group of %d writes failed: %s", len(group), error)
                 self._must_reopen = True
+                self.failed_groups += 1
                 for write in group:
                     write.error, write.changes = Unavailable("The server cannot save right now."), []
             for write in group:

@@ -90,6 +90,7 @@ class Conversation:
             await self._reader.write_frames(self._socket.send_text)
         except (WebSocketDisconnect, RuntimeError):
             raise _End(0) from None
+        self._hub.tally.slow_readers += 1
         raise _End(CLOSE_TOO_SLOW)
 
     async def _read_one(self) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import httpx2
 import pytest
 from playwright.async_api import expect
+from websockets.asyncio.client import connect
 
 from tests.processes import ROOT, SECRET, Server, Valkey, eventually, valkey
 
@@ -158,6 +159,23 @@ async def test_readers_are_counted_over_all_processes(house: tuple[Server, Serve
     await asyncio.sleep(1.5)  # one poll tells the app of the gateway's readers
     await here.read(f"{app.origin}/t/shared")
     await expect(here.page.locator(".connection")).to_have_text("● Live · 2 here")
+
+
+async def test_metrics_count_what_was_done_and_are_not_for_everybody(house: tuple[Server, Server, Valkey]) -> None:
+    app, gateway, _ = house
+    async with connect(gateway.live_url, proxy=None) as socket:
+        await socket.send('{"type":"join","thread":"counted"}')
+        assert json.loads(await socket.recv())["type"] == "joined"
+        with app.commenter("counted") as client:
+            client.post("/api/threads/counted/comments", json={"body": "One", "nonce": "n" * 20})
+        assert json.loads(await socket.recv())["type"] == "changes"
+        told = {where: httpx2.get(f"{where}/metrics", trust_env=False).text for where in (app.origin, gateway.origin)}
+    assert "livethread_writes_total 3.0" in told[app.origin]
+    assert "livethread_readers 1.0" in told[gateway.origin]
+    assert "livethread_deliveries_total 1.0" in told[gateway.origin]
+    assert "livethread_redis_connected 1.0" in told[gateway.origin]
+    proxied = httpx2.get(f"{app.origin}/metrics", headers={"x-forwarded-for": "192.0.2.1"}, trust_env=False)
+    assert proxied.status_code == 403
 
 
 def test_a_gateway_refuses_to_start_without_the_secret(tmp_path: Path) -> None:
