@@ -11,26 +11,27 @@ MAX_THREADS = 20
 
 
 class Reader:
-    """Frames go in by `offer`, which never blocks, and out by `write_frames`, which ends when the reader is too slow.
+    """Frames go in by `offer`, which never blocks, and out by `write_frames`.
 
-    A reader that lets more than 1 MiB pile up is cut: it comes back and resumes by version.
+    A reader that lets more than 1 MiB pile up is to be cut: it comes back and resumes by version.
     """
 
-    __slots__ = ("_frames", "_ready", "_unwritten", "account", "is_too_slow", "threads")
+    __slots__ = ("_frames", "_ready", "_unwritten", "account", "cut", "threads")
 
     def __init__(self) -> None:
         self.threads: set[str] = set()
         self.account: int | None = None
-        self.is_too_slow = False
+        # Set once this reader is too slow: its writer may be stuck in a send, so somebody else must hear of it.
+        self.cut = asyncio.Event()
         self._frames: deque[bytes] = deque()
         self._unwritten = 0
         self._ready = asyncio.Event()
 
     def offer(self, frame: bytes) -> None:
-        if self.is_too_slow:
+        if self.cut.is_set():
             return
         if self._unwritten + len(frame) > MAX_UNWRITTEN_BYTES and self._frames:
-            self.is_too_slow = True
+            self.cut.set()
             self._frames.clear()
         else:
             self._frames.append(frame)
@@ -38,8 +39,8 @@ class Reader:
         self._ready.set()
 
     async def write_frames(self, send: Callable[[str], Awaitable[None]]) -> None:
-        """Write what was offered with `send`, in order, until the reader is too slow or this task is cancelled."""
-        while not self.is_too_slow:
+        """Write what was offered with `send`, in order, until this task is cancelled."""
+        while True:
             await self._ready.wait()
             self._ready.clear()
             while self._frames:

@@ -23,6 +23,7 @@ FRAMES_PER_SECOND = 20
 CLOSE_POLICY = 1008
 CLOSE_TOO_LARGE = 1009
 CLOSE_TOO_SLOW = 4008
+CLOSE_SECONDS = 1.0
 
 
 class Hello(msgspec.Struct, tag="hello", tag_field="type", forbid_unknown_fields=True):
@@ -75,21 +76,27 @@ class Conversation:
 
     async def hold(self) -> None:
         """Serve until the client is gone or must go."""
+        end = _End(0)
         try:
             async with asyncio.TaskGroup() as self._tasks:
                 self._tasks.create_task(self._write())
+                self._tasks.create_task(self._cut_when_too_slow())
                 while True:
                     await self._read_one()
         except* _End as ends:
-            await self._close(_first(ends))
+            end = _first(ends)
         finally:
             self._hub.part(self._reader)
+        await self._close(end)
 
     async def _write(self) -> None:
         try:
             await self._reader.write_frames(self._socket.send_text)
         except (WebSocketDisconnect, RuntimeError):
             raise _End(0) from None
+
+    async def _cut_when_too_slow(self) -> None:
+        await self._reader.cut.wait()
         self._hub.tally.slow_readers += 1
         raise _End(CLOSE_TOO_SLOW)
 
@@ -150,12 +157,13 @@ class Conversation:
         self._hub.leave(self._reader, thread)
 
     async def _close(self, end: _End) -> None:
-        # The client may be gone by now: then there is nobody to say it to.
-        with contextlib.suppress(WebSocketDisconnect, RuntimeError):
-            if end.last:
-                await self._socket.send_text(end.last.decode())
-            if end.code:
-                await self._socket.close(end.code)
+        # The client may be gone by now, or not read: then there is nobody to say it to.
+        with contextlib.suppress(WebSocketDisconnect, RuntimeError, TimeoutError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                if end.last:
+                    await self._socket.send_text(end.last.decode())
+                if end.code:
+                    await self._socket.close(end.code)
 
     def _spend(self) -> None:
         """At most twenty frames a second, then 1008: a page sends a handful a minute."""

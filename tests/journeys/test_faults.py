@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -111,20 +112,42 @@ async def test_redis_configured_but_absent_starts_and_says_degraded(tmp_path: Pa
 
 async def test_a_restart_asks_every_reader_to_come_back_later_each_at_its_own_time(tmp_path: Path) -> None:
     with Server(tmp_path) as app:
-        sockets = [await connect(app.live_url, proxy=None) for _ in range(30)]
-        for socket in sockets:
-            await socket.send('{"type":"join","thread":"t"}')
-            assert json.loads(await socket.recv())["type"] == "joined"
+        readers = [await connect(app.live_url, proxy=None) for _ in range(30)]
+        for reader in readers:
+            await reader.send('{"type":"join","thread":"t"}')
+            assert json.loads(await reader.recv())["type"] == "joined"
         ending = asyncio.create_task(asyncio.to_thread(app.stop))
         delays = []
-        for socket in sockets:
-            frame = json.loads(await socket.recv())
+        for reader in readers:
+            frame = json.loads(await reader.recv())
             assert frame["type"] == "retry"
             delays.append(frame["after_ms"])
             with pytest.raises(ConnectionClosed) as ended:
-                await socket.recv()
+                await reader.recv()
             assert ended.value.rcvd is not None
             assert ended.value.rcvd.code == 1012
         assert min(delays) >= 500
         assert len(set(delays)) > 10
         assert await ending == 0
+
+
+async def test_a_reader_that_never_reads_is_cut_and_the_others_notice_nothing(tmp_path: Path) -> None:
+    with Server(tmp_path) as app, app.commenter("a loud one") as client:
+        deaf = socket.socket()
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        deaf.connect(("127.0.0.1", app.port))
+        async with connect(app.live_url, proxy=None) as other, connect(app.live_url, sock=deaf, max_queue=1) as silent:
+            for one in (other, silent):
+                await one.send('{"type":"join","thread":"loud"}')
+            assert json.loads(await other.recv())["type"] == "joined"
+            silent.transport.pause_reading()
+            posted, heard = 0, 0
+            while "livethread_slow_readers_total 1.0" not in client.get("/metrics").text:
+                for _ in range(50):
+                    posted += 1
+                    comment = {"body": "x" * 9_900, "nonce": f"n-{posted:020d}"}
+                    assert client.post("/api/threads/loud/comments", json=comment).status_code == 201
+                while heard < posted:
+                    heard += len(json.loads(await other.recv())["comments"])
+            await eventually(lambda: "livethread_readers 1.0" in client.get("/metrics").text)
+            silent.transport.abort()
