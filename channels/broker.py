@@ -1,14 +1,14 @@
-"""The contract of a broker: it carries changes between processes, fast and at most once, and promises nothing more."""
+"""The contract of a broker: it carries messages between processes, fast and at most once, and promises nothing more."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Literal, Protocol
 
-from channels.change import Change
+from channels.change import Message
 
 State = Literal["connected", "degraded"]
-OnChange = Callable[[Change], None]
+OnMessage = Callable[[Message], None]
 OnTrouble = Callable[[], None]
 
 
@@ -18,8 +18,11 @@ class Broker(Protocol):
     @property
     def state(self) -> State: ...
 
-    def publish(self, change: Change) -> None:
-        """Send `change` to all subscribers of its thread. Never blocks, never raises; may drop."""
+    def publish(self, message: Message) -> None:
+        """Send `message` to all subscribers of its thread, a Ring to everybody. Never blocks or raises; may drop."""
+
+    def want(self, thread: str) -> None:
+        """Subscribe to `thread` without waiting."""
 
     async def subscribe(self, thread: str) -> bool:
         """Return True once the subscription is confirmed, False when that took too long (it is kept wanted)."""

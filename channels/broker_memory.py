@@ -1,34 +1,45 @@
-"""The broker of one process: a call."""
+"""The broker of one process: a call. Where there are gateways, what is published here goes on to them."""
 
 from __future__ import annotations
 
 import asyncio
 
-from channels.broker import OnChange, State
-from channels.change import Change
+from channels.broker import Broker, OnMessage, State
+from channels.change import Message, Ring
 
 
 class MemoryBroker:
-    """Hands each published change to `on_change` when its thread is subscribed."""
+    """Hands each message to `on_message` at once, and to `outward`, where there is one."""
 
-    def __init__(self, on_change: OnChange) -> None:
-        self._on_change = on_change
+    def __init__(self, on_message: OnMessage, outward: Broker | None = None) -> None:
+        self._on_message = on_message
+        self._outward = outward
         self._threads: set[str] = set()
 
     @property
     def state(self) -> State:
         return "connected"
 
-    def publish(self, change: Change) -> None:
-        if change.thread in self._threads:
-            self._on_change(change)
+    def publish(self, message: Message) -> None:
+        if isinstance(message, Ring) or message.thread in self._threads:
+            self._on_message(message)
+        if self._outward is not None:
+            self._outward.publish(message)
+
+    def want(self, thread: str) -> None:
+        self._threads.add(thread)
+        if self._outward is not None:
+            # Our own changes need no confirmation: they do not come from there.
+            self._outward.want(thread)
 
     async def subscribe(self, thread: str) -> bool:
-        self._threads.add(thread)
+        self.want(thread)
         return True
 
     def unsubscribe(self, thread: str) -> None:
         self._threads.discard(thread)
+        if self._outward is not None:
+            self._outward.unsubscribe(thread)
 
     async def run(self) -> None:
         await asyncio.Event().wait()

@@ -18,8 +18,8 @@ from redis.asyncio import ConnectionPool
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import RedisError, ResponseError
 
-from channels.broker import Broker, OnChange, OnTrouble, State
-from channels.change import Change, decode
+from channels.broker import Broker, OnMessage, OnTrouble, State
+from channels.change import Change, Message, Ring
 
 log = logging.getLogger("livethread.redis")
 
@@ -32,6 +32,8 @@ PUBLISH_QUEUE = 2048
 BATCH = 256
 MAX_PAUSE_SECONDS = 5.0
 _FAILURES = (RedisError, OSError, TimeoutError, EOFError)
+# On the wire: [when it was committed, the message].
+_messages: msgspec.json.Decoder[tuple[float, Message]] = msgspec.json.Decoder(tuple[float, Message])
 
 
 class RedisBroker:
@@ -41,7 +43,7 @@ class RedisBroker:
         self,
         url: str,
         prefix: str,
-        on_change: OnChange = lambda change: None,
+        on_message: OnMessage = lambda message: None,
         on_trouble: OnTrouble = lambda: None,
     ) -> None:
         # RESP2 and no library name: on connecting, nothing is sent that a user limited to pub/sub may not send.
@@ -49,33 +51,41 @@ class RedisBroker:
             url, protocol=2, driver_info=None, socket_connect_timeout=CONNECT_SECONDS, socket_timeout=None
         )
         self._prefix = f"{prefix}:thread:".encode()
+        self._ring_channel = f"{prefix}:ring".encode()
         self._probe_channel = f"{prefix}:probe:{secrets.token_hex(8)}".encode()
-        self._on_change = on_change
+        self._on_message = on_message
         self._on_trouble = on_trouble
-        self._outgoing: asyncio.Queue[Change] = asyncio.Queue(PUBLISH_QUEUE)
+        self._outgoing: asyncio.Queue[tuple[bytes, bytes]] = asyncio.Queue(PUBLISH_QUEUE)
         self._wanted: set[bytes] = set()
         self._asked: set[bytes] = set()
         self._resuming: set[bytes] = set()
         self._confirmed: dict[bytes, asyncio.Event] = {}
         self._wants_changed = asyncio.Event()
         self._heard_probe_at = -math.inf
+        self._said_dropped_at = -math.inf
+        self.dropped = 0
 
     @property
     def state(self) -> State:
         deaf_for = asyncio.get_running_loop().time() - self._heard_probe_at
         return "connected" if deaf_for < DEAF_AFTER_SECONDS else "degraded"
 
-    def publish(self, change: Change) -> None:
+    def publish(self, message: Message) -> None:
+        channel = self._ring_channel if isinstance(message, Ring) else self._prefix + message.thread.encode()
         try:
-            self._outgoing.put_nowait(change)
+            self._outgoing.put_nowait((channel, _encode(message)))
         except asyncio.QueueFull:
-            log.warning("dropped a change: Redis does not take them fast enough")
+            self._say_dropped()
 
-    async def subscribe(self, thread: str) -> bool:
+    def want(self, thread: str) -> None:
         channel = self._prefix + thread.encode()
-        confirmed = self._confirmed.setdefault(channel, asyncio.Event())
+        self._confirmed.setdefault(channel, asyncio.Event())
         self._wanted.add(channel)
         self._wants_changed.set()
+
+    async def subscribe(self, thread: str) -> bool:
+        self.want(thread)
+        confirmed = self._confirmed[self._prefix + thread.encode()]
         try:
             async with asyncio.timeout(CONFIRM_SECONDS if self.state == "connected" else 0):
                 await confirmed.wait()
@@ -126,14 +136,12 @@ class RedisBroker:
             batch: list[tuple[bytes, bytes]] = []
             try:
                 async with asyncio.timeout_at(probe_at):
-                    first = await self._outgoing.get()
-                batch.append((self._prefix + first.thread.encode(), first.frame))
+                    batch.append(await self._outgoing.get())
             except TimeoutError:
                 batch.append((self._probe_channel, b"?"))
                 probe_at = loop.time() + PROBE_EVERY_SECONDS
             while len(batch) < BATCH and not self._outgoing.empty():
-                change = self._outgoing.get_nowait()
-                batch.append((self._prefix + change.thread.encode(), change.frame))
+                batch.append(self._outgoing.get_nowait())
             async with asyncio.timeout(PUBLISH_SECONDS):
                 await connection.send_packed_command(
                     connection.pack_commands([("PUBLISH", channel, frame) for channel, frame in batch])
@@ -153,7 +161,7 @@ class RedisBroker:
 
     async def _ask_for_wanted(self, connection: AbstractConnection) -> None:
         """The one place that subscribes on this connection, many channels at a time."""
-        await connection.send_command("SUBSCRIBE", self._probe_channel)
+        await connection.send_command("SUBSCRIBE", self._probe_channel, self._ring_channel)
         while True:
             missing, surplus = list(self._wanted - self._asked), list(self._asked - self._wanted)
             for command, channels in (("SUBSCRIBE", missing), ("UNSUBSCRIBE", surplus)):
@@ -200,13 +208,25 @@ class RedisBroker:
 
     def _take(self, content: bytes) -> None:
         try:
-            change = decode(content)
+            committed, message = _messages.decode(content)
         except (msgspec.DecodeError, RecursionError):
-            log.warning("dropped a message that is no change")
+            log.warning("dropped a message that is none of ours")
             self._on_trouble()
             return
-        if isinstance(change, Change):
-            self._on_change(change)
+        if isinstance(message, Ring):
+            self._on_trouble()
+            return
+        if isinstance(message, Change):
+            message.__dict__["committed"] = committed
+        self._on_message(message)
+
+    def _say_dropped(self) -> None:
+        """Once a second at most: while Redis is away there may be thousands."""
+        now = asyncio.get_running_loop().time()
+        self.dropped += 1
+        if now - self._said_dropped_at > 1:
+            self._said_dropped_at = now
+            log.warning("Redis does not take messages fast enough: %d dropped so far", self.dropped)
 
 
 class ShardedBroker:
@@ -219,8 +239,12 @@ class ShardedBroker:
     def state(self) -> State:
         return "connected" if all(shard.state == "connected" for shard in self._shards) else "degraded"
 
-    def publish(self, change: Change) -> None:
-        self._shard(change.thread).publish(change)
+    def publish(self, message: Message) -> None:
+        shard = self._shards[0] if isinstance(message, Ring) else self._shard(message.thread)
+        shard.publish(message)
+
+    def want(self, thread: str) -> None:
+        self._shard(thread).want(thread)
 
     async def subscribe(self, thread: str) -> bool:
         return await self._shard(thread).subscribe(thread)
@@ -241,11 +265,17 @@ class ShardedBroker:
 def redis_broker(
     urls: tuple[str, ...],
     prefix: str,
-    on_change: OnChange = lambda change: None,
+    on_message: OnMessage = lambda message: None,
     on_trouble: OnTrouble = lambda: None,
 ) -> Broker:
     """Return the broker for one or several Redis."""
-    return ShardedBroker(tuple(RedisBroker(url, prefix, on_change, on_trouble) for url in urls))
+    return ShardedBroker(tuple(RedisBroker(url, prefix, on_message, on_trouble) for url in urls))
+
+
+def _encode(message: Message) -> bytes:
+    if isinstance(message, Change):
+        return b"[%f,%s]" % (message.committed, message.frame)
+    return b"[0,%s]" % msgspec.json.encode(message)
 
 
 def _innermost(group: BaseException) -> BaseException:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from functools import cached_property
 from typing import Literal
@@ -70,6 +71,11 @@ class Change(Struct, frozen=True, kw_only=True, tag="changes", tag_field="type",
     info: Info = Info()
 
     @cached_property
+    def committed(self) -> float:
+        """When it was committed, in seconds since 1970 by the app's clock; the present where nobody said."""
+        return time.time()
+
+    @cached_property
     def frame(self) -> bytes:
         """The one encoding, used for every reader, for Redis and for HTTP."""
         return msgspec.json.encode(self)
@@ -89,13 +95,28 @@ class Reset(Struct, frozen=True, kw_only=True, tag="reset", tag_field="type"):
     reset: bool = True
 
 
+class Typing(Struct, frozen=True, kw_only=True, tag="typing", tag_field="type"):
+    """Who is writing an answer to `parent` (None: to the thread) at the moment."""
+
+    thread: str
+    parent: int | None
+    names: tuple[str, ...]
+
+
+class Ring(Struct, frozen=True, tag="ring", tag_field="type"):
+    """Something happened that only the poll tells: ask now."""
+
+
+class Concern(Struct, frozen=True):
+    """What concerns one account and rides in no shared frame: its bell rang, or a session of it ended."""
+
+    account: int
+    version: int
+    is_end: bool = False
+
+
 Answer = Change | Reset
-_answers: msgspec.json.Decoder[Answer] = msgspec.json.Decoder(Answer)
-
-
-def decode(frame: bytes) -> Answer:
-    """Read one frame. Raises `msgspec.DecodeError` or `RecursionError` on anything else than an answer."""
-    return _answers.decode(frame)
+Message = Change | Typing | Ring
 
 
 def fits(first: Change, second: Change) -> bool:
@@ -107,7 +128,10 @@ def merge(first: Change, second: Change) -> Change:
     """Return the one change that does what `first` and then `second` do. Raises ValueError where they do not fit."""
     if not fits(first, second):
         raise ValueError(f"{second.after}..{second.version} does not follow {first.after}..{first.version}")
-    return msgspec.structs.replace(second, after=first.after, comments=_overlay(first.comments, second.comments))
+    merged = msgspec.structs.replace(second, after=first.after, comments=_overlay(first.comments, second.comments))
+    # Whoever waited longest counts.
+    merged.__dict__["committed"] = first.committed
+    return merged
 
 
 def _overlay(older: Iterable[Comment], newer: Iterable[Comment]) -> tuple[Comment, ...]:

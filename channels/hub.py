@@ -12,15 +12,15 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
 
 import msgspec
 
 from channels.broker import Broker
-from channels.change import Answer, Change, Reset, fits, merge
+from channels.change import Answer, Change, Concern, Message, Reset, Typing, fits, merge
 from channels.presence import Presence
-from channels.reader import Reader
+from channels.reader import SIGNED_OUT, Reader
 from channels.source import Source, SourceUnavailable
+from channels.tally import Tally
 
 log = logging.getLogger("livethread.hub")
 
@@ -34,6 +34,10 @@ MIN_RETRY_MS = 500
 RETRY_SPREAD_MS_PER_READER = 5
 MAX_RETRY_SPREAD_MS = 30_000
 ASKS_FOR_AN_ANNOUNCED_HEAD = 6
+TYPING_SECONDS = 2.0
+TYPING_READERS = 200
+TYPING_NAMES = 5
+ENDED_KEPT = 10_000
 
 
 class Joined(msgspec.Struct, frozen=True, tag="joined", tag_field="type"):
@@ -52,15 +56,8 @@ class Retry(msgspec.Struct, frozen=True, tag="retry", tag_field="type"):
     after_ms: int
 
 
-@dataclass(slots=True)
-class Tally:
-    """What the hub has done since it began, for whoever watches it."""
-
-    frames: int = 0
-    deliveries: int = 0
-    gaps: int = 0
-    resets: int = 0
-    slow_readers: int = 0
+class You(msgspec.Struct, frozen=True, tag="you", tag_field="type"):
+    version: int
 
 
 class Room:
@@ -81,6 +78,14 @@ class Room:
         self.asking: asyncio.Task[None] | None = None
         self.wanted = 0
         self.announced = -1
+        # Who writes, by the comment that they answer.
+        self.typing: dict[int | None, dict[str, None]] = {}
+        self.typing_at: asyncio.TimerHandle | None = None
+
+    def stop_timers(self) -> None:
+        for timer in (self.flush_at, self.typing_at):
+            if timer:
+                timer.cancel()
 
     @contextmanager
     def holding(self) -> Iterator[None]:
@@ -104,6 +109,7 @@ class Hub:
         self.tally = Tally()
         self.broker: Broker
         self.presence = Presence(self.readers_here)
+        self.sign_ins = SignIns()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -115,8 +121,7 @@ class Hub:
             finally:
                 announcing.cancel()
                 for room in self._rooms.values():
-                    if room.flush_at:
-                        room.flush_at.cancel()
+                    room.stop_timers()
                     for task in (room.subscribed, room.asking):
                         if task:
                             task.cancel()
@@ -162,8 +167,43 @@ class Hub:
             self._forget_if_empty(room)
 
     def part(self, reader: Reader) -> None:
+        self.sign_ins.part(reader)
         for thread in tuple(reader.threads):
             self.leave(reader, thread)
+
+    def hear(self, message: Message) -> None:
+        """Take whatever a broker brings."""
+        if isinstance(message, Change):
+            self.deliver(message)
+        elif isinstance(message, Typing):
+            self._hear_typing(message)
+
+    def typing(self, reader: Reader, thread: str, parent: int | None) -> None:
+        """Tell the thread's readers that this one writes: at most once in 2 s, and not in a crowd."""
+        now = time.monotonic()
+        if thread not in reader.threads or not reader.name or now - reader.typed_at < TYPING_SECONDS:
+            return
+        reader.typed_at = now
+        if self.presence.count(thread) <= TYPING_READERS:
+            self.broker.publish(Typing(thread=thread, parent=parent, names=(reader.name,)))
+
+    def _hear_typing(self, typing: Typing) -> None:
+        room = self._rooms.get(typing.thread)
+        if room is None or self.presence.count(typing.thread) > TYPING_READERS:
+            return
+        names = room.typing.setdefault(typing.parent, {})
+        names.update(dict.fromkeys(typing.names))
+        if room.typing_at is None:
+            self._tell_typing(room)
+
+    def _tell_typing(self, room: Room) -> None:
+        """One frame in 2 s, whatever the number of writers; those who answer another comment wait their turn."""
+        room.typing_at = None
+        if room.typing:
+            parent = next(iter(room.typing))
+            names = tuple(room.typing.pop(parent))[:TYPING_NAMES]
+            self._send(room, _frame(Typing(thread=room.thread, parent=parent, names=names)))
+            room.typing_at = asyncio.get_running_loop().call_later(TYPING_SECONDS, self._tell_typing, room)
 
     def deliver(self, change: Change) -> None:
         """Take one change from the writer or the broker: drop what is old, ask for what is missing, send the rest."""
@@ -248,12 +288,15 @@ class Hub:
         if change is not None:
             room.last_flush = time.monotonic()
             self._send(room, change.frame)
+            self.tally.lag.observe(max(0.0, time.time() - change.committed))
 
     def _send(self, room: Room, frame: bytes) -> None:
+        began = time.perf_counter()
         self.tally.frames += 1
         self.tally.deliveries += len(room.readers)
         for reader in room.readers:
             reader.offer(frame)
+        self.tally.fan_out.observe(time.perf_counter() - began)
 
     def _ask(self, room: Room, wanted: int) -> None:
         room.wanted = max(room.wanted, wanted)
@@ -298,8 +341,7 @@ class Hub:
     def _forget_if_empty(self, room: Room) -> None:
         if room.readers or room.joining or room.asking or self._rooms.get(room.thread) is not room:
             return
-        if room.flush_at:
-            room.flush_at.cancel()
+        room.stop_timers()
         del self._rooms[room.thread]
         self.broker.unsubscribe(room.thread)
 
@@ -311,6 +353,52 @@ class Hub:
                 if count != room.announced:
                     room.announced = count
                     self._send(room, _frame(Readers(room.thread, count)))
+
+
+class SignIns:
+    """Which readers speak for an account, and whose sessions ended lately: an older ticket signs nobody in."""
+
+    def __init__(self) -> None:
+        self._readers: dict[int, set[Reader]] = {}
+        self._ended: dict[int, int] = {}
+        # What ended before this version was not heard here; None: nothing was heard yet.
+        self._hears_after: int | None = None
+
+    def hears_after(self, version: int) -> None:
+        self._hears_after = version
+        self._ended.clear()
+
+    def enter(self, reader: Reader, account: int, name: str, version: int) -> bool:
+        """Sign `reader` in by a ticket made at `version`; False where the ticket may be one of an ended session."""
+        self.part(reader)
+        if self._hears_after is None or version < max(self._hears_after, self._ended.get(account, 0)):
+            return False
+        reader.account, reader.name = account, name
+        self._readers.setdefault(account, set()).add(reader)
+        return True
+
+    def part(self, reader: Reader) -> None:
+        if reader.account is not None:
+            readers = self._readers.get(reader.account, set())
+            readers.discard(reader)
+            if not readers:
+                self._readers.pop(reader.account, None)
+            reader.account, reader.name = None, ""
+
+    def concern(self, concern: Concern) -> None:
+        """Ring the account's bell on its sockets, or close them all."""
+        readers = tuple(self._readers.get(concern.account, ()))
+        if concern.is_end:
+            self._ended.pop(concern.account, None)
+            self._ended[concern.account] = concern.version
+            if len(self._ended) > ENDED_KEPT:
+                forgotten = next(iter(self._ended))
+                self._hears_after = max(self._hears_after or 0, self._ended.pop(forgotten))
+            for reader in readers:
+                reader.end(SIGNED_OUT)
+        else:
+            for reader in readers:
+                reader.offer(_frame(You(concern.version)))
 
 
 def _present(room: Room, epoch: str) -> int:

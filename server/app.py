@@ -17,14 +17,14 @@ from starlette.routing import Route
 from channels.broker import Broker
 from channels.broker_memory import MemoryBroker
 from channels.broker_redis import redis_broker
-from channels.change import Answer, Change
+from channels.change import Answer, Concern, Message, Ring, Typing
 from channels.hub import Hub
 from channels.source import SourceUnavailable
 from server import control
 from server.errors import CannotStart, Unavailable
-from server.limits import Limits
+from server.limits import Admission, Limits
 from server.settings import Settings
-from server.storage import accounts, snapshot
+from server.storage import accounts, snapshot, threads
 from server.storage.database import Database
 from server.web import api, failures, live, metrics, pages, poll, sign_in_pages, status
 from server.web.assets import Assets
@@ -58,19 +58,36 @@ def create_app(settings: Settings) -> Starlette:
         async with contextlib.AsyncExitStack() as stack:
             database = await stack.enter_async_context(Database.opened(settings.database))
             hub = Hub(DatabaseSource(database))
-            hub.broker = MemoryBroker(hub.deliver)
-            # The app hears its own writer: Redis only carries its changes to the gateways.
-            outward: tuple[Broker, ...] = (
-                (redis_broker(settings.redis_urls, settings.redis_prefix),) if settings.redis_urls else ()
+
+            def hear_others(message: Message) -> None:
+                # Changes are all our own and were delivered before they left.
+                if isinstance(message, Typing):
+                    hub.hear(message)
+
+            redis = (
+                redis_broker(settings.redis_urls, settings.redis_prefix, hear_others) if settings.redis_urls else None
             )
+            outward: tuple[Broker, ...] = (redis,) if redis else ()
+            broker = hub.broker = MemoryBroker(hub.hear, redis)
 
-            def tell(change: Change) -> None:
-                hub.deliver(change)
-                for broker in outward:
-                    broker.publish(change)
+            def concern(concern: Concern) -> None:
+                hub.sign_ins.concern(concern)
+                broker.publish(Ring())
 
-            database.on_commit = tell
-            context = Context(settings, hub, outward, database, Limits(is_on=settings.limits), assets, templates)
+            database.on_commit = broker.publish
+            database.on_concern = concern
+            hub.sign_ins.hears_after((await database.read(threads.clock))[0])
+            context = Context(
+                settings,
+                hub,
+                outward,
+                Admission(settings.limit_handshakes if settings.limits else None),
+                None,
+                database,
+                Limits(is_on=settings.limits),
+                assets,
+                templates,
+            )
             await stack.enter_async_context(control.listening(settings, control.Desk(database, settings)))
             await stack.enter_async_context(hub.running())
             tasks = await stack.enter_async_context(asyncio.TaskGroup())

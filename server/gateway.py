@@ -7,6 +7,7 @@ import contextlib
 import logging
 import random
 import secrets
+import time
 from collections.abc import AsyncIterator
 
 import httpx2
@@ -21,6 +22,7 @@ from channels.change import Answer, Change, Reset
 from channels.hub import Hub
 from channels.source import SourceUnavailable
 from server.errors import CannotStart
+from server.limits import Admission
 from server.settings import Settings
 from server.web import failures, live, metrics, poll, status
 from server.web.context import LiveContext, LiveState
@@ -68,7 +70,9 @@ class Poller:
         self._settings = settings
         self._hub = hub
         self._name = secrets.token_hex(8)
-        self._clock, self._epoch = 0, ""
+        self._clock: int | None = None
+        self._epoch = ""
+        self.answered_at: float | None = None
         self._is_answered = True
         self._wake = asyncio.Event()
 
@@ -84,7 +88,7 @@ class Poller:
             except _FAILURES as error:
                 self._say(is_answered=False, why=repr(error))
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(POLL_SECONDS * random.uniform(0.9, 1.1)):
+                async with asyncio.timeout(POLL_SECONDS * random.uniform(0.8, 1.0)):
                     await self._wake.wait()
                 # A storm of rings is one poll.
                 await asyncio.sleep(0.05)
@@ -101,12 +105,17 @@ class Poller:
         )
         response.raise_for_status()
         answer = msgspec.json.decode(response.content, type=poll.PollAnswer)
-        if answer.epoch != self._epoch and self._epoch:
-            self._hub.ring_all()
+        if answer.epoch != self._epoch:
+            self._hub.sign_ins.hears_after(answer.clock)
+            if self._epoch:
+                self._hub.ring_all()
         self._clock, self._epoch = answer.clock, answer.epoch
         self._hub.presence.heard("elsewhere", answer.readers)
         for thread, head in answer.heads.items():
             self._hub.ring(thread, head)
+        for concern in answer.concerns:
+            self._hub.sign_ins.concern(concern)
+        self.answered_at = time.monotonic()
 
     def _say(self, *, is_answered: bool, why: str = "") -> None:
         if is_answered != self._is_answered:
@@ -132,15 +141,16 @@ def create_gateway(settings: Settings) -> Starlette:
             poller = Poller(client, settings, hub)
             heard: tuple[Broker, ...] = ()
             if settings.redis_urls:
-                hub.broker = redis_broker(settings.redis_urls, settings.redis_prefix, hub.deliver, poller.ring)
+                hub.broker = redis_broker(settings.redis_urls, settings.redis_prefix, hub.hear, poller.ring)
                 heard = (hub.broker,)
             else:
-                hub.broker = MemoryBroker(hub.deliver)
+                hub.broker = MemoryBroker(hub.hear)
                 log.warning("LIVETHREAD_REDIS_URL is not set: changes arrive by the poll, up to a second late")
             async with hub.running(), asyncio.TaskGroup() as tasks:
                 serving = [tasks.create_task(hub.broker.run()), tasks.create_task(poller.run())]
                 try:
-                    yield {"live": LiveContext(settings, hub, heard)}
+                    admission = Admission(settings.limit_handshakes if settings.limits else None)
+                    yield {"live": LiveContext(settings, hub, heard, admission, poller)}
                 finally:
                     for task in serving:
                         task.cancel()

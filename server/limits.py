@@ -1,9 +1,10 @@
-"""Token buckets in memory: how often somebody may do something. Knows neither accounts nor addresses."""
+"""How often something may be done, kept in memory. Knows neither accounts nor addresses."""
 
 from __future__ import annotations
 
 import math
 import time
+from collections import deque
 from collections.abc import Callable
 
 from server.errors import TooMany
@@ -42,3 +43,19 @@ class Limits:
         bucket = self._buckets.get((what, who))
         if bucket is not None:
             self._buckets[what, who] = (bucket[0] + 1, bucket[1])
+
+
+class Admission:
+    """Never more than the rate's count in any window of its seconds: who comes back all at once must not stop us."""
+
+    def __init__(self, rate: Rate | None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._rate = rate
+        self._clock = clock
+        self._admitted: deque[float] = deque(maxlen=rate.count if rate else 1)
+
+    def admits(self) -> bool:
+        now = self._clock()
+        if self._rate and len(self._admitted) == self._rate.count and now - self._admitted[0] < self._rate.seconds:
+            return False
+        self._admitted.append(now)
+        return True

@@ -13,6 +13,7 @@ from collections.abc import Callable
 import uvicorn
 from starlette.applications import Starlette
 
+from server import logs
 from server import settings as settings_
 from server.errors import CannotStart
 from server.settings import Settings
@@ -24,11 +25,9 @@ MAX_WEBSOCKET_BYTES = 65_536
 
 def serve(create: Callable[[Settings], Starlette], what: str) -> int:
     """Run until SIGTERM or Ctrl-C. Raises CannotStart where the settings or the port do not allow it."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    logs.begin()
     settings = settings_.read(os.environ)
     listener = _bind(settings)
-    # Each request of a gateway's poll is no news.
-    logging.getLogger("httpx2").setLevel(logging.WARNING)
     settings = settings_.read(os.environ, port=listener.getsockname()[1])
     app = create(settings)
     announced = _Announced(app, what, settings)
@@ -38,6 +37,7 @@ def serve(create: Callable[[Settings], Starlette], what: str) -> int:
         http="httptools",
         log_level="warning",
         access_log=False,
+        log_config=None,
         server_header=False,
         ws_max_size=MAX_WEBSOCKET_BYTES,
         ws_per_message_deflate=False,

@@ -46,6 +46,7 @@ class Settings:
     limit_logins_account: Rate
     limit_logins_address: Rate
     limit_registrations_address: Rate
+    limit_handshakes: Rate
 
     @property
     def own_address(self) -> str:
@@ -102,6 +103,7 @@ def read(environment: Mapping[str, str], *, port: int | None = None) -> Settings
         limit_logins_account=setting("LIMIT_LOGINS_ACCOUNT", "10/300", _rate),
         limit_logins_address=setting("LIMIT_LOGINS_ADDRESS", "120/60", _rate),
         limit_registrations_address=setting("LIMIT_REGISTRATIONS_ADDRESS", "120/3600", _rate),
+        limit_handshakes=setting("LIMIT_HANDSHAKES", "500/1", _rate),
     )
 
 

@@ -70,6 +70,10 @@ async def post_comment(
                 request_hash=request_hash,
             ),
         )
+        if post.parent is not None:
+            answered = comments.by_id(write.sql, post.parent)
+            if answered is not None and answered.author not in (None, account.id):
+                write.concern(answered.author)
         return comments.public(write.sql, id_), True
 
     return await database.write(work)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
+from channels.change import Concern
 from server.model import Account, Role
 from server.storage.write import Write
 
@@ -48,11 +49,21 @@ def begin_session(write: Write, account: int, token_hash: bytes) -> None:
 
 
 def end_session(write: Write, token_hash: bytes) -> None:
-    write.sql.execute("DELETE FROM sessions WHERE token_hash = ?", (token_hash,))
+    ended = write.sql.execute("DELETE FROM sessions WHERE token_hash = ? RETURNING account", (token_hash,)).fetchall()
+    for (account,) in ended:
+        write.concern(account, is_end=True)
 
 
 def end_sessions(write: Write, account: int) -> None:
     write.sql.execute("DELETE FROM sessions WHERE account = ?", (account,))
+    write.concern(account, is_end=True)
+
+
+def concerns(sql: sqlite3.Connection, after: int) -> list[Concern]:
+    """Return what concerned accounts after the version `after`, each account's latest of either kind."""
+    bells = sql.execute("SELECT id, bell, 0 FROM accounts WHERE bell > ?", (after,)).fetchall()
+    ends = sql.execute("SELECT id, ended, 1 FROM accounts WHERE ended > ?", (after,)).fetchall()
+    return [Concern(account, version, bool(is_end)) for account, version, is_end in (*ends, *bells)]
 
 
 def by_session(sql: sqlite3.Connection, token_hash: bytes) -> Account | None:

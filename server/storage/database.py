@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,7 +15,8 @@ from typing import Any, TypeVar
 
 import aiosqlite
 
-from channels.change import Change
+from channels.change import Change, Concern
+from channels.tally import COUNTS, Histogram
 from server.errors import CannotStart, DomainError, Unavailable
 from server.storage.schema import Owner, migrate, open_connection
 from server.storage.write import Write
@@ -28,6 +30,7 @@ READ_SECONDS = 0.5
 
 Result = TypeVar("Result")
 OnCommit = Callable[[Change], None]
+OnConcern = Callable[[Concern], None]
 
 
 @dataclass
@@ -39,6 +42,7 @@ class _Queued:
     result: Any = None
     error: Exception | None = None
     changes: list[Change] = field(default_factory=list)
+    concerns: list[Concern] = field(default_factory=list)
 
 
 class Database:
@@ -47,11 +51,14 @@ class Database:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.on_commit: OnCommit = lambda change: None
+        self.on_concern: OnConcern = lambda concern: None
         self._queue: asyncio.Queue[_Queued] = asyncio.Queue(QUEUED_WRITES)
         self._writer: aiosqlite.Connection
         self._readers: asyncio.Queue[aiosqlite.Connection] = asyncio.Queue()
         self._must_reopen = False
-        self.groups = self.writes = self.failed_groups = 0
+        self.failed_groups = 0
+        self.group_size = Histogram(COUNTS)
+        self.commit_seconds = Histogram()
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -131,26 +138,31 @@ class Database:
             try:
                 if self._must_reopen:
                     await self._reopen()
+                began = time.perf_counter()
                 await _run(self._writer, partial(_commit_group, group=group))
-                self.groups += 1
-                self.writes += len(group)
+                self.commit_seconds.observe(time.perf_counter() - began)
+                self.group_size.observe(len(group))
             except Exception as error:  # noqa: BLE001 — the writer outlives whatever befalls one group
                 log.error("a group of %d writes failed: %s", len(group), error)
                 self._must_reopen = True
                 self.failed_groups += 1
                 for write in group:
-                    write.error, write.changes = Unavailable("The server cannot save right now."), []
+                    write.error = Unavailable("The server cannot save right now.", retry_after=1)
+                    write.changes, write.concerns = [], []
             for write in group:
                 self._settle(write)
                 self._queue.task_done()
 
     def _settle(self, write: _Queued) -> None:
-        for change in write.changes:
-            try:
+        try:
+            for change in write.changes:
+                change.__dict__["committed"] = time.time()
                 self.on_commit(change)
-            except Exception:
-                # Committed is committed: who could not be told will ask.
-                log.exception("telling of a change failed")
+            for concern in write.concerns:
+                self.on_concern(concern)
+        except Exception:
+            # Committed is committed: who could not be told will ask.
+            log.exception("telling of a change failed")
         if write.future.cancelled():
             return
         if write.error is not None:
@@ -201,20 +213,20 @@ def _run_in_savepoint(sql: sqlite3.Connection, queued: _Queued) -> None:
     try:
         write = Write(sql)
         queued.result = queued.work(write)
-        queued.changes = write.changes()
+        queued.changes, queued.concerns = write.changes(), write.concerns
     except Exception as error:
         if not sql.in_transaction:
             # A full disk or an I/O error ended the whole transaction: what follows would run in autocommit.
             raise sqlite3.OperationalError(f"the transaction is gone: {error}") from error
         sql.execute("ROLLBACK TO one")
-        queued.error, queued.changes = _as_answer(error), []
+        queued.error, queued.changes, queued.concerns = _as_answer(error), [], []
     sql.execute("RELEASE one")
 
 
 def _as_answer(error: Exception) -> Exception:
     if isinstance(error, sqlite3.Error):
         log.error("a write failed: %s", error)
-        return Unavailable("The server cannot save right now.")
+        return Unavailable("The server cannot save right now.", retry_after=1)
     if not isinstance(error, DomainError):
         log.error("a write failed", exc_info=error)
     return error

@@ -6,7 +6,7 @@ import sqlite3
 import time
 from collections.abc import Iterable
 
-from channels.change import Change
+from channels.change import Change, Concern
 from server.storage import rows
 
 
@@ -17,6 +17,7 @@ class Write:
         self.sql = connection
         self._version: int | None = None
         self._stamped: dict[int, tuple[int, list[int]]] = {}
+        self.concerns: list[Concern] = []
 
     @property
     def now(self) -> int:
@@ -41,6 +42,12 @@ class Write:
         self.sql.executemany(
             "UPDATE comments SET version = ? WHERE id = ?", [(self.version, comment) for comment in ids]
         )
+
+    def concern(self, account: int, *, is_end: bool = False) -> None:
+        """Declare that this write rings the account's bell, or ends a session of it."""
+        column = "ended" if is_end else "bell"
+        self.sql.execute(f"UPDATE accounts SET {column} = ? WHERE id = ?", (self.version, account))
+        self.concerns.append(Concern(account, self.version, is_end))
 
     def changes(self) -> list[Change]:
         """Return one change per stamped thread, each from the head before this write to its version."""

@@ -16,7 +16,7 @@ from server.actions.post import Post, post_comment
 from server.errors import Forbidden, Invalid
 from server.model import Account
 from server.permissions import may_describe
-from server.storage import rows, snapshot
+from server.storage import rows, snapshot, threads
 from server.web import requests, session
 from server.web.context import Visit, address
 
@@ -150,7 +150,9 @@ async def log_out(visit: Visit) -> Response:
 
 async def ticket(visit: Visit) -> Response:
     account = await session.require(visit)
-    signed, expires = session.ticket(visit.state["context"].settings, account)
+    context = visit.state["context"]
+    version, _ = await context.database.read(threads.clock)
+    signed, expires = session.ticket(context.settings, account, version)
     return answer({"ticket": signed, "expires": rows.moment(expires * 1000)})
 
 

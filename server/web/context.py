@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import Protocol, TypedDict
 
 import jinja2
 from starlette.requests import Request
@@ -13,19 +13,31 @@ from starlette.websockets import WebSocket
 
 from channels.broker import Broker
 from channels.hub import Hub
-from server.limits import Limits
+from server.limits import Admission, Limits
 from server.settings import Settings
 from server.storage.database import Database
 from server.web.assets import Assets
 
 
+class AppState(Protocol):
+    """How a gateway stands to its app: when the app last answered, in monotonic seconds (None: not yet)."""
+
+    @property
+    def answered_at(self) -> float | None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class LiveContext:
-    """What the live endpoint needs: all that a gateway has. `brokers` are those whose state is reported."""
+    """What the live endpoint needs: all that a gateway has. `brokers` are those whose state is reported.
+
+    `app` is None in the app itself.
+    """
 
     settings: Settings
     hub: Hub
     brokers: tuple[Broker, ...]
+    admission: Admission
+    app: AppState | None
 
 
 @dataclass(frozen=True, slots=True)

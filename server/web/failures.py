@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.types import ExceptionHandler
 from starlette.websockets import WebSocket
 
+from server import logs
 from server.errors import DomainError
 
 log = logging.getLogger("livethread.web")
@@ -55,6 +56,8 @@ def respond(request: Request, error: DomainError) -> Response:
 
 async def _domain_error(request: Request | WebSocket, error: Exception) -> Response | None:
     assert isinstance(error, DomainError)
+    if error.status >= 500:
+        log.warning("%s %s: %d %s", request.scope.get("method", "socket"), request.scope["path"], error.status, error)
     return respond(request, error) if isinstance(request, Request) else None
 
 
@@ -72,7 +75,12 @@ async def _unexpected(request: Request | WebSocket, error: Exception) -> Respons
     if not isinstance(request, Request):
         return None
     log.error("a request failed", exc_info=error)
-    return respond(request, DomainError("Something went wrong on our side. Nothing of yours was changed."))
+    return respond(
+        request,
+        DomainError(
+            f"Something went wrong on our side (request {logs.request_id.get()}). Nothing of yours was changed."
+        ),
+    )
 
 
 handlers: dict[int | type[Exception], ExceptionHandler] = {

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import secrets
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from server import logs
 from server.errors import Forbidden
 from server.settings import Settings
 from server.web import failures
@@ -30,9 +32,12 @@ class Guard:
             await self.app(scope, receive, send)
             return
 
+        logs.request_id.set(secrets.token_hex(8))
+
         async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
+                headers["X-Request-Id"] = logs.request_id.get()
                 for name, value in self._headers:
                     headers.setdefault(name, value)
             await send(message)

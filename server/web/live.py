@@ -7,11 +7,12 @@ import contextlib
 import time
 
 import msgspec
+from starlette.responses import Response
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocketDisconnect
 
 from channels.hub import Hub
-from channels.reader import MAX_THREADS, Reader
+from channels.reader import MAX_THREADS, TOO_SLOW, Reader
 from channels.source import SourceUnavailable
 from server.errors import DomainError, Malformed, NotSignedIn, TooLarge, TooMany, Unavailable
 from server.settings import Settings
@@ -22,7 +23,6 @@ MAX_FRAME_BYTES = 16 * 1024
 FRAMES_PER_SECOND = 20
 CLOSE_POLICY = 1008
 CLOSE_TOO_LARGE = 1009
-CLOSE_TOO_SLOW = 4008
 CLOSE_SECONDS = 1.0
 
 
@@ -80,7 +80,7 @@ class Conversation:
         try:
             async with asyncio.TaskGroup() as self._tasks:
                 self._tasks.create_task(self._write())
-                self._tasks.create_task(self._cut_when_too_slow())
+                self._tasks.create_task(self._end_when_told())
                 while True:
                     await self._read_one()
         except* _End as ends:
@@ -95,10 +95,10 @@ class Conversation:
         except (WebSocketDisconnect, RuntimeError):
             raise _End(0) from None
 
-    async def _cut_when_too_slow(self) -> None:
-        await self._reader.cut.wait()
-        self._hub.tally.slow_readers += 1
-        raise _End(CLOSE_TOO_SLOW)
+    async def _end_when_told(self) -> None:
+        await self._reader.over.wait()
+        self._hub.tally.slow_readers += self._reader.close_code == TOO_SLOW
+        raise _End(self._reader.close_code)
 
     async def _read_one(self) -> None:
         message = await self._socket.receive()
@@ -124,12 +124,12 @@ class Conversation:
             self._leave(up.thread)
         elif isinstance(up, Ping):
             self._reader.offer(_PONG)
+        elif isinstance(up, Typing):
+            self._hub.typing(self._reader, up.thread, up.parent)
         elif isinstance(up, Hello):
-            try:
-                self._reader.account = session.account_of_ticket(self._settings, up.ticket)
-            except ValueError:
-                self._reader.account = None
-            if self._reader.account is None:
+            ticket = session.read_ticket(self._settings, up.ticket)
+            signs_in = self._hub.sign_ins.enter
+            if ticket is None or not signs_in(self._reader, ticket.account, ticket.name, ticket.version):
                 raise NotSignedIn("The ticket is not valid, or not any more.", code="bad_ticket", field="ticket")
 
     def _join(self, wanted: Join) -> None:
@@ -215,6 +215,12 @@ async def live(socket: LiveSocket) -> None:
         # Before accept, a close is the HTTP answer 403.
         await socket.close(CLOSE_POLICY)
         return
+    if not context.admission.admits():
+        context.hub.tally.refused_handshakes += 1
+        busy = Response("Too many connections at once: come back in a moment.", 503, {"Retry-After": "1"})
+        await socket.send_denial_response(busy)
+        return
+    context.hub.tally.handshakes += 1
     await socket.accept()
     await Conversation(socket, context.settings, context.hub).hold()
 

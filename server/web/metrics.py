@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hmac
+import math
+import time
 from collections.abc import Iterator
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 from starlette.responses import Response
 from starlette.routing import Route
 
+from channels.tally import Histogram
 from server.errors import Forbidden
 from server.storage.database import Database
 from server.web.context import LiveContext, LiveVisit
@@ -26,30 +29,50 @@ class _Now(Collector):
         self._database = database
 
     def collect(self) -> Iterator[Metric]:
-        hub = self._live.hub
-        heads = hub.heads()
+        yield from self._readers()
+        yield from self._deliveries()
+        yield from self._links()
+        if self._database is not None:
+            yield CounterMetricFamily("livethread_failed_groups", "Groups that failed", self._database.failed_groups)
+            yield _histogram("group_size", "Writes committed together", self._database.group_size)
+            yield _histogram(
+                "commit_seconds", "A group, from its first statement to the disk", self._database.commit_seconds
+            )
+
+    def _readers(self) -> Iterator[Metric]:
+        heads = self._live.hub.heads()
+        readers = sum(readers for readers, _ in heads.values())
         yield GaugeMetricFamily("livethread_rooms", "Threads that somebody follows here", len(heads))
-        yield GaugeMetricFamily(
-            "livethread_readers", "Readers of all rooms here", sum(readers for readers, _ in heads.values())
-        )
-        yield GaugeMetricFamily("livethread_draining", "1 while readers are sent away", int(hub.is_draining))
-        tally = hub.tally
+        yield GaugeMetricFamily("livethread_readers", "Readers of all rooms here", readers)
+        yield GaugeMetricFamily("livethread_draining", "1 while readers are sent away", int(self._live.hub.is_draining))
+
+    def _deliveries(self) -> Iterator[Metric]:
+        tally = self._live.hub.tally
         for name, value, meaning in (
             ("frames", tally.frames, "Frames built for a room"),
             ("deliveries", tally.deliveries, "Frames handed to a reader"),
             ("gaps", tally.gaps, "Rooms that asked for what they had not heard"),
             ("resets", tally.resets, "Readers sent to fetch their thread anew"),
             ("slow_readers", tally.slow_readers, "Readers cut because they did not read"),
+            ("handshakes", tally.handshakes, "Sockets admitted"),
+            ("refused_handshakes", tally.refused_handshakes, "Sockets told to come back: too many at once"),
         ):
             yield CounterMetricFamily(f"livethread_{name}", meaning, value)
+        yield _histogram("fan_out_seconds", "Handing one frame to all readers of a room", tally.fan_out)
+        yield _histogram("lag_seconds", "From the commit in the app to the readers here", tally.lag)
+
+    def _links(self) -> Iterator[Metric]:
         for broker in self._live.brokers:
-            yield GaugeMetricFamily(
-                "livethread_redis_connected", "1 while Redis answers its probe", int(broker.state == "connected")
-            )
-        if self._database is not None:
-            yield CounterMetricFamily("livethread_commits", "Groups committed", self._database.groups)
-            yield CounterMetricFamily("livethread_writes", "Writes committed in them", self._database.writes)
-            yield CounterMetricFamily("livethread_failed_groups", "Groups that failed", self._database.failed_groups)
+            connected = int(broker.state == "connected")
+            yield GaugeMetricFamily("livethread_redis_connected", "1 while Redis answers its probe", connected)
+        if self._live.app is not None:
+            answered_at = self._live.app.answered_at
+            age = math.inf if answered_at is None else time.monotonic() - answered_at
+            yield GaugeMetricFamily("livethread_poll_age_seconds", "Since the app last answered the poll", age)
+
+
+def _histogram(name: str, meaning: str, told: Histogram) -> Metric:
+    return HistogramMetricFamily(f"livethread_{name}", meaning, buckets=told.cumulative(), sum_value=told.sum)
 
 
 async def metrics(visit: LiveVisit) -> Response:

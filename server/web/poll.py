@@ -8,9 +8,10 @@ import msgspec
 from starlette.responses import Response
 from starlette.routing import Route
 
+from channels.change import Concern
 from server.errors import Forbidden
 from server.settings import Settings
-from server.storage import threads
+from server.storage import accounts, threads
 from server.web import requests
 from server.web.context import Visit, is_signed, sign
 
@@ -19,20 +20,24 @@ SIGNATURE_SECONDS = 60
 
 
 class Poll(msgspec.Struct, forbid_unknown_fields=True):
-    """`clock`: the version of the last answer (0: none yet); `readers`: per room, rooms without any included."""
+    """`clock`: the version of the last answer (null: none yet); `readers`: per room, rooms without any included."""
 
     gateway: str
-    clock: requests.Version
+    clock: requests.Version | None
     readers: dict[str, int]
 
 
 class PollAnswer(msgspec.Struct):
-    """`heads` of the rooms asked for, above `clock` (all of them under another epoch); `readers` in other processes."""
+    """`heads` of the rooms asked for, above `clock` (all of them under another epoch); `readers` in other processes.
+
+    `concerns`: bells that rang and sessions that ended after `clock`; none at the first poll.
+    """
 
     epoch: str
     clock: int
     heads: dict[str, int]
     readers: dict[str, int]
+    concerns: list[Concern]
 
 
 def signature(settings: Settings, body: bytes) -> str:
@@ -50,13 +55,19 @@ async def poll(visit: Visit) -> Response:
     asked = requests.parse(body, Poll)
     presence = context.hub.presence
     presence.heard(asked.gateway, asked.readers)
-    (clock, epoch), heads = await context.database.read(
-        lambda sql: (threads.clock(sql), threads.heads(sql, list(asked.readers), asked.clock))
+    (clock, epoch), heads, concerns = await context.database.read(
+        lambda sql: (
+            threads.clock(sql),
+            threads.heads(sql, list(asked.readers), asked.clock or 0),
+            accounts.concerns(sql, asked.clock) if asked.clock is not None else [],
+        )
     )
     elsewhere = {
         thread: presence.count(thread) - own for thread, own in asked.readers.items() if presence.count(thread) > own
     }
-    return Response(msgspec.json.encode(PollAnswer(epoch, clock, heads, elsewhere)), media_type="application/json")
+    return Response(
+        msgspec.json.encode(PollAnswer(epoch, clock, heads, elsewhere, concerns)), media_type="application/json"
+    )
 
 
 routes = [Route("/internal/poll", poll, methods=["POST"], max_body_size=4 * 1024 * 1024)]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import time
 
+import msgspec
 from starlette.responses import Response
 
 from server.actions import sign_in
@@ -74,16 +76,26 @@ async def end(visit: Visit, response: Response) -> None:
     )
 
 
-def ticket(settings: Settings, account: Account) -> tuple[str, int]:
-    """Return a ticket and when it expires (unix seconds)."""
-    expires = int(time.time()) + TICKET_SECONDS
-    return f"{account.id}.{expires}.{sign(settings, 'ticket', str(account.id), str(expires))}", expires
+class Ticket(msgspec.Struct, frozen=True, array_like=True):
+    """Who it signs in, made when the database stood at `version`; `expires` in unix seconds."""
+
+    account: int
+    name: str
+    version: int
+    expires: int
 
 
-def account_of_ticket(settings: Settings, presented: str) -> int | None:
-    """Return the account's id where the ticket is ours and not expired; needs no database."""
-    account, _, rest = presented.partition(".")
-    expires, _, signature = rest.partition(".")
-    if not is_signed(settings, signature, "ticket", account, expires) or int(expires) < time.time():
+def ticket(settings: Settings, account: Account, version: int) -> tuple[str, int]:
+    """Return a signed ticket and when it expires (unix seconds)."""
+    made = Ticket(account.id, account.name, version, int(time.time()) + TICKET_SECONDS)
+    content = base64.urlsafe_b64encode(msgspec.json.encode(made)).decode()
+    return f"{content}.{sign(settings, 'ticket', content)}", made.expires
+
+
+def read_ticket(settings: Settings, presented: str) -> Ticket | None:
+    """Return the ticket where it is ours and not expired; needs no database."""
+    content, _, signature = presented.partition(".")
+    if not is_signed(settings, signature, "ticket", content):
         return None
-    return int(account)
+    found = msgspec.json.decode(base64.urlsafe_b64decode(content), type=Ticket)
+    return found if found.expires >= time.time() else None

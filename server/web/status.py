@@ -16,10 +16,14 @@ async def health(visit: LiveVisit) -> Response:
 async def ready(visit: LiveVisit) -> Response:
     """Ready also without Redis: the poll carries the changes, a second later. `redis` says how it is.
 
-    503 while the process sends its readers away.
+    503 while the process sends its readers away, and in a gateway until the app has answered once: after that its
+    readers are better off here than anywhere else, for the app is the same for all.
     """
     if visit.state["live"].hub.is_draining:
         return _say({"status": "draining"}, 503)
+    app = visit.state["live"].app
+    if app is not None and app.answered_at is None:
+        return _say({"status": "waiting for the app"}, 503)
     brokers = visit.state["live"].brokers
     states = [broker.state for broker in brokers]
     redis = "none" if not states else "degraded" if "degraded" in states else "connected"

@@ -13,7 +13,7 @@ import pytest
 from channels.broker import Broker
 from channels.broker_memory import MemoryBroker
 from channels.broker_redis import redis_broker
-from channels.change import Change
+from channels.change import Change, Ring, Typing
 from tests.processes import Valkey, eventually, valkey
 
 Open = Callable[..., object]
@@ -69,6 +69,32 @@ async def test_a_thread_that_is_not_subscribed_is_not_heard(broker: tuple[Broker
     made.publish(change("b", 2))
     await eventually(lambda: heard)
     assert [one.thread for one in heard] == ["b"]
+
+
+async def test_who_types_is_heard_on_the_thread_and_a_ring_by_everybody(redis_server: Valkey, key: str) -> None:
+    rung, heard = [], []
+    sender = redis_broker((redis_server.url,), f"test-{key}")
+    hearer = redis_broker((redis_server.url,), f"test-{key}", heard.append, lambda: rung.append(1))
+    async with running(sender), running(hearer):
+        await hearer.subscribe("a")
+        typing = Typing(thread="a", parent=None, names=("Ana",))
+        sender.publish(typing)
+        await eventually(lambda: heard == [typing])
+        before = len(rung)
+        sender.publish(Ring())
+        await eventually(lambda: len(rung) == before + 1)
+
+
+async def test_a_change_travels_with_the_moment_of_its_commit(redis_server: Valkey, key: str) -> None:
+    heard: list[Change] = []
+    broker = redis_broker((redis_server.url,), f"test-{key}", heard.append)
+    async with running(broker):
+        await broker.subscribe("a")
+        sent = change("a", 1)
+        sent.__dict__["committed"] = 1234.5
+        broker.publish(sent)
+        await eventually(lambda: heard)
+        assert heard[0].committed == 1234.5
 
 
 async def test_a_thread_can_be_left_and_joined_again(broker: tuple[Broker, list[Change]]) -> None:

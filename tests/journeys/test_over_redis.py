@@ -170,7 +170,7 @@ async def test_metrics_count_what_was_done_and_are_not_for_everybody(house: tupl
             client.post("/api/threads/counted/comments", json={"body": "One", "nonce": "n" * 20})
         assert json.loads(await socket.recv())["type"] == "changes"
         told = {where: httpx2.get(f"{where}/metrics", trust_env=False).text for where in (app.origin, gateway.origin)}
-    assert "livethread_writes_total 3.0" in told[app.origin]
+    assert "livethread_group_size_sum 3.0" in told[app.origin]
     assert "livethread_readers 1.0" in told[gateway.origin]
     assert "livethread_deliveries_total 1.0" in told[gateway.origin]
     assert "livethread_redis_connected 1.0" in told[gateway.origin]

@@ -1,0 +1,61 @@
+"""A database written by any earlier program is brought to the present one with everything that it held."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from server.storage import accounts, snapshot
+from server.storage.database import Database
+from server.storage.schema import MIGRATIONS, migrate, open_connection
+
+EARLIER = sorted((Path(__file__).parent / "upgrades").glob("*.sql"))
+
+
+def test_every_earlier_form_has_a_database_to_upgrade() -> None:
+    assert [int(path.stem) for path in EARLIER] == list(range(1, len(MIGRATIONS)))
+
+
+@pytest.mark.parametrize("dump", EARLIER, ids=lambda path: path.stem)
+async def test_an_earlier_database_is_upgraded_with_its_data(tmp_path: Path, dump: Path) -> None:
+    path = tmp_path / "old.db"
+    old = sqlite3.connect(path, isolation_level=None)
+    old.executescript(dump.read_text(encoding="utf-8"))
+    (epoch,) = old.execute("SELECT epoch FROM clock").fetchone()
+    old.close()
+    async with Database.opened(path) as database:
+        page = await database.read(lambda sql: snapshot.page(sql, "old", "", 100))
+        assert page.epoch == epoch
+        assert page.thread.version == 6
+        assert [(one.id, one.parent, one.state) for one in page.comments] == [
+            (1, None, "visible"),
+            (2, 1, "removed"),
+            (3, 2, "visible"),
+            (4, 1, "visible"),
+        ]
+        found = await database.read(lambda sql: accounts.by_skeleton(sql, "keeper"))
+        assert found is not None
+        assert found[0].role == "staff"
+        assert await database.read(lambda sql: sql.execute("PRAGMA integrity_check").fetchone()) == ("ok",)
+
+
+def test_upgraded_and_new_databases_have_the_same_form(tmp_path: Path) -> None:
+    def form(path: Path) -> list[tuple[str, str, str, int]]:
+        with sqlite3.connect(path) as sql:
+            tables = [name for (name,) in sql.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY 1")]
+            return [(table, *column[1:4]) for table in tables for column in sql.execute(f"PRAGMA table_info({table})")]
+
+    forms = []
+    for number, dump in enumerate([None, *EARLIER]):
+        path = tmp_path / f"{number}.db"
+        if dump is not None:
+            with sqlite3.connect(path) as old:
+                old.executescript(dump.read_text(encoding="utf-8"))
+            old.close()
+        sql = open_connection(path)
+        migrate(sql, path)
+        sql.close()
+        forms.append(form(path))
+    assert all(one == forms[0] for one in forms)
