@@ -40,6 +40,18 @@ first account with the role staff is made here."""
 PASSWORD = """Without --password it is asked for on the terminal, or read as one line from standard input where that is
 no terminal. A password on the command line can be seen by other users of the machine."""
 
+BACKUP = """Copy the database into a new file, as it is at one moment, whether the server runs or not: writers do not
+wait. The copy is checked before it gets its name. Keep LIVETHREAD_DATABASE.secret with it where no LIVETHREAD_SECRET
+is set."""
+
+RESTORE = """Put a backup in the place of the database, which is kept beside it under another name. The server must be
+stopped. The database gets a new epoch: pages that were open fetch their threads anew, instead of taking old versions
+for new ones. Where a file was copied back by hand, give that file itself: then only the epoch is made anew."""
+
+TORTURE = """Start apps, gateways and a Valkey, do them every damage that docs/operations.md lists (kill -9, power cuts,
+cut networks, full disks, frozen Redis, jumping clocks …), and print what became of the promises, with their figures.
+Without --quick it takes about an hour. Some scenarios need root and say so where they are skipped."""
+
 ROLES = ("reader", "moderator", "staff")
 
 
@@ -58,6 +70,13 @@ def parser() -> argparse.ArgumentParser:
     _add_replay(commands.add_parser("replay", help="post a discussion into a running server", description=REPLAY))
     demo = commands.add_parser("demo", help="show a live conversation on a fresh database", description=DEMO)
     _add_speed(demo)
+    backup = commands.add_parser("backup", help="copy the database while it is used", description=BACKUP)
+    backup.add_argument("file", type=Path, metavar="FILE", help="a file that does not exist yet")
+    restore = commands.add_parser("restore", help="put a backup in the place of the database", description=RESTORE)
+    restore.add_argument("file", type=Path, metavar="FILE", help="a backup, or the database itself")
+    torture = commands.add_parser("torture", help="break everything and see what was promised", description=TORTURE)
+    torture.add_argument("--quick", action="store_true", help="the short form, at most three minutes")
+    torture.add_argument("scenario", nargs="*", metavar="SCENARIO", help="only these (default: all; `list` names them)")
     _add_account(commands.add_parser("account", help="make or change an account", description=ACCOUNT))
     return tree
 

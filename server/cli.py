@@ -11,10 +11,14 @@ import sys
 from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from server import arguments, control, settings
 from server.errors import CannotStart, DomainError
 from server.porting import imports
+from server.storage import backup
 
 
 def main(argv: list[str]) -> int:
@@ -28,6 +32,9 @@ def main(argv: list[str]) -> int:
         "replay": _replay,
         "demo": _demo,
         "account": _account,
+        "backup": _backup,
+        "restore": _restore,
+        "torture": _torture,
     }
     # SIGTERM ends a command as Ctrl-C does; the server sets its own handler.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -76,6 +83,37 @@ def _demo(given: Namespace) -> int:
     from server.demo import run_demo
 
     return run_demo(given.speed)
+
+
+def _backup(given: Namespace) -> int:
+    async def ask() -> dict[str, Any]:
+        async with control.owner(settings.read(os.environ)) as owner:
+            return await owner.ask("backup", {"file": str(given.file.resolve())})
+
+    _tell_contents(f"Backed up to {given.file}", asyncio.run(ask()))
+    return 0
+
+
+def _restore(given: Namespace) -> int:
+    database = settings.read(os.environ).database
+    found, aside = backup.restore(database, given.file)
+    _tell_contents(f"Restored {database} under the new epoch {found.epoch}", msgspec.to_builtins(found))
+    if aside is not None:
+        print(f"What was there before is kept as {aside}")
+    return 0
+
+
+def _tell_contents(what: str, found: dict[str, Any]) -> None:
+    print(
+        f"{what}: {found['threads']:,} threads, {found['comments']:,} comments, {found['accounts']:,} accounts, "
+        f"version {found['version']:,}; integrity ok"
+    )
+
+
+def _torture(given: Namespace) -> int:
+    folder = Path(__file__).resolve().parents[1]
+    quick = ["--quick"] if given.quick else []
+    return subprocess.call([sys.executable, "-m", "tests.torture", *quick, *given.scenario], cwd=folder)
 
 
 def _account(given: Namespace) -> int:

@@ -20,7 +20,7 @@ from server.errors import CannotStart, Conflict, DomainError, Invalid
 from server.model import ROLES
 from server.porting.load import Batch, load_batch
 from server.settings import Settings
-from server.storage import accounts, comments
+from server.storage import accounts, backup, comments
 from server.storage.database import Database
 
 log = logging.getLogger("livethread.control")
@@ -47,6 +47,7 @@ class Desk:
             "import": self._import,
             "imported": self._imported,
             "commenter": self._commenter,
+            "backup": self._backup,
         }
         if command not in commands:
             raise Invalid(f"There is no command {command}.", field="command")
@@ -95,6 +96,13 @@ class Desk:
                 raise Conflict(f"The account {clean} is closed.", field="name")
             account = found[0]
         return {"name": account.name, "token": await sign_in.begin_session(self._database, account)}
+
+    async def _backup(self, file: str) -> dict[str, Any]:
+        copied = asyncio.to_thread(backup.copy, self._database.path, Path(file))
+        try:
+            return dict(msgspec.to_builtins(await copied))
+        except CannotStart as error:
+            raise DomainError(str(error)) from error
 
 
 class Owner(Protocol):

@@ -45,6 +45,11 @@ export async function deleteComment(id) {
   return (await ask("DELETE", `/api/comments/${id}`)).comment;
 }
 
+/** @returns {Promise<string>} */
+export async function ticket() {
+  return (await ask("POST", "/api/ticket")).ticket;
+}
+
 /** @param {string} thread @param {string} cursor @returns {Promise<import("./store.js").Snapshot>} */
 export function page(thread, cursor) {
   return ask("GET", `/api/threads/${thread}?limit=200&cursor=${cursor}`);

@@ -7,24 +7,30 @@
 import * as drafts from "./drafts.js";
 
 const KEEP_AFTER_MS = 500;
+const TYPING_EVERY_MS = 3_000;
 
 /** @typedef {{body: string, parent: number | null, nonce: string}} Post */
 
 export class Composer {
   /** @type {Map<HTMLFormElement, ReturnType<typeof setTimeout>>} */
   #keeping = new Map();
+  #typedAt = 0;
+  /** @type {Map<HTMLElement, ReturnType<typeof setTimeout>>} */
+  #showing = new Map();
 
   /**
    * @param {HTMLElement} root
-   * @param {{thread: string, viewer: string, post: (post: Post) => Promise<void>, go: (url: string) => void}} page
+   * @param {{thread: string, viewer: string, post: (post: Post) => Promise<void>, go: (url: string) => void,
+   *   typing: (parent: number | null) => void}} page
    * `post` resolves once the server has the comment, and rejects with Refused
    */
-  constructor(root, { thread, viewer, post, go }) {
+  constructor(root, { thread, viewer, post, go, typing }) {
     this.root = root;
     this.thread = thread;
     this.viewer = viewer;
     this.post = post;
     this.go = go;
+    this.typing = typing;
     const template = /** @type {HTMLTemplateElement} */ (root.querySelector(".composer-template"));
     this.blank = /** @type {HTMLElement} */ (template.content.firstElementChild);
     root.addEventListener("input", (event) => this.#typed(event));
@@ -72,6 +78,18 @@ export class Composer {
     if (form && body(form).value.trim()) say(form, "This comment changed while you wrote.");
   }
 
+  /** Who else writes an answer to the same, for a while in the place of the hint. @param {number | null} parent @param {string[]} names */
+  showTyping(parent, names) {
+    const others = names.filter((name) => name !== this.viewer);
+    const form = this.#forms().find((form) => parentOf(form) === parent);
+    const place = form?.querySelector(".hint");
+    if (!(place instanceof HTMLElement) || !others.length) return;
+    place.dataset.typing = others.length === 1 ? `${others[0]} is writing…` : `${others.length} people are writing…`;
+    clearTimeout(this.#showing.get(place));
+    const forget = setTimeout(() => delete place.dataset.typing, TYPING_EVERY_MS + 2_000);
+    this.#showing.set(place, forget);
+  }
+
   /** @returns {HTMLFormElement[]} */
   #forms() {
     return [...this.root.querySelectorAll(/** @type {"form"} */ ("form.composer"))];
@@ -112,6 +130,10 @@ export class Composer {
       form,
       setTimeout(() => this.#keep(form), KEEP_AFTER_MS),
     );
+    if (this.viewer && Date.now() - this.#typedAt > TYPING_EVERY_MS) {
+      this.#typedAt = Date.now();
+      this.typing(parentOf(form));
+    }
   }
 
   /** @param {KeyboardEvent} event */

@@ -16,6 +16,7 @@ export class Connection extends EventTarget {
   #position;
   #Socket;
   #random;
+  #ticket;
   /** @type {WebSocket | null} */
   #socket = null;
   #attempts = 0;
@@ -30,16 +31,17 @@ export class Connection extends EventTarget {
 
   /**
    * @param {{url: string, thread: string, position: () => {epoch: string, version: number},
-   *   Socket?: typeof WebSocket, random?: () => number}} options
-   * `position` says where the client stands whenever it joins
+   *   ticket?: () => Promise<string>, Socket?: typeof WebSocket, random?: () => number}} options
+   * `position` says where the client stands whenever it joins; `ticket` fetches what signs a socket in
    */
-  constructor({ url, thread, position, Socket = WebSocket, random = Math.random }) {
+  constructor({ url, thread, position, ticket, Socket = WebSocket, random = Math.random }) {
     super();
     this.#url = url;
     this.#thread = thread;
     this.#position = position;
     this.#Socket = Socket;
     this.#random = random;
+    this.#ticket = ticket;
   }
 
   open() {
@@ -52,6 +54,7 @@ export class Connection extends EventTarget {
     socket.onopen = () => {
       this.#listen();
       this.join();
+      this.#hello(socket);
     };
     socket.onmessage = ({ data }) => this.#hear(JSON.parse(data));
     socket.onclose = ({ code }) => this.#closed(socket, code);
@@ -63,6 +66,17 @@ export class Connection extends EventTarget {
   join() {
     const { epoch, version } = this.#position();
     this.#send({ type: "join", thread: this.#thread, epoch, after: version });
+  }
+
+  /** Say that an answer to `parent` is being written. @param {number | null} parent */
+  typing(parent) {
+    this.#send({ type: "typing", thread: this.#thread, parent });
+  }
+
+  /** Nothing waits for it: without a ticket one reads all the same. @param {WebSocket} socket */
+  async #hello(socket) {
+    const ticket = await this.#ticket?.().catch(() => "");
+    if (ticket && socket === this.#socket) this.#send({ type: "hello", ticket });
   }
 
   /** The network or the page came back: do not wait for the end of a pause. */

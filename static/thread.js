@@ -40,8 +40,14 @@ class Live {
       viewer,
       post: (post) => this.#post(post),
       go: (url) => location.assign(url),
+      typing: (parent) => this.connection.typing(parent),
     });
-    this.connection = new Connection({ url: this.#liveUrl(), thread: this.thread, position: () => this.store });
+    this.connection = new Connection({
+      url: this.#liveUrl(),
+      thread: this.thread,
+      position: () => this.store,
+      ticket: viewer ? api.ticket : undefined,
+    });
     this.#wire();
     this.connection.open();
   }
@@ -77,6 +83,7 @@ class Live {
     else if (message.type === "joined") this.#joined(message);
     else if (message.type === "reset") setTimeout(() => this.#fetchAnew(), message.after_ms ?? 0);
     else if (message.type === "readers") this.#here(message.count);
+    else if (message.type === "typing") this.composer.showTyping(message.parent, message.names);
   }
 
   /** @param {import("./store.js").Change} change */

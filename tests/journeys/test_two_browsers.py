@@ -212,3 +212,21 @@ async def test_a_reader_who_was_away_is_told_and_whole_again(app: Server, key: s
     fresh = await visit()
     await fresh.read(f"{app.origin}/t/{key}")
     assert await reader.painted() == await fresh.painted()
+
+
+async def test_who_writes_an_answer_is_shown_to_those_who_write_one_too(
+    app: Server, key: str, name: str, visit: Any
+) -> None:
+    writer, other = await visit(), await visit()
+    await sign_up(writer, app, name, f"/t/{key}")
+    await sign_up(other, app, f"{name} B", f"/t/{key}")
+    box = writer.page.locator("textarea").first
+    # The ticket may still be on its way when the first key is pressed.
+    for _ in range(10):
+        await box.type("a ")
+        if await other.page.locator(f".hint[data-typing='{name} is writing…']").count():
+            break
+        await writer.page.wait_for_timeout(1_100)
+    await expect(other.page.locator(".hint").first).to_have_attribute("data-typing", f"{name} is writing…")
+    await expect(writer.page.locator("[data-typing]")).to_have_count(0)
+    await expect(other.page.locator("[data-typing]")).to_have_count(0, timeout=10_000)

@@ -36,7 +36,7 @@ class Wire {
   }
 }
 
-function connect(context, random = () => 0.5) {
+function connect(context, random = () => 0.5, ticket = undefined) {
   context.mock.timers.enable({ apis: ["setTimeout"] });
   Wire.all = [];
   const position = { epoch: "e", version: 7 };
@@ -46,6 +46,7 @@ function connect(context, random = () => 0.5) {
     position: () => position,
     Socket: Wire,
     random,
+    ticket,
   });
   const states = [];
   connection.addEventListener("state", ({ detail }) => states.push(detail));
@@ -63,6 +64,23 @@ test("it joins where the client stands, each time anew", (context) => {
   tick(250);
   last().open();
   assert.equal(last().sent[0].after, 9);
+});
+
+test("it signs in beside the join, which waits for no ticket", async (context) => {
+  let give = (ticket) => ticket;
+  const asked = new Promise((done) => {
+    give = done;
+  });
+  const { last } = connect(context, undefined, () => asked);
+  last().open();
+  assert.deepEqual(
+    last().sent.map(({ type }) => type),
+    ["join"],
+  );
+  give("a-ticket");
+  await asked;
+  await Promise.resolve();
+  assert.deepEqual(last().sent[1], { type: "hello", ticket: "a-ticket" });
 });
 
 test("it comes back after random pauses that double up to 20 s", (context) => {
