@@ -31,8 +31,10 @@ from server.web.guard import Guard
 log = logging.getLogger("livethread.gateway")
 
 POLL_SECONDS = 1.0
+# A link that comes back must not find us waiting for an answer that was lost on it.
+POLL_PATIENCE_SECONDS = 2.5
 ASK_SECONDS = 5.0
-_FAILURES = (httpx2.HTTPError, msgspec.DecodeError)
+_FAILURES = (httpx2.HTTPError, msgspec.DecodeError, ValueError)
 
 
 class _Maybe(msgspec.Struct):
@@ -72,6 +74,7 @@ class Poller:
         self._name = secrets.token_hex(8)
         self._clock: int | None = None
         self._epoch = ""
+        self._skew = 0.0
         self.answered_at: float | None = None
         self._is_answered = True
         self._wake = asyncio.Event()
@@ -98,11 +101,17 @@ class Poller:
         rooms = self._hub.heads()
         asked = poll.Poll(self._name, self._clock, {thread: readers for thread, (readers, _) in rooms.items()})
         body = msgspec.json.encode(asked)
+        signature = poll.signature(self._settings, body, self._skew)
         response = await self._client.post(
             "/internal/poll",
             content=body,
-            headers={poll.SIGNATURE_HEADER: poll.signature(self._settings, body), "content-type": "application/json"},
+            headers={poll.SIGNATURE_HEADER: signature, "content-type": "application/json"},
+            timeout=POLL_PATIENCE_SECONDS,
         )
+        if poll.TIME_HEADER in response.headers:
+            # A clock was set, there or here: the next signature is of the app's time.
+            self._skew = float(response.headers[poll.TIME_HEADER]) - time.time()
+            self._wake.set()
         response.raise_for_status()
         answer = msgspec.json.decode(response.content, type=poll.PollAnswer)
         if answer.epoch != self._epoch:

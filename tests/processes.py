@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -30,6 +31,8 @@ class Server:
         self.settings = settings
         self.log = folder / f"{command or 'app'}-{id(self)}.log"
         self.process: subprocess.Popen[str] | None = None
+        self.program: tuple[str, ...] = (sys.executable, str(ROOT / "run.py"))
+        self.host = "127.0.0.1"
         self.port = 0
 
     def __enter__(self) -> Server:
@@ -41,11 +44,11 @@ class Server:
 
     @property
     def origin(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     @property
     def live_url(self) -> str:
-        return f"ws://127.0.0.1:{self.port}/live"
+        return f"ws://{self.host}:{self.port}/live"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -63,7 +66,7 @@ class Server:
         """Start, or start again on the same port; returns when it listens."""
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
-                [sys.executable, str(ROOT / "run.py"), *self.command.split()],
+                [*self.program, *self.command.split()],
                 env=self.environment, stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True,
             )  # fmt: skip
         assert self.process.stdout is not None
@@ -75,6 +78,13 @@ class Server:
         assert self.process is not None
         os.killpg(self.process.pid, signal.SIGKILL)
         self._reap()
+
+    def died(self) -> bool:
+        """Say whether it has ended by itself, and bury it."""
+        if self.process is None or self.process.poll() is None:
+            return self.process is None
+        self._reap()
+        return True
 
     def stop(self) -> int:
         """End it as an operator would, and return its exit status."""
@@ -118,8 +128,10 @@ class Server:
 class Valkey:
     """A real Valkey on a Unix socket, which keeps nothing."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *options: str, before: tuple[str, ...] = ()) -> None:
         self.path = folder / "valkey.sock"
+        self.options = options
+        self.before = before
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -128,7 +140,10 @@ class Valkey:
 
     def start(self) -> None:
         self.process = subprocess.Popen(
-            [str(get_binary_path()), "--port", "0", "--unixsocket", str(self.path), "--save", "", "--appendonly", "no"],
+            [
+                *self.before, str(get_binary_path()), "--port", "0", "--unixsocket", str(self.path),
+                "--save", "", "--appendonly", "no", *self.options,
+            ],
             stdout=subprocess.DEVNULL, start_new_session=True, cwd=self.path.parent,
         )  # fmt: skip
         until(self.path.exists)
@@ -136,6 +151,16 @@ class Valkey:
     def signal(self, number: int) -> None:
         assert self.process is not None
         self.process.send_signal(number)
+
+    def say(self, *command: str) -> bytes:
+        """Send one command and return the beginning of what it answers."""
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(5)
+            connection.connect(str(self.path))
+            connection.sendall(
+                b"*%d\r\n" % len(command) + b"".join(b"$%d\r\n%s\r\n" % (len(w.encode()), w.encode()) for w in command)
+            )
+            return connection.recv(65536)
 
     def kill(self) -> None:
         if self.process is not None:

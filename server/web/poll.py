@@ -12,11 +12,13 @@ from channels.change import Concern
 from server.errors import Forbidden
 from server.settings import Settings
 from server.storage import accounts, threads
-from server.web import requests
+from server.web import failures, requests
 from server.web.context import Visit, is_signed, sign
 
 SIGNATURE_HEADER = "livethread-signature"
 SIGNATURE_SECONDS = 60
+# In a refusal: the time here, for a gateway whose clock is another.
+TIME_HEADER = "livethread-time"
 
 
 class Poll(msgspec.Struct, forbid_unknown_fields=True):
@@ -40,8 +42,9 @@ class PollAnswer(msgspec.Struct):
     concerns: list[Concern]
 
 
-def signature(settings: Settings, body: bytes) -> str:
-    now = str(int(time.time()))
+def signature(settings: Settings, body: bytes, skew_seconds: float = 0) -> str:
+    """Sign `body` with the present moment; `skew_seconds` is how far the app's clock is ahead of this host's."""
+    now = str(int(time.time() + skew_seconds))
     return f"{now}.{sign(settings, 'poll', now, body.hex())}"
 
 
@@ -51,7 +54,10 @@ async def poll(visit: Visit) -> Response:
     at, _, signed = visit.headers.get(SIGNATURE_HEADER, "").partition(".")
     is_fresh = at.isdigit() and len(at) < 12 and abs(time.time() - int(at)) < SIGNATURE_SECONDS
     if not is_fresh or not is_signed(context.settings, signed, "poll", at, body.hex()):
-        raise Forbidden("The poll is for gateways that know the secret (and the time).", code="bad_signature")
+        refusal = Forbidden("The poll is for gateways that know the secret (and the time).", code="bad_signature")
+        refused = failures.respond(visit, refusal)
+        refused.headers[TIME_HEADER] = str(int(time.time()))
+        return refused
     asked = requests.parse(body, Poll)
     presence = context.hub.presence
     presence.heard(asked.gateway, asked.readers)

@@ -1,0 +1,37 @@
+"""What a scenario found: a promise, a figure, and whether it was kept."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    what: str
+    figure: str
+    is_kept: bool
+
+
+class Skipped(Exception):
+    """The scenario cannot run here; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How long and how much: the long form's figures are those of the promises."""
+
+    folder: Path
+    is_quick: bool
+
+    def either(self, quick: int, long: int) -> int:
+        return quick if self.is_quick else long
+
+
+Scenario = Callable[[Plan], Awaitable[list[Finding]]]
+
+
+def nothing(what: str, found: int) -> Finding:
+    """A finding that is kept where the count of harm is 0."""
+    return Finding(what, f"{found:,}", found == 0)
