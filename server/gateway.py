@@ -97,10 +97,27 @@ class Poller:
                 await asyncio.sleep(0.05)
             self._wake.clear()
 
+    async def say_goodbye(self) -> None:
+        """Tell the app that nobody reads here any more, so that the others' counts are right at once."""
+        with contextlib.suppress(*_FAILURES):
+            await self._ask({})
+
     async def _poll(self) -> None:
-        rooms = self._hub.heads()
-        asked = poll.Poll(self._name, self._clock, {thread: readers for thread, (readers, _) in rooms.items()})
-        body = msgspec.json.encode(asked)
+        answer = await self._ask({thread: readers for thread, (readers, _) in self._hub.heads().items()})
+        if answer.epoch != self._epoch:
+            self._hub.sign_ins.hears_after(answer.clock)
+            if self._epoch:
+                self._hub.ring_all()
+        self._clock, self._epoch = answer.clock, answer.epoch
+        self._hub.presence.heard("elsewhere", answer.readers)
+        for thread, head in answer.heads.items():
+            self._hub.ring(thread, head)
+        for concern in answer.concerns:
+            self._hub.sign_ins.concern(concern)
+        self.answered_at = time.monotonic()
+
+    async def _ask(self, readers: dict[str, int]) -> poll.PollAnswer:
+        body = msgspec.json.encode(poll.Poll(self._name, self._clock, readers))
         signature = poll.signature(self._settings, body, self._skew)
         response = await self._client.post(
             "/internal/poll",
@@ -113,18 +130,7 @@ class Poller:
             self._skew = float(response.headers[poll.TIME_HEADER]) - time.time()
             self._wake.set()
         response.raise_for_status()
-        answer = msgspec.json.decode(response.content, type=poll.PollAnswer)
-        if answer.epoch != self._epoch:
-            self._hub.sign_ins.hears_after(answer.clock)
-            if self._epoch:
-                self._hub.ring_all()
-        self._clock, self._epoch = answer.clock, answer.epoch
-        self._hub.presence.heard("elsewhere", answer.readers)
-        for thread, head in answer.heads.items():
-            self._hub.ring(thread, head)
-        for concern in answer.concerns:
-            self._hub.sign_ins.concern(concern)
-        self.answered_at = time.monotonic()
+        return msgspec.json.decode(response.content, type=poll.PollAnswer)
 
     def _say(self, *, is_answered: bool, why: str = "") -> None:
         if is_answered != self._is_answered:
@@ -163,6 +169,7 @@ def create_gateway(settings: Settings) -> Starlette:
                 finally:
                     for task in serving:
                         task.cancel()
+                    await poller.say_goodbye()
 
     return Starlette(
         routes=[*status.routes, *metrics.routes, *live.routes],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http
 import logging
+from typing import Any
 
 import msgspec
 from starlette.exceptions import HTTPException
@@ -33,7 +34,7 @@ _SENTENCES = {
 }
 
 
-def respond(request: Request, error: DomainError) -> Response:
+def respond(request: Request[Any], error: DomainError) -> Response:
     headers = {"Cache-Control": "no-store"}
     if error.retry_after is not None:
         headers["Retry-After"] = str(error.retry_after)

@@ -15,7 +15,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from tests.processes import Server, valkey
+from tests.processes import Server, eventually, valkey
 
 
 @pytest.fixture(scope="module", params=["redis", "no redis"])
@@ -161,6 +161,22 @@ async def test_handshakes_are_admitted_at_no_more_than_the_rate(tmp_path: Path) 
         assert "livethread_refused_handshakes_total 1.0" in told
         for socket in sockets:
             await socket.close()
+
+
+async def test_a_gateway_that_ends_in_order_takes_its_readers_out_of_the_count(tmp_path: Path, key: str) -> None:
+    with Server(tmp_path) as app, Server(tmp_path, "gateway", LIVETHREAD_ORIGIN=app.origin) as gateway:
+        async with connect(gateway.live_url, proxy=None) as there:
+            await say(there, type="join", thread=key)
+            assert (await hear(there))["type"] == "joined"
+
+            async def are_here(count: int) -> bool:
+                async with connect(app.live_url, proxy=None) as socket:
+                    await say(socket, type="join", thread=key)
+                    return int((await hear(socket))["readers"]) == count
+
+            await eventually(lambda: are_here(2))
+            assert await asyncio.to_thread(gateway.stop) == 0
+            assert await are_here(1)
 
 
 async def test_a_gateway_waits_for_its_app_and_outlives_it(tmp_path: Path, name: str, key: str) -> None:

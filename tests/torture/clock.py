@@ -45,8 +45,7 @@ async def clock(plan: Plan) -> list[Finding]:
             async with following([app, gateway], "clock", 6) as followers:
                 for jump in JUMPS:
                     offset.write_text(jump)
-                    for _ in range(10):
-                        order.append((await posters.post())[1])
+                    order += [(await posters.post())[1] for _ in range(10)]
                     ended += browser.get("/api/session").json()["account"] is None
                     ticket = browser.post("/api/ticket", headers={"origin": app.origin}).json()["ticket"]
                     async with connect(app.live_url, proxy=None) as socket:

@@ -1,4 +1,6 @@
-"""The app as it is, but for one thing: it kills itself with -9 at a named point. `python -m tests.torture.dying POINT N`.
+"""The app as it is, but for one thing: it kills itself with -9 at a named point.
+
+`python -m tests.torture.dying POINT N` dies at the Nth time that the point is reached.
 
 The points: `before commit` (the statement COMMIT is about to run), `commit to answer` (the group is on the disk, nobody
 knows), `answer to publish` (the poster has the answer, Redis does not).

@@ -1,4 +1,4 @@
-"""Promise 4: hundreds of followers on an app and three gateways, while everything is killed, frozen and cut by turns."""
+"""Promise 4: hundreds of followers on an app and three gateways, while all is killed, frozen and cut by turns."""
 
 from __future__ import annotations
 

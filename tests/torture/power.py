@@ -1,8 +1,8 @@
 """Promise 2: the file system that holds the database is copied at random moments, as a power cut would leave it.
 
 The image is mounted by a loop device without direct I/O: what the app has written without an fsync is in the mounted
-file system's cache alone, and not in the copy. The app is stopped for the few milliseconds of the copy, so that the copy is of
-one moment; what an fsync has begun by then is finished by the kernel.
+file system's cache alone, and not in the copy. The app is stopped for the few milliseconds of the copy, so that it is
+of one moment; what an fsync has begun by then is finished by the kernel.
 """
 
 from __future__ import annotations

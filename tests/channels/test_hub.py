@@ -1,0 +1,206 @@
+"""The rooms: whatever is lost, doubled or late on the way, every reader ends where the source stands."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from typing import Any
+
+import pytest
+
+from channels.broker_memory import MemoryBroker
+from channels.change import Answer, Change, Comment, Info, Reset
+from channels.hub import Hub
+from channels.reader import Reader
+from channels.source import SourceUnavailable
+from tests.processes import eventually
+
+
+class Truth:
+    """A source that holds one thread in memory: a comment's text is the version that last changed it."""
+
+    def __init__(self) -> None:
+        self.epoch = "first"
+        self.version = 0
+        self.comments: dict[int, int] = {}
+        self.asked = self.asking = self.most_asking = 0
+        self.is_away = False
+
+    def write(self, *ids: int) -> Change:
+        after, self.version = self.version, self.version + 1
+        self.comments |= dict.fromkeys(ids, self.version)
+        return self.diff(after)
+
+    def diff(self, after: int) -> Change:
+        changed = tuple(
+            Comment(id=id_, version=version, parent=None, state="visible", html=str(version))
+            for id_, version in self.comments.items()
+            if version > after
+        )
+        info = Info(comments=len(self.comments))
+        return Change(thread="t", epoch=self.epoch, after=after, version=self.version, comments=changed, info=info)
+
+    async def changes(self, thread: str, after: int | None, epoch: str | None) -> Answer:
+        self.asked += 1
+        self.asking += 1
+        self.most_asking = max(self.most_asking, self.asking)
+        # What is read now is answered a moment later.
+        answer: Answer = self.diff(self.version if after is None else after)
+        if (epoch is not None and epoch != self.epoch) or (after or 0) > self.version:
+            answer = Reset(thread="t", epoch=self.epoch, version=self.version)
+        is_away = self.is_away
+        await asyncio.sleep(0.002)
+        self.asking -= 1
+        if is_away:
+            raise SourceUnavailable("away")
+        return answer
+
+
+class Screen(Reader):
+    """A reader that applies what it is offered by the rules of docs/protocol.md."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.version = 0
+        self.comments: dict[int, int] = {}
+        self.frames: list[dict[str, Any]] = []
+
+    def offer(self, frame: bytes) -> None:
+        message = json.loads(frame)
+        self.frames.append(message)
+        if message["type"] == "changes":
+            assert message["after"] <= self.version, "a gap was sent to a reader"
+            for comment in message["comments"]:
+                self.comments[comment["id"]] = max(comment["version"], self.comments.get(comment["id"], 0))
+            self.version = max(self.version, message["version"])
+        elif message["type"] == "joined":
+            self.version = max(self.version, message["version"])
+
+    def kinds(self) -> list[str]:
+        return [frame["type"] for frame in self.frames]
+
+
+def hub_over(truth: Truth) -> Hub:
+    hub = Hub(truth)
+    hub.broker = MemoryBroker(hub.hear)
+    return hub
+
+
+@pytest.mark.parametrize("seed", range(30))
+async def test_every_reader_ends_where_the_source_stands(seed: int) -> None:
+    chance = random.Random(seed)
+    truth = Truth()
+    hub = hub_over(truth)
+    readers: list[Screen] = []
+    async with hub.running(), asyncio.TaskGroup() as joining:
+        late: list[Change] = []
+        for _ in range(120):
+            if chance.random() < 0.1:
+                reader = Screen()
+                readers.append(reader)
+                joining.create_task(hub.join(reader, "t", truth.epoch, 0))
+            if readers and chance.random() < 0.05:
+                gone = readers.pop(chance.randrange(len(readers)))
+                hub.part(gone)
+                gone.end(0)
+            change = truth.write(*(chance.randrange(1, 40) for _ in range(chance.randrange(1, 4))))
+            fate = chance.random()
+            if fate < 0.7:
+                hub.deliver(change)
+            elif fate < 0.85:
+                late.append(change)
+            if fate < 0.1:
+                hub.deliver(change)
+            if late and chance.random() < 0.3:
+                hub.deliver(late.pop(chance.randrange(len(late))))
+            if chance.random() < 0.3:
+                await asyncio.sleep(chance.random() * 0.004)
+        await asyncio.sleep(0.01)
+        hub.ring("t", truth.version)
+        await eventually(lambda: all(one.version == truth.version for one in readers if "joined" in one.kinds()))
+        for reader in readers:
+            if "joined" in reader.kinds():
+                assert reader.comments == truth.comments
+                assert reader.version == truth.version
+
+
+async def test_a_gap_is_asked_once_however_many_changes_show_it() -> None:
+    truth = Truth()
+    hub = hub_over(truth)
+    reader = Screen()
+    async with hub.running():
+        await hub.join(reader, "t", None, 0)
+        truth.asked = truth.most_asking = 0
+        truth.write(1)
+        for number in range(2, 50):
+            hub.deliver(truth.write(number))
+        await eventually(lambda: reader.version == truth.version)
+        assert truth.most_asking == 1
+        assert reader.comments == truth.comments
+
+
+async def test_another_epoch_sends_every_reader_to_fetch_anew() -> None:
+    truth = Truth()
+    hub = hub_over(truth)
+    readers = [Screen(), Screen()]
+    async with hub.running():
+        truth.write(1)
+        for reader in readers:
+            await hub.join(reader, "t", "first", 0)
+        truth.epoch = "restored"
+        hub.ring("t", 0)
+        await eventually(lambda: all(reader.kinds()[-1] == "reset" for reader in readers))
+        assert hub.readers_here("t") == 0
+        assert all(0 <= reader.frames[-1]["after_ms"] < 5_000 for reader in readers)
+
+
+async def test_who_joins_under_another_epoch_or_ahead_of_the_head_is_reset() -> None:
+    truth = Truth()
+    hub = hub_over(truth)
+    async with hub.running():
+        truth.write(1)
+        for epoch, after in (("another", 0), ("first", 99)):
+            reader = Screen()
+            await hub.join(reader, "t", epoch, after)
+            assert reader.kinds() == ["reset"]
+            assert hub.readers_here("t") == 0
+
+
+async def test_the_changes_of_one_tick_are_one_frame() -> None:
+    truth = Truth()
+    hub = hub_over(truth)
+    reader = Screen()
+    async with hub.running():
+        await hub.join(reader, "t", None, None)
+        for number in range(20):
+            hub.deliver(truth.write(number))
+        await eventually(lambda: reader.version == truth.version)
+        assert reader.kinds().count("changes") == 2
+        assert reader.comments == truth.comments
+
+
+async def test_while_the_source_is_away_joining_fails_and_gaps_are_asked_again_later() -> None:
+    truth = Truth()
+    hub = hub_over(truth)
+    reader = Screen()
+    async with hub.running():
+        await hub.join(reader, "t", None, 0)
+        truth.is_away = True
+        truth.write(1)
+        hub.ring("t", truth.version)
+        with pytest.raises(SourceUnavailable):
+            await hub.join(Screen(), "t", None, 0)
+        truth.is_away = False
+        await eventually(lambda: reader.version == truth.version)
+        assert reader.comments == truth.comments
+
+
+async def test_an_empty_room_is_forgotten() -> None:
+    hub = hub_over(Truth())
+    reader = Screen()
+    async with hub.running():
+        await hub.join(reader, "t", None, None)
+        assert list(hub.heads()) == ["t"]
+        hub.part(reader)
+        assert not hub.heads()
