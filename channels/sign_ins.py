@@ -1,4 +1,4 @@
-"""Which readers of this process speak for an account, and which may not any more. Knows neither tickets nor sessions."""
+"""Which readers of this process speak for an account, and which may no more. Knows neither tickets nor sessions."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ import msgspec
 request_id: contextvars.ContextVar[str] = contextvars.ContextVar("request_id", default="")
 
 
-class _Json(logging.Formatter):
+class JsonLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
         said = {
@@ -35,7 +35,9 @@ class _Json(logging.Formatter):
 def begin() -> None:
     """Send every logger's lines to standard error."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s") if sys.stderr.isatty() else _Json())
+    handler.setFormatter(
+        logging.Formatter("%(levelname)s %(name)s: %(message)s") if sys.stderr.isatty() else JsonLines()
+    )
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     # Each request of a gateway's poll is no news.
     logging.getLogger("httpx2").setLevel(logging.WARNING)

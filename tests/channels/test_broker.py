@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
+import ssl
+import subprocess
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -165,6 +168,37 @@ async def test_a_message_that_is_no_change_rings_and_is_dropped(redis_server: Va
             await redis.publish(f"{key}:thread:a", b"\x80\x04 not json")
         await eventually(lambda: rings)
         assert heard == []
+
+
+async def test_a_redis_behind_tls_is_reached_by_rediss(redis_server: Valkey, key: str, tmp_path: Path) -> None:
+    certificate, private = tmp_path / "certificate.pem", tmp_path / "private.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=valkey",
+         "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", private, "-out", certificate],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, private)
+
+    async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        inner_reader, inner_writer = await asyncio.open_unix_connection(redis_server.path)
+
+        async def copy(source: asyncio.StreamReader, to: asyncio.StreamWriter) -> None:
+            with contextlib.suppress(OSError):
+                while data := await source.read(65536):
+                    to.write(data)
+            to.close()
+
+        await asyncio.gather(copy(reader, inner_writer), copy(inner_reader, writer))
+
+    heard: list[Change] = []
+    async with await asyncio.start_server(pass_on, "127.0.0.1", 0, ssl=context) as server:
+        port = server.sockets[0].getsockname()[1]
+        url = f"rediss://127.0.0.1:{port}?ssl_ca_certs={certificate}"
+        async with running(redis_broker((url,), f"test-{key}", heard.append)) as broker:
+            assert await broker.subscribe("a")
+            broker.publish(change("a", 1))
+            await eventually(lambda: heard)
 
 
 async def test_a_user_that_may_only_publish_subscribe_and_ping_is_enough(redis_server: Valkey, key: str) -> None:
