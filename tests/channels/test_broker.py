@@ -170,15 +170,23 @@ async def test_a_message_that_is_no_change_rings_and_is_dropped(redis_server: Va
         assert heard == []
 
 
-async def test_a_redis_behind_tls_is_reached_by_rediss(redis_server: Valkey, key: str, tmp_path: Path) -> None:
-    certificate, private = tmp_path / "certificate.pem", tmp_path / "private.pem"
+@pytest.fixture
+def certificate(tmp_path: Path) -> tuple[Path, Path]:
+    """A certificate for 127.0.0.1 that nobody signed but itself, and its key."""
+    made = tmp_path / "certificate.pem", tmp_path / "private.pem"
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=valkey",
-         "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", private, "-out", certificate],
+         "-addext", "subjectAltName=IP:127.0.0.1", "-out", made[0], "-keyout", made[1]],
         check=True, capture_output=True,
     )  # fmt: skip
+    return made
+
+
+async def test_a_redis_behind_tls_is_reached_by_rediss(
+    redis_server: Valkey, key: str, certificate: tuple[Path, Path]
+) -> None:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(certificate, private)
+    context.load_cert_chain(*certificate)
 
     async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         inner_reader, inner_writer = await asyncio.open_unix_connection(redis_server.path)
@@ -194,7 +202,7 @@ async def test_a_redis_behind_tls_is_reached_by_rediss(redis_server: Valkey, key
     heard: list[Change] = []
     async with await asyncio.start_server(pass_on, "127.0.0.1", 0, ssl=context) as server:
         port = server.sockets[0].getsockname()[1]
-        url = f"rediss://127.0.0.1:{port}?ssl_ca_certs={certificate}"
+        url = f"rediss://127.0.0.1:{port}?ssl_ca_certs={certificate[0]}"
         async with running(redis_broker((url,), f"test-{key}", heard.append)) as broker:
             assert await broker.subscribe("a")
             broker.publish(change("a", 1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,11 @@ class Plan:
 
     folder: Path
     is_quick: bool
+
+    def progress(self, done: float, of: float) -> None:
+        """Show on a terminal how far a long scenario has come."""
+        if sys.stdout.isatty():
+            print(f"\r  {100 * done / of:3.0f} %", end="\r", flush=True)
 
     def either(self, quick: int, long: int) -> int:
         return quick if self.is_quick else long

@@ -41,6 +41,7 @@ async def kills(plan: Plan) -> list[Finding]:
                             posting = asyncio.create_task(posters.post_many(POSTS_AT_ONCE))
                         await asyncio.sleep(0.01)
                     points[point] += 1
+                    plan.progress(number, count)
                 app.program = plain
                 await asyncio.to_thread(app.start)
                 await posting

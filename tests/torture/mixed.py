@@ -82,6 +82,7 @@ async def mixed(plan: Plan) -> list[Finding]:
                         fault = random.choice(faults)
                         await fault()
                         done[fault.__name__] += 1
+                        plan.progress(seconds + time.monotonic() - until, seconds)
                         await asyncio.sleep(random.uniform(0.2, 1.5))
 
                 await asyncio.gather(damage(), posters.post_for(seconds, POSTS_A_SECOND))

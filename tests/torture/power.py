@@ -37,7 +37,8 @@ async def power(plan: Plan) -> list[Finding]:
         posters = Posters(app.origin, "power", await asyncio.to_thread(tokens, app, 10))
         async with asyncio.TaskGroup() as tasks:
             posting = tasks.create_task(posters.post_many(10**9, 10))
-            for _ in range(count):
+            for number in range(count):
+                plan.progress(number, count)
                 await asyncio.sleep(random.uniform(0.1, 0.6))
                 assert app.process is not None
                 # Before it is stopped: nothing that is acknowledged later is expected in the copy.
