@@ -7,6 +7,7 @@ import contextlib
 import json
 import random
 import time
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
@@ -58,6 +59,8 @@ class Posters:
         self.refused = 0
         self.slowest_seconds = 0.0
         self._number = 0
+        # Whom replies answer: the latest, so that no branch grows without end.
+        self._roots: deque[int] = deque(maxlen=5)
         self._nonces = f"{random.randrange(10**10):010d}"
 
     async def post(self, *, parent: int | None = None, padding: str = "") -> tuple[str, int]:
@@ -85,6 +88,8 @@ class Posters:
             assert answer.status_code in (200, 201), answer.text
             self.slowest_seconds = max(self.slowest_seconds, time.monotonic() - began)
             self.acknowledged[body] = int(answer.json()["comment"]["id"])
+            if parent is None:
+                self._roots.append(self.acknowledged[body])
             return body, self.acknowledged[body]
 
     async def post_many(self, count: int, at_once: int = 20) -> None:
@@ -92,8 +97,7 @@ class Posters:
 
         async def work() -> None:
             for _ in left:
-                parent = random.choice([None, *list(self.acknowledged.values())[:10]])
-                await self.post(parent=parent)
+                await self.post(parent=random.choice([None, *self._roots]))
 
         await asyncio.gather(*(work() for _ in range(at_once)))
 
