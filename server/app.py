@@ -17,7 +17,7 @@ from starlette.routing import Route
 from channels.broker import Broker
 from channels.broker_memory import MemoryBroker
 from channels.broker_redis import redis_broker
-from channels.change import Answer, Concern, Message, Ring, Typing
+from channels.change import Answer, Change, Concern, Message, Ring, Typing
 from channels.hub import Hub
 from channels.source import SourceUnavailable
 from server import control
@@ -30,20 +30,25 @@ from server.web import api, failures, live, metrics, pages, poll, sign_in_pages,
 from server.web.assets import Assets
 from server.web.context import Context, State
 from server.web.guard import Guard
+from server.web.shared import Shared
 
 MAX_REQUEST_BYTES = 64 * 1024
 log = logging.getLogger("livethread")
 
 
 class DatabaseSource:
-    """The app's own source of diffs."""
+    """The app's own source of diffs; readers who come back at the same version share one."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, shared: Shared) -> None:
         self._database = database
+        self._shared = shared
 
     async def changes(self, thread: str, after: int | None, epoch: str | None) -> Answer:
-        try:
+        async def read() -> Answer:
             return await self._database.read(lambda sql: snapshot.changes(sql, thread, after, epoch))
+
+        try:
+            return await self._shared.get(thread, ("changes", after, epoch), read)
         except Unavailable as error:
             raise SourceUnavailable(error.message) from error
 
@@ -57,7 +62,10 @@ def create_app(settings: Settings) -> Starlette:
     async def lifespan(_: Starlette) -> AsyncIterator[State]:
         async with contextlib.AsyncExitStack() as stack:
             database = await stack.enter_async_context(Database.opened(settings.database))
-            hub = Hub(DatabaseSource(database))
+            tasks = await stack.enter_async_context(asyncio.TaskGroup())
+            shared = Shared(tasks)
+            source = DatabaseSource(database, shared)
+            hub = Hub(source)
 
             def hear_others(message: Message) -> None:
                 # Changes are all our own and were delivered before they left.
@@ -74,7 +82,11 @@ def create_app(settings: Settings) -> Starlette:
                 hub.sign_ins.concern(concern)
                 broker.publish(Ring())
 
-            database.on_commit = broker.publish
+            def tell(change: Change) -> None:
+                shared.forget(change.thread)
+                broker.publish(change)
+
+            database.on_commit = tell
             database.on_concern = concern
             hub.sign_ins.hears_after((await database.read(threads.clock))[0])
             context = Context(
@@ -87,10 +99,11 @@ def create_app(settings: Settings) -> Starlette:
                 Limits(is_on=settings.limits),
                 assets,
                 templates,
+                source,
+                shared,
             )
             await stack.enter_async_context(control.listening(settings, control.Desk(database, settings)))
             await stack.enter_async_context(hub.running())
-            tasks = await stack.enter_async_context(asyncio.TaskGroup())
             serving = [tasks.create_task(broker.run()) for broker in outward]
             await _say_what_is_missing(database)
             try:

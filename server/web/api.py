@@ -9,11 +9,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from channels.change import Comment, Reset
+from channels.source import SourceUnavailable
 from server.actions import sign_in
 from server.actions.delete import delete_comment
 from server.actions.describe import describe_thread
 from server.actions.post import Post, post_comment
-from server.errors import Forbidden, Invalid
+from server.errors import Forbidden, Invalid, Unavailable
 from server.model import Account
 from server.permissions import may_describe
 from server.storage import rows, snapshot, threads
@@ -61,9 +62,12 @@ async def changes(visit: Visit) -> Response:
     """The diff after `after`; without `after`, an empty one at the present head."""
     key = requests.key(visit.path_params["key"])
     after = requests.whole(visit.query_params.get("after"), "after", least=0, most=MAX_VERSION, default=-1)
-    diff = await visit.state["context"].database.read(
-        lambda sql: snapshot.changes(sql, key, None if after < 0 else after, visit.query_params.get("epoch"))
-    )
+    try:
+        diff = await visit.state["context"].source.changes(
+            key, None if after < 0 else after, visit.query_params.get("epoch")
+        )
+    except SourceUnavailable as error:
+        raise Unavailable(str(error), retry_after=1) from error
     return Response(
         msgspec.json.encode(diff) if isinstance(diff, Reset) else diff.frame,
         media_type="application/json",

@@ -13,10 +13,12 @@ from starlette.websockets import WebSocket
 
 from channels.broker import Broker
 from channels.hub import Hub
+from channels.source import Source
 from server.limits import Admission, Limits
 from server.settings import Settings
 from server.storage.database import Database
 from server.web.assets import Assets
+from server.web.shared import Shared
 
 
 class AppState(Protocol):
@@ -46,6 +48,8 @@ class Context(LiveContext):
     limits: Limits
     assets: Assets
     templates: jinja2.Environment
+    source: Source
+    shared: Shared
 
 
 class LiveState(TypedDict):

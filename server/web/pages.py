@@ -48,18 +48,26 @@ async def page(
     visit: Visit, template: str, *, title: str, status: int = 200, viewer: Account | None = None, **values: Any
 ) -> Response:
     """Render a page for `viewer`, or for whoever is asking; what is made for an account is kept by nobody."""
-    context = visit.state["context"]
     viewer = viewer or await session.identify(visit)
-    path = visit.url.path + (f"?{visit.url.query}" if visit.url.query else "")
+    html = _render(visit, template, title, viewer, **values)
+    cache = "private, no-store" if viewer else "no-cache"
+    return Response(html, status, {"Cache-Control": cache, "Vary": "Cookie"}, media_type="text/html; charset=utf-8")
+
+
+def _render(visit: Visit, template: str, title: str, viewer: Account | None, **values: Any) -> bytes:
+    context = visit.state["context"]
     html = context.templates.get_template(template).render(
         site={"static": context.assets.prefix, "live_url": context.settings.live_url},
         viewer={"name": viewer.name, "role": viewer.role} if viewer else None,
         title=title,
-        path=path,
+        path=_path(visit),
         **values,
     )
-    cache = "private, no-store" if viewer else "no-cache"
-    return Response(html, status, {"Cache-Control": cache, "Vary": "Cookie"}, media_type="text/html; charset=utf-8")
+    return html.encode()
+
+
+def _path(visit: Visit) -> str:
+    return visit.url.path + (f"?{visit.url.query}" if visit.url.query else "")
 
 
 def fresh_nonce() -> str:
@@ -102,8 +110,26 @@ async def permalink(visit: Visit) -> Response:
 
 
 async def _thread_page(visit: Visit, *, cursor: str = "", holding: int | None = None) -> Response:
+    """A page for an account is made for it alone; the one that all others see, once until the thread changes."""
     key = _page_key(visit)
     viewer = await session.identify(visit)
+    if viewer is not None:
+        html, _ = await _render_thread(visit, key, viewer, cursor, holding)
+        own = {"Cache-Control": "private, no-store", "Vary": "Cookie"}
+        return Response(html, 200, own, "text/html; charset=utf-8")
+    html, tag = await visit.state["context"].shared.get(
+        key, ("page", _path(visit)), lambda: _render_thread(visit, key, None, cursor, holding)
+    )
+    headers = {"Cache-Control": "no-cache", "Vary": "Cookie", "ETag": tag}
+    if tag in visit.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    return Response(html, 200, headers, "text/html; charset=utf-8")
+
+
+async def _render_thread(
+    visit: Visit, key: str, viewer: Account | None, cursor: str, holding: int | None
+) -> tuple[bytes, str]:
+    """Return the page and a weak validator of it. Its nonce is no secret: one is taken per account."""
     reply = visit.query_params.get("reply")
     found = await visit.state["context"].database.read(
         lambda sql: (
@@ -116,11 +142,11 @@ async def _thread_page(visit: Visit, *, cursor: str = "", holding: int | None = 
     nonce = fresh_nonce()
     parent = requests.whole(reply, "reply", least=1, most=api.MAX_VERSION, default=0)
     answered = tree.find(nodes, parent) if parent else None
-    return await page(
+    html = _render(
         visit,
         "thread.html",
-        title=found.thread.title or f"Thread {key}",
-        viewer=viewer,
+        found.thread.title or f"Thread {key}",
+        viewer,
         thread=describe(found.thread, found.epoch),
         nodes=nodes,
         start=tree.start_path(found),
@@ -132,6 +158,7 @@ async def _thread_page(visit: Visit, *, cursor: str = "", holding: int | None = 
         placeholder=tree.placeholder(),
         max_depth=MAX_DEPTH,
     )
+    return html, f'W/"{found.epoch}-{found.thread.version}-{visit.state["context"].assets.version}"'
 
 
 async def post(visit: Visit) -> Response:

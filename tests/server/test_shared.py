@@ -1,0 +1,80 @@
+"""What many ask at once is made once."""
+
+from __future__ import annotations
+
+import asyncio
+
+import httpx2
+import pytest
+
+from server.web.shared import MAX_ANSWERS, Shared
+from tests.processes import Server
+
+
+async def test_ten_thousand_who_ask_at_once_cost_one_answer() -> None:
+    async with asyncio.TaskGroup() as tasks:
+        shared = Shared(tasks)
+
+        async def make() -> int:
+            await asyncio.sleep(0.01)
+            return shared.made
+
+        assert await asyncio.gather(*(shared.get("t", "q", make) for _ in range(10_000))) == [1] * 10_000
+        assert await shared.get("t", "other", make) == 2
+
+
+async def test_an_answer_that_was_begun_before_a_change_goes_to_nobody_who_asks_after_it() -> None:
+    async with asyncio.TaskGroup() as tasks:
+        shared = Shared(tasks)
+        present = "before"
+
+        async def make() -> str:
+            read = present
+            await asyncio.sleep(0.01)
+            return read
+
+        early = asyncio.create_task(shared.get("t", "q", make))
+        await asyncio.sleep(0.002)
+        present = "after"
+        shared.forget("t")
+        assert await shared.get("t", "q", make) == "after"
+        assert await early == "before"
+        assert await shared.get("t", "q", make) == "after"
+
+
+async def test_a_failure_is_told_and_not_kept_and_who_leaves_takes_nothing_from_the_others() -> None:
+    async with asyncio.TaskGroup() as tasks:
+        shared = Shared(tasks)
+
+        async def fail() -> str:
+            raise ValueError("no")
+
+        async def succeed() -> str:
+            await asyncio.sleep(0.01)
+            return "yes"
+
+        with pytest.raises(ValueError, match="no"):
+            await shared.get("t", "q", fail)
+        impatient = asyncio.create_task(shared.get("t", "q", succeed))
+        await asyncio.sleep(0)
+        patient = asyncio.create_task(shared.get("t", "q", succeed))
+        await asyncio.sleep(0)
+        impatient.cancel()
+        assert await patient == "yes"
+        for number in range(2 * MAX_ANSWERS):
+            await shared.get(f"t{number}", "q", succeed) if number % 64 == 0 else None
+        assert shared.made < 20
+
+
+def test_a_page_that_has_not_changed_is_answered_by_304_until_it_changes(app: Server, key: str, name: str) -> None:
+    with httpx2.Client(base_url=app.origin, trust_env=False) as reader, app.commenter(name) as writer:
+        first = reader.get(f"/t/{key}")
+        again = reader.get(f"/t/{key}", headers={"if-none-match": first.headers["etag"]})
+        assert (again.status_code, again.content) == (304, b"")
+        writer.post(f"/api/threads/{key}/comments", json={"body": "New", "nonce": "n" * 20})
+        changed = reader.get(f"/t/{key}", headers={"if-none-match": first.headers["etag"]})
+        assert changed.status_code == 200
+        assert "<p>New</p>" in changed.text
+        own = writer.get(f"/t/{key}")
+        assert own.headers["cache-control"] == "private, no-store"
+        assert "etag" not in own.headers
