@@ -247,8 +247,8 @@ def main(argv: List[str]) -> int:
             [sys.executable or base_python() if own_interpreter else venv_python(), "-m", "pytest", *arguments.pytest]
         )
     if not own_interpreter:
-        # What does the damage is no part of the product: it needs what the tests need.
-        ensure_installed([SERVE_LOCK, TEST_LOCK] if arguments.command == "torture" else [SERVE_LOCK])
+        # What does the damage and measures is no part of the product: it needs what the tests need.
+        ensure_installed([SERVE_LOCK, TEST_LOCK] if arguments.command in ("torture", "bench") else [SERVE_LOCK])
         if Path(sys.prefix).resolve() != VENV.resolve():
             become([venv_python(), str(FOLDER / "run.py"), *argv])
     from server.cli import main as command_line  # noqa: PLC0415 — only here its libraries are there

@@ -18,7 +18,7 @@ import msgspec
 from channels.broker import Broker
 from channels.change import Answer, Change, Message, Reset, Typing, fits, merge
 from channels.presence import Presence
-from channels.reader import Reader
+from channels.reader import Reader, text_frame
 from channels.sign_ins import SignIns
 from channels.source import Source, SourceUnavailable
 from channels.tally import Tally
@@ -38,6 +38,8 @@ ASKS_FOR_AN_ANNOUNCED_HEAD = 6
 TYPING_SECONDS = 2.0
 TYPING_READERS = 200
 TYPING_NAMES = 5
+SLICE = 200
+MAX_SWEEP_SECONDS = 0.125
 
 
 class Joined(msgspec.Struct, frozen=True, tag="joined", tag_field="type"):
@@ -54,6 +56,26 @@ class Readers(msgspec.Struct, frozen=True, tag="readers", tag_field="type"):
 
 class Retry(msgspec.Struct, frozen=True, tag="retry", tag_field="type"):
     after_ms: int
+
+
+class Sweep:
+    """One frame on its way to the readers who were in the room when it was built."""
+
+    __slots__ = ("_left", "committed", "frame", "seconds")
+
+    def __init__(self, frame: bytes, committed: float | None, readers: list[Reader]) -> None:
+        self.frame = frame
+        self.committed = committed
+        self.seconds = 0.0
+        self._left = readers
+
+    @property
+    def is_through(self) -> bool:
+        return not self._left
+
+    def next_readers(self) -> list[Reader]:
+        some, self._left = self._left[-SLICE:], self._left[:-SLICE]
+        return some
 
 
 class Room:
@@ -77,9 +99,13 @@ class Room:
         # Who writes, by the comment that they answer.
         self.typing: dict[int | None, dict[str, None]] = {}
         self.typing_at: asyncio.TimerHandle | None = None
+        # Frames on their way to the readers, the first of them under way.
+        self.sweeps: deque[Sweep] = deque()
+        self.sweeping_at: asyncio.Handle | None = None
+        self.sweep_seconds = 0.0
 
     def stop_timers(self) -> None:
-        for timer in (self.flush_at, self.typing_at):
+        for timer in (self.flush_at, self.typing_at, self.sweeping_at):
             if timer:
                 timer.cancel()
 
@@ -252,7 +278,7 @@ class Hub:
         if room.version is None or not room.readers:
             room.epoch, room.version = answer.epoch, answer.version
         if after is not None and answer.version > after:
-            reader.offer(answer.frame)
+            reader.offer(text_frame(answer.frame))
         room.readers.add(reader)
         reader.threads.add(room.thread)
         readers = self.presence.count(room.thread)
@@ -270,7 +296,8 @@ class Hub:
                     return
             self._flush(room)
         room.unsent = change
-        wait = room.last_flush + TICK_SECONDS - time.monotonic()
+        # A sweep that takes longer than a tick lets more changes become one.
+        wait = room.last_flush + max(TICK_SECONDS, 2 * room.sweep_seconds) - time.monotonic()
         if wait <= 0:
             self._flush(room)
         elif room.flush_at is None:
@@ -283,16 +310,35 @@ class Hub:
         change, room.unsent = room.unsent, None
         if change is not None:
             room.last_flush = time.monotonic()
-            self._send(room, change.frame)
-            self.tally.lag.observe(max(0.0, time.time() - change.committed))
+            self._send(room, text_frame(change.frame), change.committed)
 
-    def _send(self, room: Room, frame: bytes) -> None:
+    def _send(self, room: Room, frame: bytes, committed: float | None = None) -> None:
+        """Write the frame to all who are in the room now, after those before it, in slices: others must breathe."""
+        room.sweeps.append(Sweep(frame, committed, list(room.readers)))
+        if len(room.sweeps) == 1:
+            self._sweep(room)
+
+    def _sweep(self, room: Room) -> None:
+        room.sweeping_at = None
         began = time.perf_counter()
+        sweep = room.sweeps[0]
+        for reader in sweep.next_readers():
+            # Who has left the room since then wants no more of it.
+            if room.thread in reader.threads:
+                reader.offer(sweep.frame)
+                self.tally.deliveries += 1
+        sweep.seconds += time.perf_counter() - began
+        room.sweep_seconds = min(MAX_SWEEP_SECONDS, sweep.seconds)
+        if not sweep.is_through:
+            room.sweeping_at = asyncio.get_running_loop().call_soon(self._sweep, room)
+            return
+        room.sweeps.popleft()
         self.tally.frames += 1
-        self.tally.deliveries += len(room.readers)
-        for reader in room.readers:
-            reader.offer(frame)
-        self.tally.fan_out.observe(time.perf_counter() - began)
+        self.tally.fan_out.observe(sweep.seconds)
+        if sweep.committed is not None:
+            self.tally.lag.observe(max(0.0, time.time() - sweep.committed))
+        if room.sweeps:
+            room.sweeping_at = asyncio.get_running_loop().call_soon(self._sweep, room)
 
     def _ask(self, room: Room, wanted: int) -> None:
         room.wanted = max(room.wanted, wanted)
@@ -368,7 +414,7 @@ def _bridge(room: Room, answer: Change) -> Change:
 
 
 def _frame(message: msgspec.Struct) -> bytes:
-    return msgspec.json.encode(message)
+    return text_frame(msgspec.json.encode(message))
 
 
 def _spread() -> int:

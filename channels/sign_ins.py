@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from channels.change import Concern
-from channels.reader import SIGNED_OUT, Reader
+from channels.reader import SIGNED_OUT, Reader, text_frame
 
 ENDED_KEPT = 10_000
 
@@ -57,4 +57,4 @@ class SignIns:
                 reader.end(SIGNED_OUT)
         else:
             for reader in readers:
-                reader.offer(msgspec.json.encode(You(concern.version)))
+                reader.offer(text_frame(msgspec.json.encode(You(concern.version))))

@@ -52,6 +52,11 @@ TORTURE = """Start apps, gateways and a Valkey, do them every damage that docs/o
 cut networks, full disks, frozen Redis, jumping clocks …), and print what became of the promises, with their figures.
 Without --quick it takes about an hour. Some scenarios need root and say so where they are skipped."""
 
+BENCH = """Measure the real server, pinned to one core, beside baselines of the same run: the fan-out of a comment, what
+an idle reader costs, posts and pages. CPU time is what counts: a busy machine makes it slower, not wrong."""
+
+BENCHES = ("all", "fanout", "idle", "posts", "pages")
+
 ROLES = ("reader", "moderator", "staff")
 
 
@@ -77,6 +82,10 @@ def parser() -> argparse.ArgumentParser:
     torture = commands.add_parser("torture", help="break everything and see what was promised", description=TORTURE)
     torture.add_argument("--quick", action="store_true", help="the short form, at most three minutes")
     torture.add_argument("scenario", nargs="*", metavar="SCENARIO", help="only these (default: all; `list` names them)")
+    bench = commands.add_parser("bench", help="measure it beside baselines", description=BENCH)
+    bench.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHES)} (default: all)")
+    bench.add_argument("--readers", type=int, default=10_000, metavar="N", help="how many readers (default: 10,000)")
+    bench.add_argument("--json", action="store_true", help="print the table for programs")
     _add_account(commands.add_parser("account", help="make or change an account", description=ACCOUNT))
     return tree
 

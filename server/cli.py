@@ -35,6 +35,7 @@ def main(argv: list[str]) -> int:
         "backup": _backup,
         "restore": _restore,
         "torture": _torture,
+        "bench": _bench,
     }
     # SIGTERM ends a command as Ctrl-C does; the server sets its own handler.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -114,6 +115,13 @@ def _torture(given: Namespace) -> int:
     folder = Path(__file__).resolve().parents[1]
     quick = ["--quick"] if given.quick else []
     return subprocess.call([sys.executable, "-m", "tests.torture", *quick, *given.scenario], cwd=folder)
+
+
+def _bench(given: Namespace) -> int:
+    folder = Path(__file__).resolve().parents[1]
+    as_json = ["--json"] if given.json else []
+    words = ["--readers", str(given.readers), *as_json, *given.names]
+    return subprocess.call([sys.executable, "-m", "tests.bench", *words], cwd=folder)
 
 
 def _account(given: Namespace) -> int:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 import uvicorn
 from starlette.applications import Starlette
 
+from channels.socket import LiveProtocol
 from server import logs
 from server import settings as settings_
 from server.errors import CannotStart
@@ -35,6 +36,7 @@ def serve(create: Callable[[Settings], Starlette], what: str) -> int:
         announced,
         loop="uvloop",
         http="httptools",
+        ws=LiveProtocol,
         log_level="warning",
         access_log=False,
         log_config=None,

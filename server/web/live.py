@@ -12,7 +12,8 @@ from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocketDisconnect
 
 from channels.hub import Hub
-from channels.reader import MAX_THREADS, TOO_SLOW, Reader
+from channels.reader import MAX_THREADS, TOO_SLOW, Reader, text_frame
+from channels.socket import EXTENSION, LiveProtocol
 from channels.source import SourceUnavailable
 from server.errors import DomainError, Malformed, NotSignedIn, TooLarge, TooMany, Unavailable
 from server.settings import Settings
@@ -51,7 +52,7 @@ class Ping(msgspec.Struct, tag="ping", tag_field="type"):
 
 Up = Hello | Join | Leave | Typing | Ping
 _frames: msgspec.json.Decoder[Up] = msgspec.json.Decoder(Up)
-_PONG = b'{"type":"pong"}'
+_PONG = text_frame(b'{"type":"pong"}')
 
 
 class _End(Exception):
@@ -69,7 +70,8 @@ class Conversation:
         self._socket = socket
         self._settings = settings
         self._hub = hub
-        self._reader = Reader()
+        self._wire: LiveProtocol = socket.scope["extensions"][EXTENSION]
+        self._reader = Reader(self._wire)
         self._joining: dict[str, asyncio.Task[None]] = {}
         self._tasks: asyncio.TaskGroup
         self._allowance, self._allowed_at = float(FRAMES_PER_SECOND), time.monotonic()
@@ -79,7 +81,6 @@ class Conversation:
         end = _End(0)
         try:
             async with asyncio.TaskGroup() as self._tasks:
-                self._tasks.create_task(self._write())
                 self._tasks.create_task(self._end_when_told())
                 while True:
                     await self._read_one()
@@ -88,12 +89,6 @@ class Conversation:
         finally:
             self._hub.part(self._reader)
         await self._close(end)
-
-    async def _write(self) -> None:
-        try:
-            await self._reader.write_frames(self._socket.send_text)
-        except (WebSocketDisconnect, RuntimeError):
-            raise _End(0) from None
 
     async def _end_when_told(self) -> None:
         await self._reader.over.wait()
@@ -115,7 +110,7 @@ class Conversation:
         except TooLarge as error:
             raise _End(CLOSE_TOO_LARGE, _refusal(error)) from None
         except DomainError as error:
-            self._reader.offer(_refusal(error))
+            self._reader.offer(text_frame(_refusal(error)))
 
     def _take(self, up: Up) -> None:
         if isinstance(up, Join):
@@ -145,7 +140,7 @@ class Conversation:
             await self._hub.join(self._reader, wanted.thread, wanted.epoch, wanted.after)
         except (SourceUnavailable, DomainError):
             busy = Unavailable("The thread cannot be read right now; join again in a moment.", retry_after=1)
-            self._reader.offer(_refusal(busy, wanted.thread))
+            self._reader.offer(text_frame(_refusal(busy, wanted.thread)))
         finally:
             if self._joining.get(wanted.thread) is asyncio.current_task():
                 del self._joining[wanted.thread]
@@ -157,7 +152,11 @@ class Conversation:
         self._hub.leave(self._reader, thread)
 
     async def _close(self, end: _End) -> None:
-        # The client may be gone by now, or not read: then there is nobody to say it to.
+        if end.code == TOO_SLOW:
+            # It does not read; a close frame would wait behind all the rest.
+            self._wire.abort()
+            return
+        # The client may be gone by now: then there is nobody to say it to.
         with contextlib.suppress(WebSocketDisconnect, RuntimeError, TimeoutError):
             async with asyncio.timeout(CLOSE_SECONDS):
                 if end.last:

@@ -57,17 +57,27 @@ class Truth:
         return answer
 
 
+class Nowhere:
+    """A wire that takes everything."""
+
+    unwritten_bytes = 0
+
+    def write(self, frame: bytes) -> None:
+        pass
+
+
 class Screen(Reader):
     """A reader that applies what it is offered by the rules of docs/protocol.md."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(Nowhere())
         self.version = 0
         self.comments: dict[int, int] = {}
         self.frames: list[dict[str, Any]] = []
 
     def offer(self, frame: bytes) -> None:
-        message = json.loads(frame)
+        # Frames of these tests are short: the head has two or four bytes.
+        message = json.loads(frame[4:] if frame[1] == 126 else frame[2:])
         self.frames.append(message)
         if message["type"] == "changes":
             assert message["after"] <= self.version, "a gap was sent to a reader"

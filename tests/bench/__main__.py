@@ -1,0 +1,53 @@
+"""Runs the benchmarks and prints one table; `--json` prints it for programs."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.bench import fan_out, people
+from tests.bench.figure import Figure
+
+BENCHES: dict[str, Callable[[Path, int], list[Figure]]] = {
+    "fanout": fan_out.fanout,
+    "idle": fan_out.idle,
+    "posts": people.posts,
+    "pages": people.pages,
+}
+
+
+def main(argv: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="run.py bench")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHES)} (default: all)")
+    parser.add_argument("--readers", type=int, default=10_000, metavar="N")
+    parser.add_argument("--json", action="store_true")
+    given = parser.parse_args(argv)
+    chosen = [name for name in given.names if name != "all"] or list(BENCHES)
+    if unknown := [name for name in chosen if name not in BENCHES]:
+        parser.error(f"there is no {unknown[0]}: choose of {', '.join(BENCHES)}")
+    figures = []
+    for name in chosen:
+        with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+            figures += BENCHES[name](Path(folder), given.readers)
+            if not given.json:
+                print(f"{name} measured", file=sys.stderr, flush=True)
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
+    if given.json:
+        print(json.dumps({"machine": machine, "figures": [figure.row() for figure in figures]}, indent=1))
+        return 0
+    print(f"\n{machine}\n")
+    print("| what | figure | baseline in the same run | ratio |\n|---|---|---|---|")
+    for figure in figures:
+        row = figure.row()
+        print(f"| {row['what']} | {row['figure']} | {row['baseline'] or ''} | {row['ratio'] or ''} |")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,51 @@
+"""One measured figure, and the means to measure it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    what: str
+    value: float
+    unit: str
+    baseline: str = ""
+    baseline_value: float = 0.0
+
+    def row(self) -> dict[str, Any]:
+        return {
+            "what": self.what,
+            "figure": f"{self.value:,.1f} {self.unit}",
+            "baseline": f"{self.baseline}: {self.baseline_value:,.1f} {self.unit}" if self.baseline else None,
+            "ratio": round(self.value / self.baseline_value, 2) if self.baseline_value else None,
+        }
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return what the process has used so far, in user and system, all threads."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+def resident_bytes(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@contextlib.contextmanager
+def on_the_servers_core() -> Iterator[None]:
+    """What is started in the block runs on the first core; this process goes on with the others."""
+    all_of_them = os.sched_getaffinity(0)
+    first = min(all_of_them)
+    os.sched_setaffinity(0, {first})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, all_of_them - {first} or all_of_them)
