@@ -8,7 +8,6 @@ import json
 import random
 import time
 from collections import deque
-from collections.abc import Iterator
 from typing import Any
 
 import httpx2
@@ -129,7 +128,7 @@ class Follower:
         self.count = 0
         self.comments: dict[int, dict[str, Any]] = {}
         self.heard_at: dict[int, float] = {}
-        self.connected_at: list[float] = []
+        self.connections = 0
         self.joined_at = 0.0
         self.is_live = False
         self.socket: ClientConnection | None = None
@@ -144,7 +143,7 @@ class Follower:
                     await self._fetch()
                 # The library's own pings are off: hundreds of clients share one busy loop here.
                 async with connect(self.live_url, proxy=None, ping_interval=None, open_timeout=15) as self.socket:
-                    self.connected_at.append(time.monotonic())
+                    self.connections += 1
                     await self._join(self.socket)
                     while True:
                         await self._hear_or_ping(self.socket)
@@ -277,17 +276,3 @@ async def until_equal(followers: list[Follower], app: Server, key: str, seconds:
 
 def tokens(app: Server, count: int) -> list[str]:
     return [app.token(f"speaker {number:03d} {random.randrange(10**6)}") for number in range(count)]
-
-
-def busiest_second(moments: list[float]) -> int:
-    """Return the greatest number of `moments` that fall into one second."""
-    moments = sorted(moments)
-    return max(_windows(moments), default=0)
-
-
-def _windows(moments: list[float]) -> Iterator[int]:
-    first = 0
-    for last, moment in enumerate(moments):
-        while moment - moments[first] >= 1:
-            first += 1
-        yield last - first + 1

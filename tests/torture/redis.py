@@ -9,6 +9,8 @@ import signal
 import time
 from collections.abc import Awaitable, Callable
 
+import httpx2
+
 from tests.processes import Server, Valkey, eventually, valkey
 from tests.torture.clients import Follower, Posters, following, tokens, until_equal
 from tests.torture.findings import Finding, Plan, nothing
@@ -115,6 +117,8 @@ async def _overflow(store: Valkey, app: Server, gateway: Server, given: list[str
     before = _dropped(store)
     posters = Posters(app.origin, "redis-overflow", given)
     async with following([app, gateway], "redis-overflow", 4) as followers:
+        # After all that was done before, it may just be waiting to connect again.
+        await eventually(lambda: "redis_connected 1.0" in httpx2.get(f"{gateway.origin}/metrics", trust_env=False).text)
         assert gateway.process is not None
         os.kill(gateway.process.pid, signal.SIGSTOP)
         for _ in range(120):
