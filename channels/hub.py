@@ -9,9 +9,8 @@ import asyncio
 import logging
 import random
 import time
-from collections import deque
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import msgspec
 
@@ -19,6 +18,7 @@ from channels.broker import Broker
 from channels.change import Answer, Change, Message, Reset, Typing, fits, merge
 from channels.presence import Presence
 from channels.reader import Reader, text_frame
+from channels.room import Room, Sweep
 from channels.sign_ins import SignIns
 from channels.source import Source, SourceUnavailable
 from channels.tally import Tally
@@ -27,7 +27,6 @@ log = logging.getLogger("livethread.hub")
 
 TICK_SECONDS = 0.1
 ANNOUNCE_SECONDS = 10.0
-HELD_CHANGES = 512
 RESET_SPREAD_MS = 5_000
 DRAIN_SLICE = 200
 DRAIN_PAUSE_SECONDS = 0.05
@@ -38,7 +37,6 @@ ASKS_FOR_AN_ANNOUNCED_HEAD = 6
 TYPING_SECONDS = 2.0
 TYPING_READERS = 200
 TYPING_NAMES = 5
-SLICE = 200
 MAX_SWEEP_SECONDS = 0.125
 
 
@@ -56,68 +54,6 @@ class Readers(msgspec.Struct, frozen=True, tag="readers", tag_field="type"):
 
 class Retry(msgspec.Struct, frozen=True, tag="retry", tag_field="type"):
     after_ms: int
-
-
-class Sweep:
-    """One frame on its way to the readers who were in the room when it was built."""
-
-    __slots__ = ("_left", "committed", "frame", "seconds")
-
-    def __init__(self, frame: bytes, committed: float | None, readers: list[Reader]) -> None:
-        self.frame = frame
-        self.committed = committed
-        self.seconds = 0.0
-        self._left = readers
-
-    @property
-    def is_through(self) -> bool:
-        return not self._left
-
-    def next_readers(self) -> list[Reader]:
-        some, self._left = self._left[-SLICE:], self._left[:-SLICE]
-        return some
-
-
-class Room:
-    """One thread as this process delivers it: all its readers stand at `version` or later."""
-
-    def __init__(self, thread: str) -> None:
-        self.thread = thread
-        self.epoch = ""
-        self.version: int | None = None
-        self.readers: set[Reader] = set()
-        self.joining = 0
-        # What was delivered while somebody joins: the bridge from their diff to the present.
-        self.held: deque[Change] = deque(maxlen=HELD_CHANGES)
-        self.unsent: Change | None = None
-        self.flush_at: asyncio.TimerHandle | None = None
-        self.last_flush = float("-inf")
-        self.subscribed: asyncio.Task[bool] | None = None
-        self.asking: asyncio.Task[None] | None = None
-        self.wanted = 0
-        self.announced = -1
-        # Who writes, by the comment that they answer.
-        self.typing: dict[int | None, dict[str, None]] = {}
-        self.typing_at: asyncio.TimerHandle | None = None
-        # Frames on their way to the readers, the first of them under way.
-        self.sweeps: deque[Sweep] = deque()
-        self.sweeping_at: asyncio.Handle | None = None
-        self.sweep_seconds = 0.0
-
-    def stop_timers(self) -> None:
-        for timer in (self.flush_at, self.typing_at, self.sweeping_at):
-            if timer:
-                timer.cancel()
-
-    @contextmanager
-    def holding(self) -> Iterator[None]:
-        self.joining += 1
-        try:
-            yield
-        finally:
-            self.joining -= 1
-            if not self.joining:
-                self.held.clear()
 
 
 class Hub:

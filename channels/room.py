@@ -1,0 +1,76 @@
+"""One thread in this process: who reads it, where it stands, and what is on its way. The hub moves it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from channels.change import Change
+from channels.reader import Reader
+
+HELD_CHANGES = 512
+SLICE = 200
+
+
+class Sweep:
+    """One frame on its way to the readers who were in the room when it was built."""
+
+    __slots__ = ("_left", "committed", "frame", "seconds")
+
+    def __init__(self, frame: bytes, committed: float | None, readers: list[Reader]) -> None:
+        self.frame = frame
+        self.committed = committed
+        self.seconds = 0.0
+        self._left = readers
+
+    @property
+    def is_through(self) -> bool:
+        return not self._left
+
+    def next_readers(self) -> list[Reader]:
+        some, self._left = self._left[-SLICE:], self._left[:-SLICE]
+        return some
+
+
+class Room:
+    """One thread as this process delivers it: all its readers stand at `version` or later."""
+
+    def __init__(self, thread: str) -> None:
+        self.thread = thread
+        self.epoch = ""
+        self.version: int | None = None
+        self.readers: set[Reader] = set()
+        self.joining = 0
+        # What was delivered while somebody joins: the bridge from their diff to the present.
+        self.held: deque[Change] = deque(maxlen=HELD_CHANGES)
+        self.unsent: Change | None = None
+        self.flush_at: asyncio.TimerHandle | None = None
+        self.last_flush = float("-inf")
+        self.subscribed: asyncio.Task[bool] | None = None
+        self.asking: asyncio.Task[None] | None = None
+        self.wanted = 0
+        self.announced = -1
+        # Who writes, by the comment that they answer.
+        self.typing: dict[int | None, dict[str, None]] = {}
+        self.typing_at: asyncio.TimerHandle | None = None
+        # Frames on their way to the readers, the first of them under way.
+        self.sweeps: deque[Sweep] = deque()
+        self.sweeping_at: asyncio.Handle | None = None
+        self.sweep_seconds = 0.0
+
+    def stop_timers(self) -> None:
+        for timer in (self.flush_at, self.typing_at, self.sweeping_at):
+            if timer:
+                timer.cancel()
+
+    @contextmanager
+    def holding(self) -> Iterator[None]:
+        self.joining += 1
+        try:
+            yield
+        finally:
+            self.joining -= 1
+            if not self.joining:
+                self.held.clear()
