@@ -93,7 +93,11 @@ def _c_loop(folder: Path, readers: int) -> float:
 def _python_loop(way: str, readers: int) -> float:
     with on_the_servers_core():
         process = subprocess.Popen(
-            [sys.executable, "-m", "tests.bench.baselines", way], stdout=subprocess.PIPE, text=True, cwd=ROOT
+            [sys.executable, "-m", "tests.bench.baselines", way],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            cwd=ROOT,
         )
     assert process.stdout is not None
     try:
