@@ -196,7 +196,7 @@ class Hub:
         for start in range(0, len(readers), DRAIN_SLICE):
             for reader in readers[start : start + DRAIN_SLICE]:
                 reader.offer(_frame(Retry(random.randint(MIN_RETRY_MS, spread))))
-            # Between the slices their writers run.
+            # Not all at once: the loop has others to serve.
             await asyncio.sleep(DRAIN_PAUSE_SECONDS)
 
     async def _subscribe(self, room: Room) -> None:

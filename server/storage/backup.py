@@ -38,7 +38,7 @@ def copy(database: Path, to: Path) -> Contents:
     unfinished = to.with_name(to.name + ".unfinished")
     try:
         os.close(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
-        with contextlib.closing(open_connection(database, read_only=True)) as source:
+        with contextlib.closing(_read_only(database)) as source:
             # Held open, so that writes in between do not make the copy begin anew.
             source.execute("BEGIN")
             source.execute("SELECT version FROM clock").fetchone()
@@ -63,7 +63,7 @@ def examine(path: Path) -> Contents:
     if not path.is_file():
         raise CannotStart(f"{path} is not there.")
     try:
-        with contextlib.closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as sql:
+        with contextlib.closing(_read_only(path)) as sql:
             (form,) = sql.execute("PRAGMA user_version").fetchone()
             (sound,) = sql.execute("PRAGMA integrity_check(1)").fetchone()
             if sound != "ok":
@@ -107,6 +107,11 @@ def restore(database: Path, backup: Path) -> tuple[Contents, Path | None]:
         raise CannotStart(f"{backup} cannot be restored: {error}.") from error
     finally:
         owner.release()
+
+
+def _read_only(path: Path) -> sqlite3.Connection:
+    """Open a file that is to stay as it is: a backup is read from where nothing may be written, too."""
+    return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
 
 
 def _renew_epoch(path: Path) -> None:

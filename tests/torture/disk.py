@@ -72,12 +72,7 @@ async def _full(app: Server, place: Path, given: list[str]) -> list[Finding]:
     while len(refusals) < 20 and number < 3_000:
         answers = await asyncio.gather(*(_try(posters, number + n) for n in range(8)))
         number += 8
-        for answer in answers:
-            assert answer is not None
-            if answer.status_code == 201:
-                acknowledged.append(answer.json()["comment"]["id"])
-            else:
-                refusals.append(answer)
+        _sort(answers, acknowledged, refusals)
     pages = [(await posters.client.get(path)).status_code for path in ("/health", "/t/full", "/api/threads/full")]
     ballast.unlink()
     recovered = await _recovers(posters, number)
@@ -107,12 +102,7 @@ async def _broken(app: Server, pid: int, given: list[str], times: int) -> list[F
         for _ in range(15):
             answers = await asyncio.gather(*(_try(posters, number + n) for n in range(4)))
             number += 4
-            for answer in answers:
-                assert answer is not None
-                if answer.status_code == 201:
-                    acknowledged.append(answer.json()["comment"]["id"])
-                else:
-                    refusals.append(answer)
+            _sort(answers, acknowledged, refusals)
         strace.terminate()
         await strace.wait()
         recovered = await _recovers(posters, number)
@@ -146,6 +136,15 @@ async def _no_descriptors(app: Server, pid: int, given: list[str]) -> list[Findi
         nothing("no descriptors: acknowledged and lost", await _missing(fresh, acknowledged)),
         Finding("no descriptors: posts again, without a restart, once there are some", recovered, recovered == "yes"),
     ]
+
+
+def _sort(answers: list[httpx2.Response | None], acknowledged: list[int], refusals: list[httpx2.Response]) -> None:
+    for answer in answers:
+        assert answer is not None
+        if answer.status_code == 201:
+            acknowledged.append(answer.json()["comment"]["id"])
+        else:
+            refusals.append(answer)
 
 
 def _refused(what: str, refusals: list[httpx2.Response]) -> list[Finding]:
