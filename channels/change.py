@@ -95,6 +95,28 @@ class Reset(Struct, frozen=True, kw_only=True, tag="reset", tag_field="type"):
     reset: bool = True
 
 
+class Joined(Struct, frozen=True, tag="joined", tag_field="type"):
+    """The catch-up is through: from here on the thread is live."""
+
+    thread: str
+    epoch: str
+    version: int
+    readers: int
+
+
+class Readers(Struct, frozen=True, tag="readers", tag_field="type"):
+    """How many read the thread, over all processes."""
+
+    thread: str
+    count: int
+
+
+class Retry(Struct, frozen=True, tag="retry", tag_field="type"):
+    """The process is about to end: come back, to another one, after so long."""
+
+    after_ms: int
+
+
 class Typing(Struct, frozen=True, kw_only=True, tag="typing", tag_field="type"):
     """Who is writing an answer to `parent` (None: to the thread) at the moment."""
 

@@ -1,6 +1,6 @@
 """The rooms of this process: who follows which thread, in what order changes reach them, and what to do about gaps.
 
-It knows no socket beyond `Reader.offer`, and asks a Source for whatever it did not hear.
+It knows no socket beyond `Reader`, and asks a Source for whatever it did not hear.
 """
 
 from __future__ import annotations
@@ -15,17 +15,18 @@ from contextlib import asynccontextmanager
 import msgspec
 
 from channels.broker import Broker
-from channels.change import Answer, Change, Message, Reset, Typing, fits, merge
+from channels.change import Answer, Change, Joined, Message, Readers, Reset, Retry, Typing, merge
+from channels.fan_out import FanOut
+from channels.frames import text_frame
 from channels.presence import Presence
-from channels.reader import Reader, text_frame
-from channels.room import Room, Sweep
+from channels.reader import Reader
+from channels.room import Question, Room
 from channels.sign_ins import SignIns
 from channels.source import Source, SourceUnavailable
 from channels.tally import Tally
 
 log = logging.getLogger("livethread.hub")
 
-TICK_SECONDS = 0.1
 ANNOUNCE_SECONDS = 10.0
 RESET_SPREAD_MS = 5_000
 DRAIN_SLICE = 200
@@ -37,23 +38,9 @@ ASKS_FOR_AN_ANNOUNCED_HEAD = 6
 TYPING_SECONDS = 2.0
 TYPING_READERS = 200
 TYPING_NAMES = 5
-MAX_SWEEP_SECONDS = 0.125
-
-
-class Joined(msgspec.Struct, frozen=True, tag="joined", tag_field="type"):
-    thread: str
-    epoch: str
-    version: int
-    readers: int
-
-
-class Readers(msgspec.Struct, frozen=True, tag="readers", tag_field="type"):
-    thread: str
-    count: int
-
-
-class Retry(msgspec.Struct, frozen=True, tag="retry", tag_field="type"):
-    after_ms: int
+MAX_BEHIND_SECONDS = 30.0
+MAX_UNWRITTEN_BYTES = 256 * 1024 * 1024
+DIFFS_KEPT = 64
 
 
 class Hub:
@@ -62,9 +49,11 @@ class Hub:
     def __init__(self, source: Source) -> None:
         self._source = source
         self._rooms: dict[str, Room] = {}
+        self._behind: set[Reader] = set()
         self._tasks: asyncio.TaskGroup
         self.is_draining = False
         self.tally = Tally()
+        self._fan_out = FanOut(self.tally)
         self.broker: Broker
         self.presence = Presence(self.readers_here)
         self.sign_ins = SignIns()
@@ -73,43 +62,59 @@ class Hub:
     async def running(self) -> AsyncIterator[None]:
         """Hold the hub's tasks; `broker` must have been set."""
         async with asyncio.TaskGroup() as self._tasks:
-            announcing = self._tasks.create_task(self._announce_readers())
+            watching = [
+                self._tasks.create_task(self._announce_readers()),
+                self._tasks.create_task(self._cut_the_slow()),
+            ]
             try:
                 yield
             finally:
-                announcing.cancel()
+                for task in watching:
+                    task.cancel()
                 for room in self._rooms.values():
                     room.stop_timers()
-                    for task in (room.subscribed, room.asking):
-                        if task:
-                            task.cancel()
+                    for pending in (room.subscribed, room.asking, *room.questions.values()):
+                        if pending:
+                            pending.cancel()
 
     def readers_here(self, thread: str) -> int:
         room = self._rooms.get(thread)
-        return len(room.readers) if room else 0
+        return room.following if room else 0
+
+    @property
+    def behind(self) -> int:
+        """How many readers have not read what was written to them."""
+        return len(self._behind)
 
     def heads(self) -> dict[str, tuple[int, int]]:
         """Return (readers, version) of every room, by thread."""
-        return {thread: (len(room.readers), room.version or 0) for thread, room in self._rooms.items()}
+        return {thread: (room.following, room.version or 0) for thread, room in self._rooms.items()}
+
+    def enter(self, reader: Reader, thread: str, epoch: str | None, after: int | None) -> bool:
+        """Let `reader` into a room at once, where nothing need be asked to catch it up; else False: `join`.
+
+        So it is for all but the first of those who come back at the same version.
+        """
+        room = self._rooms.get(thread)
+        if room is None or room.version is None or not room.readers or epoch not in (None, room.epoch):
+            return False
+        if after is None or (after == room.version and epoch is not None):
+            diff: Change | None = Change(thread=thread, epoch=room.epoch, after=room.version, version=room.version)
+        else:
+            diff = room.diffs.get((epoch, after))
+        if diff is None or diff.version != room.version:
+            return False
+        self._enter(room, reader, diff, after)
+        return True
 
     async def join(self, reader: Reader, thread: str, epoch: str | None, after: int | None) -> None:
-        """Catch `reader` up from `after` and let it into the room. Raises SourceUnavailable.
-
-        Live changes are held meanwhile: whoever is in the room stands at the room's version or later.
-        """
+        """Catch `reader` up from `after` and let it into the room. Raises SourceUnavailable."""
         room = self._rooms.get(thread)
         if room is None:
             room = self._rooms[thread] = Room(thread)
         try:
             with room.holding():
-                # Subscribed before the diff is read: what is committed in between is heard, not lost.
-                await self._subscribe(room)
-                answer = await self._source.changes(thread, after, epoch)
-                while isinstance(answer, Change):
-                    answer = _bridge(room, answer)
-                    if answer.version >= _present(room, answer.epoch):
-                        break
-                    answer = await self._ask_on(answer)
+                answer = await self._whole_diff(room, epoch, after)
                 if isinstance(answer, Reset):
                     reader.offer(_frame(msgspec.structs.replace(answer, after_ms=_spread())))
                     return
@@ -118,15 +123,32 @@ class Hub:
             self._forget_if_empty(room)
 
     def leave(self, reader: Reader, thread: str) -> None:
-        reader.threads.discard(thread)
+        reader.threads = tuple(followed for followed in reader.threads if followed != thread)
         room = self._rooms.get(thread)
         if room is not None:
             room.readers.discard(reader)
+            room.behind.pop(reader, None)
             self._forget_if_empty(room)
+
+    def fell_behind(self, reader: Reader) -> None:
+        """More is unwritten to `reader` than should be: it leaves the fast path until it has drained."""
+        if reader.behind_since is None:
+            reader.behind_since = time.monotonic()
+            self._behind.add(reader)
+
+    def drained(self, reader: Reader) -> None:
+        """`reader` has read what was written: catch it up with what it missed meanwhile."""
+        reader.behind_since = None
+        self._behind.discard(reader)
+        for thread in reader.threads:
+            room = self._rooms.get(thread)
+            if room is not None and reader in room.behind:
+                self._tasks.create_task(self._catch_up(room, reader))
 
     def part(self, reader: Reader) -> None:
         self.sign_ins.part(reader)
-        for thread in tuple(reader.threads):
+        self._behind.discard(reader)
+        for thread in reader.threads:
             self.leave(reader, thread)
 
     def hear(self, message: Message) -> None:
@@ -160,7 +182,7 @@ class Hub:
         if room.typing:
             parent = next(iter(room.typing))
             names = tuple(room.typing.pop(parent))[:TYPING_NAMES]
-            self._send(room, _frame(Typing(thread=room.thread, parent=parent, names=names)))
+            self._fan_out.send(room, _frame(Typing(thread=room.thread, parent=parent, names=names)))
             room.typing_at = asyncio.get_running_loop().call_later(TYPING_SECONDS, self._tell_typing, room)
 
     def deliver(self, change: Change) -> None:
@@ -176,7 +198,7 @@ class Hub:
             self._ask(room, change.version if change.epoch == room.epoch else 0)
             return
         room.version = change.version
-        self._queue(room, change)
+        self._fan_out.queue(room, change)
 
     def ring(self, thread: str, version: int = 0) -> None:
         """Somebody said that `thread` has moved to `version` (0: perhaps): ask the source if we have not heard it."""
@@ -204,77 +226,100 @@ class Hub:
             room.subscribed = self._tasks.create_task(self.broker.subscribe(room.thread))
         await asyncio.shield(room.subscribed)
 
+    async def _whole_diff(self, room: Room, epoch: str | None, after: int | None) -> Answer:
+        """Return the diff after `after` up to what this process knows of. Raises SourceUnavailable.
+
+        To be called while the room holds: live changes are kept meanwhile, and whoever is let into the room stands at
+        the room's version or later.
+        """
+        # Subscribed before the diff is read: what is committed in between is heard, not lost.
+        await self._subscribe(room)
+        answer = await self._ask_together(room, (epoch, after))
+        while isinstance(answer, Change):
+            answer = room.bridge(answer)
+            if answer.version >= room.present(answer.epoch):
+                break
+            answer = await self._ask_on(answer)
+        if isinstance(answer, Change) and len(room.diffs) < DIFFS_KEPT:
+            room.diffs[epoch, after] = answer
+        return answer
+
+    async def _ask_together(self, room: Room, question: Question) -> Answer:
+        """Ask the source; those who ask the same meanwhile share the answer."""
+        asking = room.questions.get(question)
+        if asking is None:
+            self.tally.diffs += 1
+            epoch, after = question
+            asking = asyncio.ensure_future(self._source.changes(room.thread, after, epoch))
+            room.questions[question] = asking
+
+            def answered(task: asyncio.Task[Answer]) -> None:
+                del room.questions[question]
+                # Looked at: all who asked may be gone.
+                _ = task.cancelled() or task.exception()
+
+            asking.add_done_callback(answered)
+        return await asyncio.shield(asking)
+
     async def _ask_on(self, answer: Change) -> Answer:
         more = await self._source.changes(answer.thread, answer.version, answer.epoch)
         return merge(answer, more) if isinstance(more, Change) and more.version > answer.version else more
 
-    def _enter(self, room: Room, reader: Reader, answer: Change, after: int | None) -> None:
+    async def _catch_up(self, room: Room, reader: Reader) -> None:
+        """Bring a reader back that stood aside; who cannot be brought back comes back by itself."""
+        try:
+            with room.holding():
+                after = room.behind.get(reader)
+                if after is None:
+                    return
+                answer = await self._whole_diff(room, room.epoch, after)
+                # It may have left, or fallen behind once more, in between.
+                if reader not in room.behind or reader.behind_since is not None:
+                    return
+                if isinstance(answer, Reset):
+                    self.leave(reader, room.thread)
+                    reader.offer(_frame(msgspec.structs.replace(answer, after_ms=_spread())))
+                    return
+                del room.behind[reader]
+                self._enter(room, reader, answer, after, is_new=False)
+        except SourceUnavailable:
+            self._cut(reader)
+        finally:
+            self._forget_if_empty(room)
+
+    def _enter(self, room: Room, reader: Reader, answer: Change, after: int | None, *, is_new: bool = True) -> None:
         if room.version is not None and room.epoch != answer.epoch:
             self._reset(room, answer.epoch, answer.version)
         if room.version is None or not room.readers:
             room.epoch, room.version = answer.epoch, answer.version
+        frames = b""
         if after is not None and answer.version > after:
-            reader.offer(text_frame(answer.frame))
+            frames = text_frame(answer.frame)
+        if is_new:
+            readers = self.presence.count(room.thread) + (reader not in room.readers)
+            frames += _frame(Joined(room.thread, answer.epoch, answer.version, readers))
+            if room.thread not in reader.threads:
+                # One string for all who follow the thread.
+                reader.threads += (room.thread,)
         room.readers.add(reader)
-        reader.threads.add(room.thread)
-        readers = self.presence.count(room.thread)
-        reader.offer(_frame(Joined(room.thread, answer.epoch, answer.version, readers)))
+        reader.offer(frames)
         if answer.version > room.version:
             self._ask(room, answer.version)
 
-    def _queue(self, room: Room, change: Change) -> None:
-        """The first change of a quiet thread goes out at once; those within a tick of it become one."""
-        if room.unsent is not None:
-            if fits(room.unsent, change):
-                merged = merge(room.unsent, change)
-                if not merged.is_too_large:
-                    room.unsent = merged
-                    return
-            self._flush(room)
-        room.unsent = change
-        # A sweep that takes longer than a tick lets more changes become one.
-        wait = room.last_flush + max(TICK_SECONDS, 2 * room.sweep_seconds) - time.monotonic()
-        if wait <= 0:
-            self._flush(room)
-        elif room.flush_at is None:
-            room.flush_at = asyncio.get_running_loop().call_later(wait, self._flush, room)
+    async def _cut_the_slow(self) -> None:
+        """Every second: who has been behind for too long goes, and where all together leave too much, the slowest."""
+        while True:
+            await asyncio.sleep(1)
+            unwritten = 0
+            for reader in sorted(self._behind, key=lambda one: one.wire.unwritten_bytes):
+                unwritten += reader.wire.unwritten_bytes
+                is_late = time.monotonic() - (reader.behind_since or 0.0) > MAX_BEHIND_SECONDS
+                if is_late or unwritten > MAX_UNWRITTEN_BYTES:
+                    self._cut(reader)
 
-    def _flush(self, room: Room) -> None:
-        if room.flush_at is not None:
-            room.flush_at.cancel()
-            room.flush_at = None
-        change, room.unsent = room.unsent, None
-        if change is not None:
-            room.last_flush = time.monotonic()
-            self._send(room, text_frame(change.frame), change.committed)
-
-    def _send(self, room: Room, frame: bytes, committed: float | None = None) -> None:
-        """Write the frame to all who are in the room now, after those before it, in slices: others must breathe."""
-        room.sweeps.append(Sweep(frame, committed, list(room.readers)))
-        if len(room.sweeps) == 1:
-            self._sweep(room)
-
-    def _sweep(self, room: Room) -> None:
-        room.sweeping_at = None
-        began = time.perf_counter()
-        sweep = room.sweeps[0]
-        for reader in sweep.next_readers():
-            # Who has left the room since then wants no more of it.
-            if room.thread in reader.threads:
-                reader.offer(sweep.frame)
-                self.tally.deliveries += 1
-        sweep.seconds += time.perf_counter() - began
-        room.sweep_seconds = min(MAX_SWEEP_SECONDS, sweep.seconds)
-        if not sweep.is_through:
-            room.sweeping_at = asyncio.get_running_loop().call_soon(self._sweep, room)
-            return
-        room.sweeps.popleft()
-        self.tally.frames += 1
-        self.tally.fan_out.observe(sweep.seconds)
-        if sweep.committed is not None:
-            self.tally.lag.observe(max(0.0, time.time() - sweep.committed))
-        if room.sweeps:
-            room.sweeping_at = asyncio.get_running_loop().call_soon(self._sweep, room)
+    def _cut(self, reader: Reader) -> None:
+        self.tally.slow_readers += 1
+        reader.cut()
 
     def _ask(self, room: Room, wanted: int) -> None:
         room.wanted = max(room.wanted, wanted)
@@ -297,7 +342,7 @@ class Hub:
                     self._reset(room, answer.epoch, answer.version)
                 elif room.version is not None and answer.version > room.version >= answer.after:
                     room.version = answer.version
-                    self._queue(room, answer)
+                    self._fan_out.queue(room, answer)
                 if room.version is None or room.version >= room.wanted:
                     return
                 await asyncio.sleep(0.02 * 2**asks * random.random())
@@ -308,16 +353,18 @@ class Hub:
 
     def _reset(self, room: Room, epoch: str, version: int) -> None:
         """Send everybody away to fetch the thread anew, spread over some seconds."""
-        self._flush(room)
-        self.tally.resets += len(room.readers)
-        for reader in room.readers:
-            reader.threads.discard(room.thread)
+        self._fan_out.flush(room)
+        self.tally.resets += room.following
+        for reader in (*room.readers, *room.behind):
+            reader.threads = tuple(followed for followed in reader.threads if followed != room.thread)
             reader.offer(_frame(Reset(thread=room.thread, epoch=epoch, version=version, after_ms=_spread())))
         room.readers.clear()
+        room.behind.clear()
+        room.diffs.clear()
         room.version = None
 
     def _forget_if_empty(self, room: Room) -> None:
-        if room.readers or room.joining or room.asking or self._rooms.get(room.thread) is not room:
+        if room.following or room.joining or room.asking or self._rooms.get(room.thread) is not room:
             return
         room.stop_timers()
         del self._rooms[room.thread]
@@ -330,23 +377,7 @@ class Hub:
                 count = self.presence.count(room.thread)
                 if count != room.announced:
                     room.announced = count
-                    self._send(room, _frame(Readers(room.thread, count)))
-
-
-def _present(room: Room, epoch: str) -> int:
-    """Return the newest version of `epoch` that this process knows of."""
-    known = [change.version for change in room.held if change.epoch == epoch]
-    if room.version is not None and room.epoch == epoch:
-        known.append(room.version)
-    return max(known, default=0)
-
-
-def _bridge(room: Room, answer: Change) -> Change:
-    """Continue a diff with the changes that were held while it was read, as far as they follow it."""
-    for change in room.held:
-        if fits(answer, change):
-            answer = merge(answer, change)
-    return answer
+                    self._fan_out.send(room, _frame(Readers(room.thread, count)))
 
 
 def _frame(message: msgspec.Struct) -> bytes:

@@ -7,22 +7,24 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from channels.change import Change
+from channels.change import Answer, Change, fits, merge
 from channels.reader import Reader
 
 HELD_CHANGES = 512
 SLICE = 200
+Question = tuple[str | None, int | None]
 
 
 class Sweep:
     """One frame on its way to the readers who were in the room when it was built."""
 
-    __slots__ = ("_left", "committed", "frame", "seconds")
+    __slots__ = ("_left", "began", "change", "frame")
 
-    def __init__(self, frame: bytes, committed: float | None, readers: list[Reader]) -> None:
+    def __init__(self, frame: bytes, change: Change | None, readers: list[Reader]) -> None:
         self.frame = frame
-        self.committed = committed
-        self.seconds = 0.0
+        # None: what may be missed without a loss.
+        self.change = change
+        self.began = 0.0
         self._left = readers
 
     @property
@@ -35,13 +37,17 @@ class Sweep:
 
 
 class Room:
-    """One thread as this process delivers it: all its readers stand at `version` or later."""
+    """One thread as this process delivers it: all its readers stand at `version` or later.
+
+    Those who read too slowly stand aside, `behind`, each with the version from which it must be caught up.
+    """
 
     def __init__(self, thread: str) -> None:
         self.thread = thread
         self.epoch = ""
         self.version: int | None = None
         self.readers: set[Reader] = set()
+        self.behind: dict[Reader, int] = {}
         self.joining = 0
         # What was delivered while somebody joins: the bridge from their diff to the present.
         self.held: deque[Change] = deque(maxlen=HELD_CHANGES)
@@ -49,6 +55,9 @@ class Room:
         self.flush_at: asyncio.TimerHandle | None = None
         self.last_flush = float("-inf")
         self.subscribed: asyncio.Task[bool] | None = None
+        # Diffs of the present version, and those that are being read: who asks the same shares one.
+        self.diffs: dict[Question, Change] = {}
+        self.questions: dict[Question, asyncio.Task[Answer]] = {}
         self.asking: asyncio.Task[None] | None = None
         self.wanted = 0
         self.announced = -1
@@ -59,6 +68,24 @@ class Room:
         self.sweeps: deque[Sweep] = deque()
         self.sweeping_at: asyncio.Handle | None = None
         self.sweep_seconds = 0.0
+
+    @property
+    def following(self) -> int:
+        return len(self.readers) + len(self.behind)
+
+    def present(self, epoch: str) -> int:
+        """Return the newest version of `epoch` that this process knows of."""
+        known = [change.version for change in self.held if change.epoch == epoch]
+        if self.version is not None and self.epoch == epoch:
+            known.append(self.version)
+        return max(known, default=0)
+
+    def bridge(self, diff: Change) -> Change:
+        """Continue a diff with the changes that were held while it was read, as far as they follow it."""
+        for change in self.held:
+            if fits(diff, change):
+                diff = merge(diff, change)
+        return diff
 
     def stop_timers(self) -> None:
         for timer in (self.flush_at, self.typing_at, self.sweeping_at):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from channels.change import Concern
-from channels.reader import SIGNED_OUT, Reader, text_frame
+from channels.frames import text_frame
+from channels.reader import SIGNED_OUT, Reader
 
 ENDED_KEPT = 10_000
 

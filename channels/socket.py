@@ -1,56 +1,212 @@
-"""The WebSocket of a reader as uvicorn's protocol, with a way past ASGI: frames that were built once go straight to the
-transport, and a peer that does not read can be let go of.
+"""The WebSocket of a reader: uvicorn's protocol until it is accepted, then a small protocol that takes its place.
 
 Relies on internals of uvicorn's sans-IO protocol, each held by a test.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from channels.frames import CLOSE, PING, PONG, Limits, Parser, Violation, build, close_frame
+
 if TYPE_CHECKING:
-    from websockets.frames import Frame
     from websockets.http11 import Request
 
-EXTENSION = "livethread.wire"
-MAX_FRAGMENTS = 4_096
+EXTENSION = "livethread.handshake"
 # What a peer may have unread of our answers to its pings: it asked for them, and does not take them.
 MAX_UNREAD_PONG_BYTES = 64 * 1024
-CLOSE_TOO_LARGE = 1009
+MAX_CONTROL_FRAMES_AT_ONCE = 1_000
+MAX_EARLY_BYTES = 64 * 1024
+MAX_DEAF_BYTES = 1024 * 1024
+CLOSE_SECONDS = 5.0
+HIGH_WATER_BYTES = 16 * 1024
+LOW_WATER_BYTES = 4 * 1024
+POLICY, RESTART = 1008, 1012
+PING_FRAME = build(PING, b"")
+
+
+class Listener(Protocol):
+    """Who is told of what comes over a connection. Never awaited: what takes time is the listener's own task."""
+
+    def received(self, message: str | bytes) -> None: ...
+
+    def fell_behind(self) -> None:
+        """More is unwritten than the high-water mark: the peer reads too slowly."""
+
+    def drained(self) -> None:
+        """What was unwritten is below the low-water mark again."""
+
+    def lost(self) -> None:
+        """The connection is gone; called once."""
+
+
+class Connection(asyncio.Protocol):
+    """An accepted WebSocket, in as few bytes as will do: thousands of them wait for most of their lives."""
+
+    __slots__ = ("_connections", "_is_closing", "_listener", "_parser", "_transport", "silent_beats")
+
+    def __init__(self, transport: asyncio.Transport, connections: set[Any], limits: Limits, listener: Listener) -> None:
+        self._transport = transport
+        self._connections = connections
+        self._listener = listener
+        self._parser: Parser | _Deaf = Parser(limits)
+        self._is_closing = False
+        self.silent_beats = 0
+
+    @property
+    def unwritten_bytes(self) -> int:
+        return self._transport.get_write_buffer_size()
+
+    def write(self, frame: bytes) -> None:
+        """Write one whole frame, after those before it; nothing where the connection is ending."""
+        if not self._is_closing:
+            self._transport.write(frame)
+
+    def close(self, code: int, reason: str = "") -> None:
+        """Say goodbye, and end the connection when the peer has answered, or after 5 s."""
+        if not self._is_closing:
+            self._transport.write(close_frame(code, reason))
+            self._is_closing = True
+            asyncio.get_running_loop().call_later(CLOSE_SECONDS, self._transport.abort)
+
+    def abort(self) -> None:
+        """End the connection at once, whatever was not written."""
+        self._is_closing = True
+        self._transport.abort()
+
+    def shutdown(self) -> None:
+        """End it with the server; uvicorn calls this."""
+        self.write(close_frame(RESTART))
+        self._is_closing = True
+        self._transport.close()
+
+    def data_received(self, data: bytes) -> None:
+        self.silent_beats = 0
+        pongs: list[bytes] = []
+        controls = 0
+        try:
+            for opcode, content in self._parser.feed(data):
+                if opcode == CLOSE:
+                    self._answer_close(cast("int", content))
+                    return
+                if opcode in (PING, PONG):
+                    controls += 1
+                    if controls > MAX_CONTROL_FRAMES_AT_ONCE:
+                        raise Violation(POLICY, "too many control frames")
+                    if opcode == PING:
+                        pongs.append(build(PONG, cast("bytes", content)))
+                elif not self._is_closing:
+                    self._answer(pongs)
+                    self._listener.received(cast("str | bytes", content))
+        except Violation as violation:
+            self._fail(violation)
+            return
+        self._answer(pongs)
+
+    def eof_received(self) -> None:
+        # Without a close frame before it: the transport closes itself.
+        self._is_closing = True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._is_closing = True
+        self._connections.discard(self)
+        self._listener.lost()
+
+    def pause_writing(self) -> None:
+        self._listener.fell_behind()
+
+    def resume_writing(self) -> None:
+        self._listener.drained()
+
+    def _answer(self, pongs: list[bytes]) -> None:
+        """Write the answers to pings that came together, in one piece and before what comes after them."""
+        if not pongs:
+            return
+        if self.unwritten_bytes > MAX_UNREAD_PONG_BYTES:
+            self.abort()
+        else:
+            self.write(b"".join(pongs))
+            pongs.clear()
+
+    def _answer_close(self, code: int) -> None:
+        # Where we spoke first, this is the answer.
+        self.write(close_frame(code))
+        self._is_closing = True
+        self._transport.close()
+
+    def _fail(self, violation: Violation) -> None:
+        """Close with the code, and read on without listening: a reset would take the close frame with it."""
+        if isinstance(self._parser, _Deaf):
+            self.abort()
+            return
+        self.close(violation.code, violation.reason)
+        self._parser = _Deaf()
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+
+
+class _Deaf:
+    """Takes the place of a parser that can make no more sense of what comes."""
+
+    __slots__ = ("_left",)
+
+    def __init__(self) -> None:
+        self._left = MAX_DEAF_BYTES
+
+    def feed(self, data: bytes) -> tuple[()]:
+        self._left -= len(data)
+        if self._left < 0:
+            raise Violation(POLICY, "it goes on after the end")
+        return ()
 
 
 class LiveProtocol(WebSocketsSansIOProtocol):
-    """Hands itself to the application as the scope's extension `livethread.wire`."""
+    """Offers itself to the application as the scope's extension `livethread.handshake`; who has accepted may
+    `hand_over`. It reads no frame itself.
+    """
+
+    limits: ClassVar[Limits] = Limits()
+    _early = b""
 
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
         if self.response.status_code == 101:
             self.scope["extensions"][EXTENSION] = self  # type: ignore[assignment]
 
-    @property
-    def unwritten_bytes(self) -> int:
-        return self.transport.get_write_buffer_size()
+    def data_received(self, data: bytes) -> None:
+        if not self.handshake_initiated:
+            super().data_received(data)
+        elif len(self._early) + len(data) > MAX_EARLY_BYTES:
+            self.transport.abort()
+        else:
+            # A client that did not wait for the answer.
+            self._early += data
 
-    def write(self, frame: bytes) -> None:
-        """Write one whole frame, after those before it; nothing where the connection is ending."""
-        if not self.close_sent and not self.transport.is_closing():
-            self.transport.write(frame)
+    def hand_over(self, listener: Listener) -> Connection:
+        """Give the connection to a `Connection` and let go of everything else. To be called right after accept."""
+        connection = Connection(self.transport, self.connections, self.limits, listener)
+        self.stop_keepalive()
+        self.connections.discard(self)
+        self.connections.add(cast("Any", connection))
+        transport, self.transport = self.transport, _NO_TRANSPORT
+        # Nothing of the handshake is needed; without its circles it goes at once, not at the next collection.
+        self.conn.parser.close()
+        del self.scope["extensions"][EXTENSION]
+        transport.set_write_buffer_limits(HIGH_WATER_BYTES, LOW_WATER_BYTES)
+        transport.set_protocol(connection)
+        if self._early:
+            asyncio.get_running_loop().call_soon(connection.data_received, self._early)
+        return connection
 
-    def abort(self) -> None:
-        """End the connection at once, whatever was not written."""
-        self.transport.abort()
 
-    def handle_cont(self, event: Frame) -> None:
-        if len(self.frames) >= MAX_FRAGMENTS:
-            self.conn.fail(CLOSE_TOO_LARGE, "too many fragments")
-            self.handle_parser_exception()
-            return
-        super().handle_cont(event)
+class _NoTransport(asyncio.Transport):
+    """What remains of a handshake has no connection that it could close."""
 
-    def handle_ping(self) -> None:
-        if self.unwritten_bytes > MAX_UNREAD_PONG_BYTES:
-            self.abort()
-            return
-        super().handle_ping()
+    def close(self) -> None:
+        pass
+
+
+_NO_TRANSPORT = _NoTransport()

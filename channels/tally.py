@@ -40,6 +40,7 @@ class Tally:
     frames: int = 0
     deliveries: int = 0
     gaps: int = 0
+    diffs: int = 0
     resets: int = 0
     slow_readers: int = 0
     handshakes: int = 0

@@ -18,6 +18,7 @@ from channels.broker import Broker
 from channels.broker_memory import MemoryBroker
 from channels.broker_redis import redis_broker
 from channels.change import Answer, Change, Concern, Message, Ring, Typing
+from channels.heartbeat import Heartbeat
 from channels.hub import Hub
 from channels.source import SourceUnavailable
 from server import control
@@ -30,6 +31,7 @@ from server.web import api, failures, live, metrics, pages, poll, sign_in_pages,
 from server.web.assets import Assets
 from server.web.context import Context, State
 from server.web.guard import Guard
+from server.web.known_sessions import KnownSessions
 from server.web.shared import Shared
 
 MAX_REQUEST_BYTES = 64 * 1024
@@ -64,6 +66,7 @@ def create_app(settings: Settings) -> Starlette:
             database = await stack.enter_async_context(Database.opened(settings.database))
             tasks = await stack.enter_async_context(asyncio.TaskGroup())
             shared = Shared(tasks)
+            sessions = KnownSessions(database)
             source = DatabaseSource(database, shared)
             hub = Hub(source)
 
@@ -79,6 +82,8 @@ def create_app(settings: Settings) -> Starlette:
             broker = hub.broker = MemoryBroker(hub.hear, redis)
 
             def concern(concern: Concern) -> None:
+                if concern.is_end:
+                    sessions.ended(concern.account)
                 hub.sign_ins.concern(concern)
                 broker.publish(Ring())
 
@@ -89,11 +94,13 @@ def create_app(settings: Settings) -> Starlette:
             database.on_commit = tell
             database.on_concern = concern
             hub.sign_ins.hears_after((await database.read(threads.clock))[0])
+            heartbeat = Heartbeat()
             context = Context(
                 settings,
                 hub,
                 outward,
                 Admission(settings.limit_handshakes if settings.limits else None),
+                heartbeat,
                 None,
                 database,
                 Limits(is_on=settings.limits),
@@ -101,10 +108,11 @@ def create_app(settings: Settings) -> Starlette:
                 templates,
                 source,
                 shared,
+                sessions,
             )
             await stack.enter_async_context(control.listening(settings, control.Desk(database, settings)))
             await stack.enter_async_context(hub.running())
-            serving = [tasks.create_task(broker.run()) for broker in outward]
+            serving = [tasks.create_task(running) for running in (heartbeat.run(), *(one.run() for one in outward))]
             await _say_what_is_missing(database)
             try:
                 yield {"live": context, "context": context}

@@ -19,6 +19,7 @@ from channels.broker import Broker
 from channels.broker_memory import MemoryBroker
 from channels.broker_redis import redis_broker
 from channels.change import Answer, Change, Reset
+from channels.heartbeat import Heartbeat
 from channels.hub import Hub
 from channels.source import SourceUnavailable
 from server.errors import CannotStart
@@ -162,10 +163,11 @@ def create_gateway(settings: Settings) -> Starlette:
                 hub.broker = MemoryBroker(hub.hear)
                 log.warning("LIVETHREAD_REDIS_URL is not set: changes arrive by the poll, up to a second late")
             async with hub.running(), asyncio.TaskGroup() as tasks:
-                serving = [tasks.create_task(hub.broker.run()), tasks.create_task(poller.run())]
+                heartbeat = Heartbeat()
+                serving = [tasks.create_task(one.run()) for one in (hub.broker, poller, heartbeat)]
                 try:
                     admission = Admission(settings.limit_handshakes if settings.limits else None)
-                    yield {"live": LiveContext(settings, hub, heard, admission, poller)}
+                    yield {"live": LiveContext(settings, hub, heard, admission, heartbeat, poller)}
                 finally:
                     for task in serving:
                         task.cancel()

@@ -21,7 +21,7 @@ from server.settings import Settings
 from server.web.context import LiveContext
 
 GRACE_SECONDS = 10
-MAX_WEBSOCKET_BYTES = 65_536
+SEND_BUFFER_BYTES = 128 * 1024
 
 
 def serve(create: Callable[[Settings], Starlette], what: str) -> int:
@@ -41,8 +41,8 @@ def serve(create: Callable[[Settings], Starlette], what: str) -> int:
         access_log=False,
         log_config=None,
         server_header=False,
-        ws_max_size=MAX_WEBSOCKET_BYTES,
         ws_per_message_deflate=False,
+        ws_ping_interval=None,
         timeout_graceful_shutdown=GRACE_SECONDS,
         h11_max_incomplete_event_size=16_384,
     )
@@ -102,6 +102,8 @@ def _bind(settings: Settings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # Inherited by every connection: who does not read is noticed after this, not after the kernel's megabytes.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
     try:
         listener.bind((settings.host, settings.port))
         listener.listen(2048)

@@ -8,13 +8,16 @@ from dataclasses import dataclass
 
 from channels.change import Comment
 from server import markup, permissions
-from server.errors import Conflict, Forbidden, Invalid
+from server.errors import DomainError, Forbidden, Invalid
 from server.limits import Limits
 from server.model import MAX_DEPTH, Account
 from server.settings import Settings
 from server.storage import comments, threads
 from server.storage.database import Database
 from server.storage.write import Write
+
+# Up to so many characters, a hop to a thread and back costs more than the rendering.
+SHORT_BODY = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,22 +40,20 @@ async def post_comment(
     under the nonce), Invalid (body, parent), Forbidden (locked), TooMany.
     """
     request_hash = _request_hash(settings, post)
-    earlier = await database.read(lambda sql: comments.by_nonce(sql, account.id, post.nonce))
-    if earlier is not None:
-        _same_request(earlier.request_hash, request_hash)
-        return await database.read(lambda sql: comments.public(sql, earlier.id)), False
-    body = markup.clean_body(post.body)
-    if settings.limits:
-        limits.spend("post", account.id, settings.limit_posts_account)
-        limits.spend("post from", post.address, settings.limit_posts_address)
-    html = await asyncio.to_thread(markup.to_html, body)
+    try:
+        body = markup.clean_body(post.body)
+        _spend(limits, settings, account, post)
+    except DomainError:
+        if (
+            earlier := await database.read(lambda sql: comments.by_request(sql, account.id, post.nonce, request_hash))
+        ) is None:
+            raise
+        return earlier, False
+    html = markup.to_html(body) if len(body) <= SHORT_BODY else await asyncio.to_thread(markup.to_html, body)
 
     def work(write: Write) -> tuple[Comment, bool]:
-        # Looked up again: the same request may have been in flight twice.
-        known = comments.by_nonce(write.sql, account.id, post.nonce)
-        if known is not None:
-            _same_request(known.request_hash, request_hash)
-            return comments.public(write.sql, known.id), False
+        if (earlier := comments.by_request(write.sql, account.id, post.nonce, request_hash)) is not None:
+            return earlier, False
         if not permissions.may_post(account, threads.by_key(write.sql, post.thread)):
             raise Forbidden("This thread is locked: it takes no more comments.", code="locked")
         depth = _depth_below(write, post)
@@ -76,7 +77,17 @@ async def post_comment(
                 write.concern(answered.author)
         return comments.public(write.sql, id_), True
 
-    return await database.write(work)
+    comment, is_new = await database.write(work)
+    if not is_new:
+        limits.refund("post", account.id)
+        limits.refund("post from", post.address)
+    return comment, is_new
+
+
+def _spend(limits: Limits, settings: Settings, account: Account, post: Post) -> None:
+    if settings.limits:
+        limits.spend("post", account.id, settings.limit_posts_account)
+        limits.spend("post from", post.address, settings.limit_posts_address)
 
 
 def _depth_below(write: Write, post: Post) -> int:
@@ -95,8 +106,3 @@ def _depth_below(write: Write, post: Post) -> int:
 def _request_hash(settings: Settings, post: Post) -> bytes:
     request = "\0".join((post.thread, str(post.parent or ""), post.body))
     return hmac.digest(settings.secret.encode(), request.encode("utf-8", "surrogatepass"), "sha256")
-
-
-def _same_request(first: bytes | None, second: bytes) -> None:
-    if first is None or not hmac.compare_digest(first, second):
-        raise Conflict("This nonce was used for another comment.", code="nonce_reused", field="nonce")

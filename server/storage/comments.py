@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hmac
 import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
 from channels.change import Comment
+from server.errors import Conflict
 from server.model import State, StoredComment
 from server.storage import rows, threads
 from server.storage.write import Write
@@ -54,6 +56,16 @@ def by_id(sql: sqlite3.Connection, id_: int) -> StoredComment | None:
 
 def by_nonce(sql: sqlite3.Connection, author: int, nonce: str) -> StoredComment | None:
     return _stored(sql.execute(_SELECT + "WHERE c.author = ? AND c.nonce = ?", (author, nonce)).fetchone())
+
+
+def by_request(sql: sqlite3.Connection, author: int, nonce: str, request_hash: bytes) -> Comment | None:
+    """Return what this very request made when it came before. Raises Conflict where the nonce was another request's."""
+    known = by_nonce(sql, author, nonce)
+    if known is None:
+        return None
+    if known.request_hash is None or not hmac.compare_digest(known.request_hash, request_hash):
+        raise Conflict("This nonce was used for another comment.", code="nonce_reused", field="nonce")
+    return public(sql, known.id)
 
 
 def by_source(sql: sqlite3.Connection, thread: int, source: str) -> StoredComment | None:

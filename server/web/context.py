@@ -12,12 +12,14 @@ from starlette.requests import Request
 from starlette.websockets import WebSocket
 
 from channels.broker import Broker
+from channels.heartbeat import Heartbeat
 from channels.hub import Hub
 from channels.source import Source
 from server.limits import Admission, Limits
 from server.settings import Settings
 from server.storage.database import Database
 from server.web.assets import Assets
+from server.web.known_sessions import KnownSessions
 from server.web.shared import Shared
 
 
@@ -39,6 +41,7 @@ class LiveContext:
     hub: Hub
     brokers: tuple[Broker, ...]
     admission: Admission
+    heartbeat: Heartbeat
     app: AppState | None
 
 
@@ -50,6 +53,7 @@ class Context(LiveContext):
     templates: jinja2.Environment
     source: Source
     shared: Shared
+    sessions: KnownSessions
 
 
 class LiveState(TypedDict):

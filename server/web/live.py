@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 
 import msgspec
 from starlette.responses import Response
 from starlette.routing import WebSocketRoute
-from starlette.websockets import WebSocketDisconnect
 
-from channels.hub import Hub
-from channels.reader import MAX_THREADS, TOO_SLOW, Reader, text_frame
+from channels.frames import TOO_LARGE, text_frame
+from channels.reader import MAX_THREADS, Reader
 from channels.socket import EXTENSION, LiveProtocol
 from channels.source import SourceUnavailable
 from server.errors import DomainError, Malformed, NotSignedIn, TooLarge, TooMany, Unavailable
 from server.settings import Settings
 from server.web import requests, session
-from server.web.context import LiveSocket
+from server.web.context import LiveContext, LiveSocket
 
 MAX_FRAME_BYTES = 16 * 1024
 FRAMES_PER_SECOND = 20
 CLOSE_POLICY = 1008
-CLOSE_TOO_LARGE = 1009
-CLOSE_SECONDS = 1.0
 
 
 class Hello(msgspec.Struct, tag="hello", tag_field="type", forbid_unknown_fields=True):
@@ -55,62 +51,45 @@ _frames: msgspec.json.Decoder[Up] = msgspec.json.Decoder(Up)
 _PONG = text_frame(b'{"type":"pong"}')
 
 
-class _End(Exception):
-    """The conversation is over, with this close code and a last word (0: the client has gone already)."""
-
-    def __init__(self, code: int, last: bytes = b"") -> None:
-        self.code = code
-        self.last = last
-
-
 class Conversation:
-    """One accepted socket from its first frame to its last."""
+    """One accepted socket from its first frame to its last. Holds no task but while a thread is being read for it."""
 
-    def __init__(self, socket: LiveSocket, settings: Settings, hub: Hub) -> None:
-        self._socket = socket
-        self._settings = settings
-        self._hub = hub
-        self._wire: LiveProtocol = socket.scope["extensions"][EXTENSION]
-        self._reader = Reader(self._wire)
-        self._joining: dict[str, asyncio.Task[None]] = {}
-        self._tasks: asyncio.TaskGroup
+    __slots__ = ("_allowance", "_allowed_at", "_connection", "_context", "_joining", "_reader")
+
+    def __init__(self, context: LiveContext, handshake: LiveProtocol) -> None:
+        self._context = context
+        self._connection = handshake.hand_over(self)
+        self._reader = Reader(self._connection)
+        self._joining: dict[str, asyncio.Task[None]] | None = None
         self._allowance, self._allowed_at = float(FRAMES_PER_SECOND), time.monotonic()
+        context.heartbeat.add(self._connection)
 
-    async def hold(self) -> None:
-        """Serve until the client is gone or must go."""
-        end = _End(0)
+    def received(self, message: str | bytes) -> None:
+        if not self._may_speak():
+            self._connection.close(CLOSE_POLICY)
+            return
         try:
-            async with asyncio.TaskGroup() as self._tasks:
-                self._tasks.create_task(self._end_when_told())
-                while True:
-                    await self._read_one()
-        except* _End as ends:
-            end = _first(ends)
-        finally:
-            self._hub.part(self._reader)
-        await self._close(end)
-
-    async def _end_when_told(self) -> None:
-        await self._reader.over.wait()
-        self._hub.tally.slow_readers += self._reader.close_code == TOO_SLOW
-        raise _End(self._reader.close_code)
-
-    async def _read_one(self) -> None:
-        message = await self._socket.receive()
-        if message["type"] == "websocket.disconnect":
-            raise _End(0)
-        self._spend()
-        try:
-            text = message.get("text")
-            if text is None:
+            if isinstance(message, bytes):
                 raise Malformed("Frames are text, each one JSON object.", code="binary")
-            if len(text.encode()) > MAX_FRAME_BYTES:
+            if len(message.encode()) > MAX_FRAME_BYTES:
                 raise TooLarge(f"A frame has at most {MAX_FRAME_BYTES} bytes.")
-            self._take(_parse(text))
-        except TooLarge as error:
-            raise _End(CLOSE_TOO_LARGE, _refusal(error)) from None
+            self._take(_parse(message))
         except DomainError as error:
             self._reader.offer(text_frame(_refusal(error)))
+            if isinstance(error, TooLarge):
+                self._connection.close(TOO_LARGE)
+
+    def fell_behind(self) -> None:
+        self._context.hub.fell_behind(self._reader)
+
+    def drained(self) -> None:
+        self._context.hub.drained(self._reader)
+
+    def lost(self) -> None:
+        for joining in (self._joining or {}).values():
+            joining.cancel()
+        self._context.heartbeat.drop(self._connection)
+        self._context.hub.part(self._reader)
 
     def _take(self, up: Up) -> None:
         if isinstance(up, Join):
@@ -120,58 +99,47 @@ class Conversation:
         elif isinstance(up, Ping):
             self._reader.offer(_PONG)
         elif isinstance(up, Typing):
-            self._hub.typing(self._reader, up.thread, up.parent)
+            self._context.hub.typing(self._reader, up.thread, up.parent)
         elif isinstance(up, Hello):
-            ticket = session.read_ticket(self._settings, up.ticket)
-            signs_in = self._hub.sign_ins.enter
+            ticket = session.read_ticket(self._context.settings, up.ticket)
+            signs_in = self._context.hub.sign_ins.enter
             if ticket is None or not signs_in(self._reader, ticket.account, ticket.name, ticket.version):
                 raise NotSignedIn("The ticket is not valid, or not any more.", code="bad_ticket", field="ticket")
 
     def _join(self, wanted: Join) -> None:
-        followed = self._reader.threads | set(self._joining)
+        followed = {*self._reader.threads, *(self._joining or ())}
         if wanted.thread not in followed and len(followed) >= MAX_THREADS:
             raise TooMany(f"A socket follows at most {MAX_THREADS} threads.", code="too_many_threads", field="thread")
-        self._leave(wanted.thread)
-        joining = self._tasks.create_task(self._catch_up(wanted))
-        self._joining[wanted.thread] = joining
+        if wanted.thread in followed:
+            self._leave(wanted.thread)
+        if not self._context.hub.enter(self._reader, wanted.thread, wanted.epoch, wanted.after):
+            self._joining = self._joining or {}
+            self._joining[wanted.thread] = asyncio.get_running_loop().create_task(self._catch_up(wanted))
 
     async def _catch_up(self, wanted: Join) -> None:
         try:
-            await self._hub.join(self._reader, wanted.thread, wanted.epoch, wanted.after)
+            await self._context.hub.join(self._reader, wanted.thread, wanted.epoch, wanted.after)
         except (SourceUnavailable, DomainError):
             busy = Unavailable("The thread cannot be read right now; join again in a moment.", retry_after=1)
             self._reader.offer(text_frame(_refusal(busy, wanted.thread)))
         finally:
-            if self._joining.get(wanted.thread) is asyncio.current_task():
+            if self._joining and self._joining.get(wanted.thread) is asyncio.current_task():
                 del self._joining[wanted.thread]
+                self._joining = self._joining or None
 
     def _leave(self, thread: str) -> None:
-        joining = self._joining.pop(thread, None)
+        joining = self._joining.pop(thread, None) if self._joining else None
         if joining is not None:
             joining.cancel()
-        self._hub.leave(self._reader, thread)
+        self._context.hub.leave(self._reader, thread)
 
-    async def _close(self, end: _End) -> None:
-        if end.code == TOO_SLOW:
-            # It does not read; a close frame would wait behind all the rest.
-            self._wire.abort()
-            return
-        # The client may be gone by now: then there is nobody to say it to.
-        with contextlib.suppress(WebSocketDisconnect, RuntimeError, TimeoutError):
-            async with asyncio.timeout(CLOSE_SECONDS):
-                if end.last:
-                    await self._socket.send_text(end.last.decode())
-                if end.code:
-                    await self._socket.close(end.code)
-
-    def _spend(self) -> None:
-        """At most twenty frames a second, then 1008: a page sends a handful a minute."""
+    def _may_speak(self) -> bool:
+        """At most twenty frames a second: a page sends a handful a minute."""
         now = time.monotonic()
         self._allowance = min(FRAMES_PER_SECOND, self._allowance + (now - self._allowed_at) * FRAMES_PER_SECOND)
         self._allowed_at = now
         self._allowance -= 1
-        if self._allowance < 0 and self._settings.limits:
-            raise _End(CLOSE_POLICY)
+        return self._allowance >= 0 or not self._context.settings.limits
 
 
 def _refusal(error: DomainError, thread: str | None = None) -> bytes:
@@ -197,11 +165,6 @@ def _parse(text: str) -> Up:
         raise Malformed(f"The frame is not JSON: {error}.") from None
 
 
-def _first(group: BaseExceptionGroup[_End]) -> _End:
-    inner = group.exceptions[0]
-    return _first(inner) if isinstance(inner, BaseExceptionGroup) else inner
-
-
 def may_connect(socket: LiveSocket, settings: Settings) -> bool:
     """Exact Origin; a program has none, and then it must not bring a browser's cookie."""
     origin = socket.headers.get("origin")
@@ -220,8 +183,10 @@ async def live(socket: LiveSocket) -> None:
         await socket.send_denial_response(busy)
         return
     context.hub.tally.handshakes += 1
+    handshake: LiveProtocol = socket.scope["extensions"][EXTENSION]
     await socket.accept()
-    await Conversation(socket, context.settings, context.hub).hold()
+    # Nothing of this request is needed any more: the connection goes on without it.
+    Conversation(context, handshake)
 
 
 routes = [WebSocketRoute("/live", live)]

@@ -44,6 +44,9 @@ class _Now(Collector):
         readers = sum(readers for readers, _ in heads.values())
         yield GaugeMetricFamily("livethread_rooms", "Threads that somebody follows here", len(heads))
         yield GaugeMetricFamily("livethread_readers", "Readers of all rooms here", readers)
+        yield GaugeMetricFamily(
+            "livethread_readers_behind", "Readers who stand aside until they have read", self._live.hub.behind
+        )
         yield GaugeMetricFamily("livethread_draining", "1 while readers are sent away", int(self._live.hub.is_draining))
 
     def _deliveries(self) -> Iterator[Metric]:
@@ -52,6 +55,7 @@ class _Now(Collector):
             ("frames", tally.frames, "Frames built for a room"),
             ("deliveries", tally.deliveries, "Frames handed to a reader"),
             ("gaps", tally.gaps, "Rooms that asked for what they had not heard"),
+            ("diffs", tally.diffs, "Diffs read for readers who came back; those who ask the same share one"),
             ("resets", tally.resets, "Readers sent to fetch their thread anew"),
             ("slow_readers", tally.slow_readers, "Readers cut because they did not read"),
             ("handshakes", tally.handshakes, "Sockets admitted"),

@@ -12,7 +12,6 @@ from server.actions import sign_in
 from server.errors import NotSignedIn
 from server.model import Account
 from server.settings import Settings
-from server.storage import accounts
 from server.web.context import Visit, is_signed, sign
 
 SESSION_SECONDS = 90 * 24 * 3600
@@ -36,8 +35,7 @@ async def identify(visit: Visit) -> Account | None:
     presented = token(visit)
     if presented is None:
         return None
-    token_hash = sign_in.token_hash(presented)
-    return await visit.state["context"].database.read(lambda sql: accounts.by_session(sql, token_hash))
+    return await visit.state["context"].sessions.account(sign_in.token_hash(presented))
 
 
 async def require(visit: Visit) -> Account:

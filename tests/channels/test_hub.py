@@ -57,27 +57,32 @@ class Truth:
         return answer
 
 
-class Nowhere:
-    """A wire that takes everything."""
-
-    unwritten_bytes = 0
-
-    def write(self, frame: bytes) -> None:
-        pass
-
-
 class Screen(Reader):
-    """A reader that applies what it is offered by the rules of docs/protocol.md."""
+    """A reader that is its own wire, and applies what comes by the rules of docs/protocol.md."""
 
     def __init__(self) -> None:
-        super().__init__(Nowhere())
+        super().__init__(self)
+        self.unwritten_bytes = 0
+        self.is_cut = False
         self.version = 0
         self.comments: dict[int, int] = {}
         self.frames: list[dict[str, Any]] = []
 
-    def offer(self, frame: bytes) -> None:
-        # Frames of these tests are short: the head has two or four bytes.
-        message = json.loads(frame[4:] if frame[1] == 126 else frame[2:])
+    def close(self, code: int) -> None:
+        self.is_cut = True
+
+    def abort(self) -> None:
+        self.is_cut = True
+
+    def write(self, frame: bytes) -> None:
+        # Several frames may come in one piece; in these tests they are short: the head has two or four bytes.
+        while frame:
+            start = 4 if frame[1] == 126 else 2
+            end = start + (int.from_bytes(frame[2:4]) if start == 4 else frame[1])
+            self.show(json.loads(frame[start:end]))
+            frame = frame[end:]
+
+    def show(self, message: dict[str, Any]) -> None:
         self.frames.append(message)
         if message["type"] == "changes":
             assert message["after"] <= self.version, "a gap was sent to a reader"
@@ -109,7 +114,14 @@ async def test_every_reader_ends_where_the_source_stands(seed: int) -> None:
             if chance.random() < 0.1:
                 reader = Screen()
                 readers.append(reader)
-                joining.create_task(hub.join(reader, "t", truth.epoch, 0))
+                if not hub.enter(reader, "t", truth.epoch, 0):
+                    joining.create_task(hub.join(reader, "t", truth.epoch, 0))
+            if readers and chance.random() < 0.2:
+                slow = chance.choice(readers)
+                if slow.behind_since is None:
+                    hub.fell_behind(slow)
+                else:
+                    hub.drained(slow)
             if readers and chance.random() < 0.05:
                 gone = readers.pop(chance.randrange(len(readers)))
                 hub.part(gone)
@@ -128,6 +140,9 @@ async def test_every_reader_ends_where_the_source_stands(seed: int) -> None:
                 await asyncio.sleep(chance.random() * 0.004)
         await asyncio.sleep(0.01)
         hub.ring("t", truth.version)
+        for reader in readers:
+            if reader.behind_since is not None:
+                hub.drained(reader)
         await eventually(lambda: all(one.version == truth.version for one in readers if "joined" in one.kinds()))
         for reader in readers:
             if "joined" in reader.kinds():
@@ -214,3 +229,86 @@ async def test_an_empty_room_is_forgotten() -> None:
         assert list(hub.heads()) == ["t"]
         hub.part(reader)
         assert not hub.heads()
+
+
+async def test_a_reader_that_lags_gets_nothing_until_it_has_drained_and_then_all_it_missed() -> None:
+    truth = Truth()
+    hub = hub_over(truth)
+    slow, quick = Screen(), Screen()
+    async with hub.running():
+        for reader in (slow, quick):
+            await hub.join(reader, "t", "first", 0)
+        hub.fell_behind(slow)
+        before = len(slow.frames)
+        for number in range(10):
+            hub.deliver(truth.write(number))
+            await asyncio.sleep(0.02)
+        await eventually(lambda: quick.version == truth.version)
+        assert len(slow.frames) == before
+        assert hub.readers_here("t") == 2
+        hub.drained(slow)
+        await eventually(lambda: slow.version == truth.version)
+        assert slow.comments == truth.comments
+        assert slow.kinds().count("changes") == 1
+        hub.deliver(truth.write(99))
+        await eventually(lambda: slow.version == truth.version)
+
+
+async def test_a_reader_that_leaves_while_it_lags_is_not_brought_back() -> None:
+    truth = Truth()
+    hub = hub_over(truth)
+    slow, quick = Screen(), Screen()
+    async with hub.running():
+        for reader in (slow, quick):
+            await hub.join(reader, "t", "first", 0)
+        hub.fell_behind(slow)
+        hub.deliver(truth.write(1))
+        await eventually(lambda: quick.version == truth.version)
+        hub.drained(slow)
+        hub.leave(slow, "t")
+        await asyncio.sleep(0.02)
+        assert hub.readers_here("t") == 1
+        assert "changes" not in slow.kinds()
+
+
+async def test_who_lags_for_half_a_minute_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("channels.hub.MAX_BEHIND_SECONDS", 0.0)
+    hub = hub_over(Truth())
+    slow, quick = Screen(), Screen()
+    async with hub.running():
+        for reader in (slow, quick):
+            await hub.join(reader, "t", "first", 0)
+        hub.fell_behind(slow)
+        await eventually(lambda: slow.is_cut)
+        assert not quick.is_cut
+        assert hub.tally.slow_readers == 1
+
+
+async def test_where_all_together_leave_too_much_unread_the_slowest_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("channels.hub.MAX_UNWRITTEN_BYTES", 1_000)
+    hub = hub_over(Truth())
+    slow, slower = Screen(), Screen()
+    async with hub.running():
+        for reader, unwritten in ((slow, 600), (slower, 700)):
+            await hub.join(reader, "t", "first", 0)
+            reader.unwritten_bytes = unwritten
+            hub.fell_behind(reader)
+        await eventually(lambda: slower.is_cut)
+        assert not slow.is_cut
+
+
+async def test_a_thousand_who_come_back_at_the_same_version_cost_one_diff() -> None:
+    truth = Truth()
+    hub = hub_over(truth)
+    async with hub.running(), asyncio.TaskGroup() as joining:
+        for number in range(10):
+            truth.write(number)
+        readers = [Screen() for _ in range(1_000)]
+        for reader in readers:
+            reader.version = 3
+        for reader in readers[:500]:
+            joining.create_task(hub.join(reader, "t", "first", 3))
+        await eventually(lambda: all(reader.version == truth.version for reader in readers[:500]))
+        assert all(hub.enter(reader, "t", "first", 3) for reader in readers[500:])
+        assert truth.asked == 1
+        assert all(reader.comments == {n: v for n, v in truth.comments.items() if v > 3} for reader in readers)

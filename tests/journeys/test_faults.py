@@ -131,23 +131,42 @@ async def test_a_restart_asks_every_reader_to_come_back_later_each_at_its_own_ti
         assert await ending == 0
 
 
-async def test_a_reader_that_never_reads_is_cut_and_the_others_notice_nothing(tmp_path: Path) -> None:
+async def test_a_reader_that_stops_reading_misses_nothing_and_the_others_notice_nothing(tmp_path: Path) -> None:
     with Server(tmp_path) as app, app.commenter("a loud one") as client:
         deaf = socket.socket()
         deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         deaf.connect(("127.0.0.1", app.port))
         async with connect(app.live_url, proxy=None) as other, connect(app.live_url, sock=deaf, max_queue=1) as silent:
             for one in (other, silent):
-                await one.send('{"type":"join","thread":"loud"}')
-            assert json.loads(await other.recv())["type"] == "joined"
+                await one.send('{"type":"join","thread":"loud","after":0}')
+                assert json.loads(await one.recv())["type"] == "joined"
             silent.transport.pause_reading()
-            posted, heard = 0, 0
-            while "livethread_slow_readers_total 1.0" not in client.get("/metrics").text:
-                for _ in range(50):
-                    posted += 1
-                    comment = {"body": "x" * 9_900, "nonce": f"n-{posted:020d}"}
-                    assert client.post("/api/threads/loud/comments", json=comment).status_code == 201
-                while heard < posted:
-                    heard += len(json.loads(await other.recv())["comments"])
-            await eventually(lambda: "livethread_readers 1.0" in client.get("/metrics").text)
-            silent.transport.abort()
+            posted: set[int] = set()
+
+            async def post() -> None:
+                answer = await asyncio.to_thread(
+                    client.post,
+                    "/api/threads/loud/comments",
+                    json={"body": "x" * 9_900, "nonce": f"n-{len(posted):020d}"},
+                )
+                assert answer.status_code == 201
+                posted.add(answer.json()["comment"]["id"])
+                while not posted <= heard:
+                    heard.update(comments_of(json.loads(await other.recv())))
+
+            heard: set[int] = set()
+            while "livethread_readers_behind 1.0" not in client.get("/metrics").text:
+                await post()
+            for _ in range(5):
+                await post()
+            silent.transport.resume_reading()
+            caught_up: set[int] = set()
+            while not posted <= caught_up:
+                caught_up.update(comments_of(json.loads(await silent.recv())))
+            assert "livethread_readers_behind 0.0" in client.get("/metrics").text
+            assert "livethread_slow_readers_total 0.0" in client.get("/metrics").text
+
+
+def comments_of(frame: dict[str, Any]) -> list[int]:
+    assert frame["type"] in ("changes", "readers"), frame
+    return [comment["id"] for comment in frame.get("comments", ())]
