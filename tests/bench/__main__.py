@@ -11,12 +11,18 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import fan_out, people
+from tests.bench import arrivals, fan_out, hot, latency, people
 from tests.bench.figure import Figure
 
 BENCHES: dict[str, Callable[[Path, int], list[Figure]]] = {
     "fanout": fan_out.fanout,
+    "hot": hot.hot,
+    "slow": hot.slow,
+    "stall": latency.stall,
     "idle": fan_out.idle,
+    "connect": arrivals.connect,
+    "resume": arrivals.resume,
+    "redis": latency.redis,
     "posts": people.posts,
     "pages": people.pages,
 }

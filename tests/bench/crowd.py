@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import select
 import socket
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
 
 SLICE = 250
+TEXT_FRAME = 0x81
 UPGRADE = (
     "GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n"
@@ -22,6 +27,28 @@ def masked(text: str) -> bytes:
     return head + b"\0\0\0\0" + content
 
 
+@dataclass(slots=True)
+class Watched:
+    """One reader whose bytes are kept, each piece with the time at which it came (seconds since 1970)."""
+
+    pieces: list[tuple[float, bytes]] = field(default_factory=list)
+
+    def messages(self) -> Iterator[tuple[float, dict[str, Any]]]:
+        """Yield what was read, each message with the time of its last byte."""
+        rest = b""
+        for at, piece in self.pieces:
+            rest += piece
+            while len(rest) >= 2:
+                width = {126: 2, 127: 8}.get(rest[1], 0)
+                start = 2 + width
+                length = int.from_bytes(rest[2:start]) if width else rest[1]
+                if len(rest) < start + length:
+                    break
+                if rest[0] == TEXT_FRAME:
+                    yield at, json.loads(rest[start : start + length])
+                rest = rest[start + length :]
+
+
 class Crowd:
     """Connected and drained readers; `received` counts the bytes of all since the last `forget`."""
 
@@ -30,9 +57,19 @@ class Crowd:
         self.sockets: dict[int, socket.socket] = {}
         self.received = 0
         self._buffer = bytearray(1 << 20)
+        self.watched: dict[int, Watched] = {}
+        self.bytes_of: dict[int, int] = {}
+        self.gone = 0
 
-    def connect(self, port: int, count: int, greeting: bytes = b"", path: str | None = "/live") -> None:
+    def watch(self, count: int) -> None:
+        """Keep from now on what `count` of them, spread over all, receive."""
+        step = max(1, len(self.sockets) // count)
+        self.watched = {descriptor: Watched() for descriptor in list(self.sockets)[::step]}
+        self.bytes_of.clear()
+
+    def connect(self, port: int, count: int, greeting: bytes = b"", path: str | None = "/live") -> list[int]:
         """Open `count` connections, in slices; with a path they are upgraded, then each sends `greeting`."""
+        opened = []
         for start in range(0, count, SLICE):
             fresh = [socket.create_connection(("127.0.0.1", port)) for _ in range(min(SLICE, count - start))]
             if path is not None:
@@ -50,15 +87,35 @@ class Crowd:
                 one.setblocking(False)
                 self.sockets[one.fileno()] = one
                 self._poll.register(one.fileno(), select.EPOLLIN)
+                opened.append(one.fileno())
             self.drain(0.0)
+        return opened
 
-    def drain(self, seconds: float) -> None:
-        """Read what there is until nothing came for `seconds`."""
-        while ready := self._poll.poll(seconds, 4096):
+    def leave(self, descriptors: list[int]) -> None:
+        for descriptor in descriptors:
+            self.bytes_of.pop(descriptor, None)
+            self.sockets.pop(descriptor).close()
+
+    def drain_for(self, seconds: float) -> None:
+        """Read whatever comes, for so long."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            self.drain(min(0.01, left), until)
+
+    def drain(self, seconds: float, until: float = float("inf")) -> None:
+        """Read what there is until nothing came for `seconds`, or it is `until` (monotonic)."""
+        while time.monotonic() < until and (ready := self._poll.poll(seconds, 4096)):
             for descriptor, _ in ready:
-                got = self.sockets[descriptor].recv_into(self._buffer)
+                try:
+                    got = self.sockets[descriptor].recv_into(self._buffer)
+                except ConnectionError:
+                    got = 0
                 self.received += got
+                self.bytes_of[descriptor] = self.bytes_of.get(descriptor, 0) + got
+                if descriptor in self.watched:
+                    self.watched[descriptor].pieces.append((time.time(), bytes(self._buffer[:got])))
                 if not got:
+                    self.gone += 1
                     self._poll.unregister(descriptor)
 
     def expect(self, least: int, seconds: float = 60) -> None:

@@ -121,9 +121,11 @@ def _python_loop(way: str, readers: int) -> float:
 
 
 @contextlib.contextmanager
-def _server(folder: Path) -> Iterator[tuple[Server, int]]:
+def _server(folder: Path, *program: str) -> Iterator[tuple[Server, int]]:
     with on_the_servers_core():
         app = Server(folder)
+        if program:
+            app.program = (sys.executable, *program)
         app.start()
     try:
         assert app.process is not None
