@@ -14,6 +14,7 @@ from typing import Any
 
 SLICE = 250
 TEXT_FRAME = 0x81
+PING, PONG = b"\x89\x00", b"\x8a\x80\0\0\0\0"
 UPGRADE = (
     "GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n"
@@ -111,6 +112,9 @@ class Crowd:
                 except ConnectionError:
                     got = 0
                 self.received += got
+                # No text has these two bytes: a ping, which has to be answered within a minute.
+                if self._buffer.find(PING, 0, got) >= 0:
+                    self.sockets[descriptor].send(PONG)
                 self.bytes_of[descriptor] = self.bytes_of.get(descriptor, 0) + got
                 if descriptor in self.watched:
                     self.watched[descriptor].pieces.append((time.time(), bytes(self._buffer[:got])))
