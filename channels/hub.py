@@ -116,14 +116,14 @@ class Hub:
             with room.holding():
                 answer = await self._whole_diff(room, epoch, after)
                 if isinstance(answer, Reset):
-                    reader.offer(_frame(msgspec.structs.replace(answer, after_ms=_spread())))
+                    self._offer(reader, _reset_frame(answer))
                     return
                 self._enter(room, reader, answer, after)
         finally:
             self._forget_if_empty(room)
 
     def leave(self, reader: Reader, thread: str) -> None:
-        reader.threads = tuple(followed for followed in reader.threads if followed != thread)
+        reader.forget(thread)
         room = self._rooms.get(thread)
         if room is not None:
             room.readers.discard(reader)
@@ -213,11 +213,11 @@ class Hub:
     async def drain(self) -> None:
         """Ask every reader to come back a little later, each at a time of its own: the process is about to end."""
         self.is_draining = True
-        readers = list({reader for room in self._rooms.values() for reader in room.readers})
+        readers = list({reader for room in self._rooms.values() for reader in (*room.readers, *room.behind)})
         spread = min(MAX_RETRY_SPREAD_MS, MIN_RETRY_MS + RETRY_SPREAD_MS_PER_READER * len(readers))
         for start in range(0, len(readers), DRAIN_SLICE):
             for reader in readers[start : start + DRAIN_SLICE]:
-                reader.offer(_frame(Retry(random.randint(MIN_RETRY_MS, spread))))
+                self._offer(reader, _frame(Retry(random.randint(MIN_RETRY_MS, spread))))
             # Not all at once: the loop has others to serve.
             await asyncio.sleep(DRAIN_PAUSE_SECONDS)
 
@@ -278,7 +278,7 @@ class Hub:
                     return
                 if isinstance(answer, Reset):
                     self.leave(reader, room.thread)
-                    reader.offer(_frame(msgspec.structs.replace(answer, after_ms=_spread())))
+                    self._offer(reader, _reset_frame(answer))
                     return
                 del room.behind[reader]
                 self._enter(room, reader, answer, after, is_new=False)
@@ -302,7 +302,7 @@ class Hub:
                 # One string for all who follow the thread.
                 reader.threads += (room.thread,)
         room.readers.add(reader)
-        reader.offer(frames)
+        self._offer(reader, frames)
         if answer.version > room.version:
             self._ask(room, answer.version)
 
@@ -316,6 +316,10 @@ class Hub:
                 is_late = time.monotonic() - (reader.behind_since or 0.0) > MAX_BEHIND_SECONDS
                 if is_late or unwritten > MAX_UNWRITTEN_BYTES:
                     self._cut(reader)
+
+    def _offer(self, reader: Reader, frame: bytes) -> None:
+        if not reader.offer(frame):
+            self.tally.slow_readers += 1
 
     def _cut(self, reader: Reader) -> None:
         self.tally.slow_readers += 1
@@ -356,8 +360,8 @@ class Hub:
         self._fan_out.flush(room)
         self.tally.resets += room.following
         for reader in (*room.readers, *room.behind):
-            reader.threads = tuple(followed for followed in reader.threads if followed != room.thread)
-            reader.offer(_frame(Reset(thread=room.thread, epoch=epoch, version=version, after_ms=_spread())))
+            reader.forget(room.thread)
+            self._offer(reader, _reset_frame(Reset(thread=room.thread, epoch=epoch, version=version)))
         room.readers.clear()
         room.behind.clear()
         room.diffs.clear()
@@ -384,5 +388,5 @@ def _frame(message: msgspec.Struct) -> bytes:
     return text_frame(msgspec.json.encode(message))
 
 
-def _spread() -> int:
-    return random.randrange(RESET_SPREAD_MS)
+def _reset_frame(reset: Reset) -> bytes:
+    return _frame(msgspec.structs.replace(reset, after_ms=random.randrange(RESET_SPREAD_MS)))

@@ -26,7 +26,7 @@ class Wire(Protocol):
 class Reader:
     """Frames go out by `offer`, which never blocks.
 
-    A reader that lets more than 1 MiB pile up is cut: it comes back and resumes by version.
+    Who lets more than 1 MiB pile up is cut: it comes back and resumes by version.
     """
 
     __slots__ = ("account", "behind_since", "name", "threads", "typed_at", "wire")
@@ -40,12 +40,16 @@ class Reader:
         # Since when more is unwritten than the high-water mark, in monotonic seconds; None: it keeps up.
         self.behind_since: float | None = None
 
-    def offer(self, frame: bytes) -> None:
-        """Write one or more whole frames."""
+    def forget(self, thread: str) -> None:
+        self.threads = tuple(followed for followed in self.threads if followed != thread)
+
+    def offer(self, frame: bytes) -> bool:
+        """Write one or more whole frames; False where too much is unwritten: then it is cut."""
         if self.wire.unwritten_bytes + len(frame) > MAX_UNWRITTEN_BYTES:
             self.cut()
-        else:
-            self.wire.write(frame)
+            return False
+        self.wire.write(frame)
+        return True
 
     def end(self, close_code: int) -> None:
         self.wire.close(close_code)

@@ -98,9 +98,10 @@ class Connection(asyncio.Protocol):
                         raise Violation(POLICY, "too many control frames")
                     if opcode == PING:
                         pongs.append(build(PONG, cast("bytes", content)))
-                elif not self._is_closing:
+                else:
                     self._answer(pongs)
-                    self._listener.received(cast("str | bytes", content))
+                    if not self._is_closing:
+                        self._listener.received(cast("str | bytes", content))
         except Violation as violation:
             self._fail(violation)
             return

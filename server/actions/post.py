@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from channels.change import Comment
 from server import markup, permissions
-from server.errors import DomainError, Forbidden, Invalid
+from server.errors import DomainError, Forbidden, Invalid, TooMany
 from server.limits import Limits
 from server.model import MAX_DEPTH, Account
 from server.settings import Settings
@@ -85,9 +85,14 @@ async def post_comment(
 
 
 def _spend(limits: Limits, settings: Settings, account: Account, post: Post) -> None:
-    if settings.limits:
-        limits.spend("post", account.id, settings.limit_posts_account)
+    if not settings.limits:
+        return
+    limits.spend("post", account.id, settings.limit_posts_account)
+    try:
         limits.spend("post from", post.address, settings.limit_posts_address)
+    except TooMany:
+        limits.refund("post", account.id)
+        raise
 
 
 def _depth_below(write: Write, post: Post) -> int:
