@@ -9,6 +9,8 @@ Role = Literal["reader", "moderator", "staff"]
 State = Literal["visible", "pending", "removed", "deleted"]
 ROLES: tuple[Role, ...] = ("reader", "moderator", "staff")
 
+SORTS = ("oldest", "newest", "top", "flat")
+
 MAX_BODY_CHARACTERS = 10_000
 MAX_DEPTH = 32
 
@@ -49,3 +51,6 @@ class StoredComment:
     revision: int
     depth: int
     request_hash: bytes | None = None
+    created: int = 0
+    body: str = ""
+    shown: int = 1

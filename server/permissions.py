@@ -18,5 +18,37 @@ def may_delete(account: Account, comment: StoredComment) -> bool:
     return comment.author == account.id
 
 
+def is_trusted(account: Account, hold: str) -> bool:
+    """Say whether what the account posts is shown at once, where the setting holds comments for approval."""
+    return hold == "off" or account.role in ("moderator", "staff")
+
+
+def may_see(account: Account | None, comment: StoredComment) -> bool:
+    """What was never public is its author's and the moderators' alone."""
+    return bool(comment.shown) or may_moderate(account) or (account is not None and comment.author == account.id)
+
+
+def may_edit(account: Account, comment: StoredComment) -> bool:
+    return comment.author == account.id or is_staff(account)
+
+
+def is_in_time(account: Account, comment: StoredComment, now: int, edit_seconds: int) -> bool:
+    """Say whether a comment may still be edited at `now` (ms): by staff always."""
+    return is_staff(account) or now - comment.created <= edit_seconds * 1000
+
+
+def may_vote(account: Account, comment: StoredComment) -> bool:
+    return comment.author != account.id
+
+
+def may_moderate(account: Account | None) -> bool:
+    return account is not None and account.role in ("moderator", "staff")
+
+
+def may_ban(account: Account, other: Account) -> bool:
+    """Nobody bans themselves or staff, and only staff a moderator."""
+    return account.id != other.id and other.role != "staff" and (other.role == "reader" or is_staff(account))
+
+
 def may_describe(account: Account | None) -> bool:
     return is_staff(account)

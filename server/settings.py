@@ -47,6 +47,10 @@ class Settings:
     limit_logins_address: Rate
     limit_registrations_address: Rate
     limit_handshakes: Rate
+    limit_votes_account: Rate
+    votes: str
+    hold: str
+    edit_seconds: int
 
     @property
     def own_address(self) -> str:
@@ -104,6 +108,10 @@ def read(environment: Mapping[str, str], *, port: int | None = None) -> Settings
         limit_logins_address=setting("LIMIT_LOGINS_ADDRESS", "120/60", _rate),
         limit_registrations_address=setting("LIMIT_REGISTRATIONS_ADDRESS", "120/3600", _rate),
         limit_handshakes=setting("LIMIT_HANDSHAKES", "500/1", _rate),
+        limit_votes_account=setting("LIMIT_VOTES_ACCOUNT", "120/60", _rate),
+        votes=setting("VOTES", "both", lambda text: _one_of(text, "both", "up", "off")),
+        hold=setting("HOLD", "off", lambda text: _one_of(text, "off", "all")),
+        edit_seconds=setting("EDIT_SECONDS", "900", _seconds),
     )
 
 
@@ -162,6 +170,18 @@ def _switch(text: str) -> bool:
     if text.lower() not in ("on", "off"):
         raise ValueError("is neither on nor off")
     return text.lower() == "on"
+
+
+def _one_of(text: str, *choices: str) -> str:
+    if text.lower() not in choices:
+        raise ValueError(f"is none of {', '.join(choices)}")
+    return text.lower()
+
+
+def _seconds(text: str) -> int:
+    if not re.fullmatch(r"\d{1,9}", text):
+        raise ValueError("is no number of seconds")
+    return int(text)
 
 
 def _rate(text: str) -> Rate:

@@ -20,8 +20,8 @@ async def delete_comment(database: Database, account: Account, id_: int) -> Comm
             raise NotFound("There is no such comment.")
         if not permissions.may_delete(account, comment):
             raise Forbidden("Only its author may delete a comment.")
-        if comment.state == "visible":
-            comments.end(write, comment, "deleted")
+        if comment.state != "deleted":
+            comments.set_state(write, comment, "deleted")
         return comments.public(write.sql, id_)
 
     return await database.write(work)

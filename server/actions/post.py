@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from channels.change import Comment
 from server import markup, permissions
+from server.actions.moderate import tell_of
 from server.errors import DomainError, Forbidden, Invalid, TooMany
 from server.limits import Limits
 from server.model import MAX_DEPTH, Account
@@ -49,7 +50,7 @@ async def post_comment(
         ) is None:
             raise
         return earlier, False
-    html = markup.to_html(body) if len(body) <= SHORT_BODY else await asyncio.to_thread(markup.to_html, body)
+    html = await rendered(body)
 
     def work(write: Write) -> tuple[Comment, bool]:
         if (earlier := comments.by_request(write.sql, account.id, post.nonce, request_hash)) is not None:
@@ -68,20 +69,24 @@ async def post_comment(
                 html=html,
                 created=write.now,
                 nonce=post.nonce,
+                state="visible" if permissions.is_trusted(account, settings.hold) else "pending",
                 request_hash=request_hash,
             ),
         )
-        if post.parent is not None:
-            answered = comments.by_id(write.sql, post.parent)
-            if answered is not None and answered.author not in (None, account.id):
-                write.concern(answered.author)
-        return comments.public(write.sql, id_), True
+        if permissions.is_trusted(account, settings.hold):
+            tell_of(write, id_, account.id, post.parent)
+        return comments.seen_by(write.sql, id_, is_trusted=True), True
 
     comment, is_new = await database.write(work)
     if not is_new:
         limits.refund("post", account.id)
         limits.refund("post from", post.address)
     return comment, is_new
+
+
+async def rendered(body: str) -> str:
+    """Return the body as HTML, rendered beside the event loop where it is long."""
+    return markup.to_html(body) if len(body) <= SHORT_BODY else await asyncio.to_thread(markup.to_html, body)
 
 
 def _spend(limits: Limits, settings: Settings, account: Account, post: Post) -> None:

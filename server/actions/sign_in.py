@@ -67,6 +67,9 @@ async def log_in(
     if account is None or password_hash is None or not is_right:
         raise NotSignedIn("The name or the password is wrong.", code="wrong_credentials")
     limits.refund("log in", skeleton)
+    known = account.id
+    if await database.read(lambda sql: accounts.is_banned(sql, known)):
+        raise Forbidden("This account was banned.", code="banned")
     return account
 
 

@@ -33,6 +33,15 @@ def set_role(write: Write, account: int, role: Role) -> None:
     write.sql.execute("UPDATE accounts SET role = ? WHERE id = ?", (role, account))
 
 
+def set_banned(write: Write, account: int, *, banned: bool) -> None:
+    write.sql.execute("UPDATE accounts SET banned = ? WHERE id = ?", (int(banned), account))
+    end_sessions(write, account)
+
+
+def is_banned(sql: sqlite3.Connection, account: int) -> bool:
+    return bool(sql.execute("SELECT banned FROM accounts WHERE id = ?", (account,)).fetchone()[0])
+
+
 def set_password(write: Write, account: int, password: str) -> None:
     write.sql.execute("UPDATE accounts SET password = ? WHERE id = ?", (password, account))
 

@@ -14,7 +14,8 @@ from server.storage import rows, threads
 from server.storage.write import Write
 
 _SELECT = """
-SELECT c.id, c.thread, t.key, c.parent, c.author, c.state, c.revision, c.depth, c.request_hash
+SELECT c.id, c.thread, t.key, c.parent, c.author, c.state, c.revision, c.depth, c.request_hash,
+       c.created, c.body, c.shown
 FROM comments c JOIN threads t ON t.id = c.thread
 """
 _ANCESTORS = """
@@ -76,34 +77,95 @@ def public(sql: sqlite3.Connection, id_: int) -> Comment:
     return rows.comment(sql.execute(rows.COMMENT + "WHERE c.id = ?", (id_,)).fetchone())
 
 
+def seen_by(sql: sqlite3.Connection, id_: int, *, is_trusted: bool) -> Comment:
+    """Return the comment as its author and moderators (`is_trusted`) see it, or as everybody does."""
+    row = sql.execute(rows.COMMENT + "WHERE c.id = ?", (id_,)).fetchone()
+    return rows.pending(row) if is_trusted and row[4] == "pending" else rows.comment(row)
+
+
 def insert(write: Write, new: NewComment) -> int:
-    """Insert a comment and stamp it, and what shows differently by it: its parent's count of replies, and every
-    tombstone above that may be drawn again because something visible hangs below it."""
+    """Insert a comment and stamp it, and what shows differently by it. One that is pending was never shown."""
     up, down = max(new.score, 0), max(-new.score, 0)
     cursor = write.sql.execute(
         "INSERT INTO comments (thread, parent, depth, author, nonce, request_hash, source, state, shown, body, html,"
-        " format, base_up, base_down, created, edited, version) VALUES (?,?,?,?,?,?,?,?,1,?,?,?,?,?,?,?,?)",
-        (new.thread, new.parent, new.depth, new.author, new.nonce, new.request_hash, new.source, new.state, new.body,
-         new.html, new.format, up, down, new.created, new.edited, write.version),
+        " format, base_up, base_down, created, edited, version) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+        (new.thread, new.parent, new.depth, new.author, new.nonce, new.request_hash, new.source, new.state,
+         int(new.state != "pending"), new.body, new.html, new.format, up, down, new.created, new.edited,
+         write.version),
     )  # fmt: skip
     id_ = int(cursor.lastrowid or 0)
-    is_visible = new.state == "visible"
-    threads.count(write, new.thread, int(is_visible), active=new.created)
-    write.stamp(new.thread, [id_, *(_shown_by(write.sql, new.parent) if is_visible else ())])
+    if new.state == "visible":
+        _count(write, new.thread, new.parent, 1, active=new.created)
+    if new.state != "pending":
+        write.stamp(new.thread, [id_, *(_shown_by(write.sql, new.parent) if new.state == "visible" else ())])
     return id_
 
 
-def end(write: Write, comment: StoredComment, state: State) -> None:
-    """Turn a visible comment into a tombstone. Deleted by its author: the text is erased at once."""
-    erase = ", body = '', html = ''" if state == "deleted" else ""
-    write.sql.execute(f"UPDATE comments SET state = ?{erase} WHERE id = ?", (state, comment.id))
-    threads.count(write, comment.thread, -1)
-    write.stamp(comment.thread, [comment.id, *(() if comment.parent is None else (comment.parent,))])
+def set_state(write: Write, comment: StoredComment, state: State) -> None:
+    """Move a comment to another state. Deleted by its author: every text of it is erased at once."""
+    by = (state == "visible") - (comment.state == "visible")
+    if state == "deleted":
+        write.sql.execute("UPDATE comments SET body = '', html = '' WHERE id = ?", (comment.id,))
+        write.sql.execute("DELETE FROM revisions WHERE comment = ?", (comment.id,))
+    is_shown = comment.shown or state == "visible"
+    write.sql.execute(
+        "UPDATE comments SET state = ?, shown = ?, ended = ? WHERE id = ?",
+        (state, int(is_shown), write.now if state == "removed" else None, comment.id),
+    )
+    if by:
+        _count(write, comment.thread, comment.parent, by)
+    if is_shown:
+        write.stamp(comment.thread, [comment.id, *(_shown_by(write.sql, comment.parent) if by else ())])
+
+
+def edit(write: Write, comment: StoredComment, body: str, html: str) -> None:
+    """Give a comment another text, and keep the one that it had."""
+    write.sql.execute(
+        "INSERT INTO revisions (comment, revision, body, html, replaced)"
+        " SELECT id, revision, body, html, ? FROM comments WHERE id = ?",
+        (write.now, comment.id),
+    )
+    write.sql.execute(
+        "UPDATE comments SET body = ?, html = ?, format = 'markdown', revision = revision + 1, edited = ? WHERE id = ?",
+        (body, html, write.now, comment.id),
+    )
+    if comment.shown:
+        write.stamp(comment.thread, [comment.id])
+
+
+def revisions(sql: sqlite3.Connection, id_: int) -> list[tuple[int, str, str, int]]:
+    """Return every text of the comment as (revision, body, html, when it was written in ms), the oldest first."""
+    found = sql.execute(
+        "SELECT revision, body, html, replaced FROM revisions WHERE comment = ? ORDER BY revision", (id_,)
+    ).fetchall()
+    row = sql.execute("SELECT revision, body, html, created FROM comments WHERE id = ?", (id_,)).fetchone()
+    written = [row[3], *(replaced for *_, replaced in found)]
+    return [(*text[:3], at) for text, at in zip([*found, row], written, strict=True)]
+
+
+def _count(write: Write, thread: int, parent: int | None, by: int, *, active: int | None = None) -> None:
+    """One visible comment more or less, in the thread and all the way up the branch."""
+    threads.count(write, thread, by, active=active)
+    if parent is not None:
+        write.sql.execute("UPDATE comments SET replies = replies + ? WHERE id = ?", (by, parent))
+        above = [(by, id_) for id_, _ in write.sql.execute(_ANCESTORS, (parent,)).fetchall()]
+        write.sql.executemany("UPDATE comments SET below = below + ? WHERE id = ?", above)
 
 
 def _shown_by(sql: sqlite3.Connection, parent: int | None) -> list[int]:
+    """Return what shows differently as a visible comment comes or goes: its parent's count of replies, and every
+    tombstone above, which is drawn only while something visible hangs below it."""
     ancestors = sql.execute(_ANCESTORS, (parent,)).fetchall()
-    return [id_ for id_, state in ancestors if id_ == parent or state in ("removed", "deleted")]
+    return [id_ for id_, state in ancestors if id_ == parent or state != "visible"]
+
+
+def pending(sql: sqlite3.Connection, *, thread: str | None = None, author: int | None = None) -> list[tuple[str, int]]:
+    """Return (thread's key, id) of at most 200 comments that wait for approval, the oldest first."""
+    return sql.execute(
+        "SELECT t.key, c.id FROM comments c JOIN threads t ON t.id = c.thread WHERE c.state = 'pending'"
+        " AND (?1 IS NULL OR t.key = ?1) AND (?2 IS NULL OR c.author = ?2) ORDER BY c.id LIMIT 200",
+        (thread, author),
+    ).fetchall()
 
 
 def visible_of(sql: sqlite3.Connection, account: int, *, after: int, limit: int) -> list[tuple[int, int]]:

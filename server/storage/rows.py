@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 from urllib.parse import quote
 
+import msgspec
 from msgspec import UNSET
 
 from channels.change import Author, Change, Comment, Info
@@ -15,8 +16,7 @@ from server.model import Role
 COMMENT = """
 SELECT c.id, c.version, c.parent, c.revision, c.state, c.html, c.created, c.edited, c.nonce,
        c.base_up + c.up - c.base_down - c.down,
-       (SELECT count(*) FROM comments r WHERE r.parent = c.id AND r.state = 'visible'),
-       a.id, a.name, a.role, t.author
+       c.replies, a.id, a.name, a.role, t.author
 FROM comments c JOIN threads t ON t.id = c.thread
 LEFT JOIN accounts a ON a.id = c.author AND a.state = 'open'
 """
@@ -73,13 +73,33 @@ def info(row: tuple[Any, ...]) -> Info:
     return Info(title=title, url=url, summary=summary, author=author, locked=bool(locked), comments=comments)
 
 
+def pending(row: tuple[Any, ...]) -> Comment:
+    """Return what its author and moderators see of a comment that waits for approval."""
+    shown = comment((*row[:4], "visible", *row[5:]))
+    return msgspec.structs.replace(shown, state="pending")
+
+
 def epoch(sql: sqlite3.Connection) -> str:
     (value,) = sql.execute("SELECT epoch FROM clock").fetchone()
     return str(value)
 
 
-def change(sql: sqlite3.Connection, thread: int, after: int, version: int, limit: int = -1) -> Change:
-    """Return what `thread` shows differently after the version `after`, in its present state."""
+def _score(row: tuple[Any, ...]) -> Comment:
+    return Comment(id=row[0], version=row[1], score=row[9])
+
+
+def change(
+    sql: sqlite3.Connection,
+    thread: int,
+    after: int,
+    version: int,
+    limit: int = -1,
+    scores: frozenset[int] | set[int] = frozenset(),
+) -> Change:
+    """Return what `thread` shows differently after the version `after`, in its present state.
+
+    Of the comments in `scores` only the score: nothing else of them moved.
+    """
     described = sql.execute(INFO + "WHERE t.id = ?", (thread,)).fetchone()
     found = sql.execute(
         COMMENT + "WHERE c.thread = ? AND c.version > ? AND c.shown ORDER BY c.version, c.id LIMIT ?",
@@ -90,6 +110,6 @@ def change(sql: sqlite3.Connection, thread: int, after: int, version: int, limit
         epoch=epoch(sql),
         after=after,
         version=version,
-        comments=tuple(comment(row) for row in found),
+        comments=tuple(_score(row) if row[0] in scores else comment(row) for row in found),
         info=info(described),
     )

@@ -9,21 +9,7 @@ from channels.change import MAX_ROWS, Answer, Change, Comment, Info, Reset
 from server.errors import Invalid, NotFound
 from server.model import Thread
 from server.storage import rows, threads
-
-ROOTS_AT_ONCE = 100
-_BRANCHES = """
-WITH RECURSIVE branch(id, parent, state) AS (
-    SELECT * FROM (
-        SELECT id, parent, state FROM comments
-        WHERE thread = :thread AND parent IS NULL AND id >= :first AND shown ORDER BY id LIMIT :roots
-    )
-    UNION ALL
-    SELECT c.id, c.parent, c.state FROM comments c JOIN branch ON c.thread = :thread AND c.parent = branch.id
-    WHERE c.shown
-)
-SELECT id, parent, state FROM branch
-"""
-
+from server.storage.order import BEYOND_ALL, Places, Ranking, Rankings, walk
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -49,56 +35,68 @@ class Page:
         return any(comment.id == id_ for comment in self.comments)
 
 
-def page(sql: sqlite3.Connection, key: str, cursor: str, limit: int) -> Page:
+def page(
+    sql: sqlite3.Connection, key: str, cursor: str, limit: int, sort: str = "oldest", rankings: Rankings | None = None
+) -> Page:
     """Return up to `limit` comments of the thread after `cursor`, each root followed by its replies.
 
-    A cursor is the id of the last comment visited. Rows are never removed and never move, so it stays right while
-    comments arrive. A page never ends on a tombstone: what makes one drawable is on the page with it, so a page may
-    be a few comments shorter (or, for a page of nothing but tombstones, longer) than `limit`.
-    Raises Invalid (field cursor).
+    A cursor is the id of the last comment visited, after the name of a ranking where the sort is top. Rows are never
+    removed and never move, so it stays right while comments arrive. A page never ends on a tombstone: what makes one
+    drawable is on the page with it, so a page may be a few comments shorter (or, for a page of nothing but
+    tombstones, longer) than `limit`. Raises Invalid (field cursor).
     """
     thread = threads.by_key(sql, key)
-    epoch = rows.epoch(sql)
-    path = _path(sql, thread, cursor) if cursor else ()
-    ids, is_last = _visit(sql, thread, path, limit)
-    context = path if ids and path and _parent(sql, ids[0]) is not None else ()
-    shared = [id_ for id_ in context if _is_above(sql, id_, ids[0])]
+    name, _, last = cursor.rpartition(".")
+    ranking = None
+    if sort == "top" and rankings is not None:
+        ranking = rankings.named(name) if cursor else rankings.present(sql, thread)
+    path = _path(sql, thread, last) if cursor else ()
+    return _page(sql, thread, path, limit, sort, ranking)
+
+
+def page_holding(sql: sqlite3.Connection, key: str, comment: int, limit: int) -> Page:
+    """Return the page around a comment: the first where it stands there, else one that begins with its branch, or,
+    deep inside of a long one, with the comment itself below its ancestors.
+
+    Raises NotFound where the thread does not draw it.
+    """
+    thread = threads.by_key(sql, key)
+    try:
+        path = _path(sql, thread, str(comment))
+    except Invalid:
+        raise NotFound("There is no such comment in this thread.") from None
+    for start in ((), _before(path[:1]), _before(path)):
+        found = _page(sql, thread, start, limit, "oldest", None)
+        if found.holds(comment):
+            return found
+    raise NotFound("There is no such comment in this thread.")
+
+
+def _before(path: tuple[int, ...]) -> tuple[int, ...]:
+    """Return a place after everything that is read before the comment at the end of `path`."""
+    return (*path[:-1], path[-1] - 1, BEYOND_ALL)
+
+
+def _page(
+    sql: sqlite3.Connection,
+    thread: Thread,
+    path: tuple[int, ...],
+    limit: int,
+    sort: str,
+    ranking: Ranking | None,
+) -> Page:
+    ids, is_last = _visit(walk(sql, thread, sort, path, ranking), limit)
+    shared = [] if sort == "flat" or not ids else [id_ for id_ in path if _is_above(sql, id_, ids[0])]
+    end = "" if is_last else str(ids[-1])
     return Page(
         thread=thread,
-        epoch=epoch,
+        epoch=rows.epoch(sql),
         info=info(thread),
         comments=_comments(sql, ids),
         context=_comments(sql, shared),
         start=path,
-        next="" if is_last else str(ids[-1]),
+        next=f"{ranking.name}.{end}" if ranking is not None and end else end,
     )
-
-
-def page_holding(sql: sqlite3.Connection, key: str, comment: int, limit: int) -> Page:
-    """Return the page around a comment: the first where it stands there, else one that begins with its branch.
-
-    Raises NotFound where the thread does not draw it.
-    """
-    found = page(sql, key, "", limit)
-    if found.next and not found.holds(comment):
-        found = page(sql, key, _before_branch(sql, found.thread, comment), limit)
-    while found.next and not found.holds(comment):
-        found = page(sql, key, found.next, limit)
-    if not found.holds(comment):
-        raise NotFound("There is no such comment in this thread.")
-    return found
-
-
-def _before_branch(sql: sqlite3.Connection, thread: Thread, comment: int) -> str:
-    """Return the cursor of a page that begins with the comment's branch. Raises NotFound."""
-    try:
-        root = _path(sql, thread, str(comment))[0]
-    except Invalid:
-        raise NotFound("There is no such comment in this thread.") from None
-    (before,) = sql.execute(
-        "SELECT max(id) FROM comments WHERE thread = ? AND parent IS NULL AND id < ? AND shown", (thread.id, root)
-    ).fetchone()
-    return "" if before is None else str(_last_below(sql, thread, before))
 
 
 def info(thread: Thread) -> Info:
@@ -131,46 +129,17 @@ def changes(sql: sqlite3.Connection, key: str, after: int | None, epoch: str | N
     return diff
 
 
-def _visit(sql: sqlite3.Connection, thread: Thread, path: tuple[int, ...], limit: int) -> tuple[list[int], bool]:
-    """Return the ids of the comments to draw after `path` in the order of reading, and whether they are the last."""
+def _visit(places: Places, limit: int) -> tuple[list[int], bool]:
+    """Return the ids of the next `limit` comments, and whether they are the last."""
     visited: list[int] = []
-    states: dict[int, str] = {}
-    first = path[0] if path else 0
-    while thread.id is not None:
-        skeleton = sql.execute(_BRANCHES, {"thread": thread.id, "first": first, "roots": ROOTS_AT_ONCE}).fetchall()
-        roots = [id_ for id_, parent, _ in skeleton if parent is None]
-        for id_, trail, state in _drawn_in_order(skeleton):
-            if trail > path:
-                visited.append(id_)
-                states[id_] = state
-        if len(visited) > limit or len(roots) < ROOTS_AT_ONCE:
-            break
-        first = max(roots) + 1
-    if len(visited) <= limit:
-        return visited, True
-    end = limit
-    while end and states[visited[end - 1]] != "visible":
-        end -= 1
-    if not end:
-        end = next(place for place, id_ in enumerate(visited, start=1) if states[id_] == "visible")
-    return visited[:end], end == len(visited)
-
-
-def _drawn_in_order(skeleton: list[tuple[int, int | None, str]]) -> list[tuple[int, tuple[int, ...], str]]:
-    """Return (id, path from the root, state) of what may be drawn: a tombstone without visible descendants is not."""
-    parents = {id_: parent for id_, parent, _ in skeleton}
-    drawn: set[int] = set()
-    for id_, _, state in skeleton:
-        above: int | None = id_
-        while state == "visible" and above is not None and above not in drawn:
-            drawn.add(above)
-            above = parents[above]
-    trails: dict[int, tuple[int, ...]] = {}
-    # A parent's id is always below its replies', so ids in order meet every parent first.
-    for id_, parent, _ in sorted(skeleton):
-        trails[id_] = (*trails[parent], id_) if parent is not None else (id_,)
-    order = [(id_, trails[id_], state) for id_, _, state in skeleton if id_ in drawn]
-    return sorted(order, key=lambda place: place[1])
+    end = 0
+    for id_, state in places:
+        if len(visited) >= limit and end:
+            return visited[:end], False
+        visited.append(id_)
+        if state == "visible":
+            end = len(visited)
+    return visited, True
 
 
 def _path(sql: sqlite3.Connection, thread: Thread, cursor: str) -> tuple[int, ...]:
@@ -199,18 +168,6 @@ def _is_above(sql: sqlite3.Connection, ancestor: int, id_: int) -> bool:
     while above is not None and above != ancestor:
         above = _parent(sql, above)
     return above is not None
-
-
-def _last_below(sql: sqlite3.Connection, thread: Thread, root: int) -> int:
-    """Return the last comment of the root's branch in the order of reading, drawn or not."""
-    last = root
-    while (
-        below := sql.execute(
-            "SELECT max(id) FROM comments WHERE thread = ? AND parent = ? AND shown", (thread.id, last)
-        ).fetchone()[0]
-    ) is not None:
-        last = below
-    return int(last)
 
 
 def _comments(sql: sqlite3.Connection, ids: list[int] | tuple[int, ...]) -> tuple[Comment, ...]:

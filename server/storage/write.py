@@ -17,6 +17,7 @@ class Write:
         self.sql = connection
         self._version: int | None = None
         self._stamped: dict[int, tuple[int, list[int]]] = {}
+        self._scores: set[int] = set()
         self.concerns: list[Concern] = []
 
     @property
@@ -43,6 +44,12 @@ class Write:
             "UPDATE comments SET version = ? WHERE id = ?", [(self.version, comment) for comment in ids]
         )
 
+    def stamp_scores(self, thread: int, comments: Iterable[int]) -> None:
+        """Declare that with this write nothing moves but the scores of these comments."""
+        ids = list(comments)
+        self._scores.update(ids)
+        self.stamp(thread, ids)
+
     def concern(self, account: int, *, is_end: bool = False) -> None:
         """Declare that this write rings the account's bell, or ends a session of it."""
         column = "ended" if is_end else "bell"
@@ -51,4 +58,7 @@ class Write:
 
     def changes(self) -> list[Change]:
         """Return one change per stamped thread, each from the head before this write to its version."""
-        return [rows.change(self.sql, thread, after, self.version) for thread, (after, _) in self._stamped.items()]
+        return [
+            rows.change(self.sql, thread, after, self.version, scores=self._scores)
+            for thread, (after, _) in self._stamped.items()
+        ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
@@ -35,6 +35,45 @@ class DescribeThread(msgspec.Struct, forbid_unknown_fields=True):
     summary: Annotated[str, msgspec.Meta(max_length=2000)] | None = None
     author: Annotated[str, msgspec.Meta(max_length=200)] | None = None
     locked: bool | None = None
+
+
+class EditComment(msgspec.Struct, forbid_unknown_fields=True):
+    body: str
+    revision: Id
+
+
+class Vote(msgspec.Struct, forbid_unknown_fields=True):
+    value: Literal[-1, 0, 1]
+
+
+class SetState(msgspec.Struct, forbid_unknown_fields=True):
+    state: Literal["visible", "removed", "pending"]
+
+
+class Lock(msgspec.Struct, forbid_unknown_fields=True):
+    locked: bool
+
+
+class Ban(msgspec.Struct, forbid_unknown_fields=True):
+    banned: bool
+
+
+class Heard(msgspec.Struct, forbid_unknown_fields=True):
+    version: Version
+
+
+class Visited(msgspec.Struct, forbid_unknown_fields=True):
+    comment: Version
+    version: Version
+
+
+class Preview(msgspec.Struct, forbid_unknown_fields=True):
+    body: str
+
+
+class CloseAccount(msgspec.Struct, forbid_unknown_fields=True):
+    password: Annotated[str, msgspec.Meta(max_length=4096)]
+    comments: Literal["keep", "erase"]
 
 
 class Credentials(msgspec.Struct, forbid_unknown_fields=True):

@@ -1,0 +1,55 @@
+"""Editing a comment: by its author within a while, by staff always, and only the text that was shown."""
+
+from __future__ import annotations
+
+from channels.change import Comment
+from server import markup, permissions
+from server.actions.post import rendered
+from server.errors import Conflict, Forbidden, NotFound
+from server.model import Account
+from server.settings import Settings
+from server.storage import comments
+from server.storage.database import Database
+from server.storage.write import Write
+
+
+class Outdated(Conflict):
+    """The comment is another by now; `current` is it, and `body` its text."""
+
+    def __init__(self, current: Comment, body: str) -> None:
+        super().__init__("This comment was edited meanwhile.", code="stale_revision", field="revision")
+        self.current = current
+        self.body = body
+
+
+async def edit_comment(
+    database: Database, settings: Settings, account: Account, id_: int, text: str, revision: int
+) -> Comment:
+    """Return the comment with its new text; the same edit again changes nothing.
+
+    Raises NotFound, Forbidden (not yours, too late), Invalid (body), Outdated (revision).
+    """
+    body = markup.clean_body(text)
+    html = await rendered(body)
+
+    def work(write: Write) -> Comment:
+        comment = comments.by_id(write.sql, id_)
+        if comment is None or not permissions.may_see(account, comment):
+            raise NotFound("There is no such comment.")
+        if not permissions.may_edit(account, comment):
+            raise Forbidden("Only its author may edit a comment.")
+        if comment.state not in ("visible", "pending"):
+            raise Forbidden("This comment is gone: it can be edited no more.", code="gone")
+        if (comment.revision, comment.body) == (revision + 1, body):
+            return comments.seen_by(write.sql, id_, is_trusted=True)
+        if not permissions.is_in_time(account, comment, write.now, settings.edit_seconds):
+            raise Forbidden("The time for editing this comment is over.", code="too_late")
+        if comment.revision != revision:
+            raise Outdated(comments.seen_by(write.sql, id_, is_trusted=True), comment.body)
+        if comment.body != body:
+            comments.edit(write, comment, body, html)
+        return comments.seen_by(write.sql, id_, is_trusted=True)
+
+    return await database.write(work)
+
+

@@ -1,0 +1,77 @@
+-- What hangs below a comment, so that neither a page nor a count has to walk a branch: visible descendants, visible
+-- direct answers. `ended`: when it was removed, in milliseconds.
+ALTER TABLE comments ADD COLUMN below INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE comments ADD COLUMN replies INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE comments ADD COLUMN ended INTEGER;
+UPDATE comments SET replies = (SELECT count(*) FROM comments r WHERE r.parent = comments.id AND r.state = 'visible');
+CREATE TEMP TABLE under AS
+WITH RECURSIVE up(id, above) AS (
+    SELECT id, parent FROM comments WHERE state = 'visible' AND parent IS NOT NULL
+    UNION ALL SELECT up.id, c.parent FROM up JOIN comments c ON c.id = up.above WHERE c.parent IS NOT NULL
+)
+SELECT above AS id, count(*) AS below FROM up GROUP BY above;
+UPDATE comments SET below = under.below FROM temp.under AS under WHERE comments.id = under.id;
+DROP TABLE temp.under;
+DROP INDEX comments_replies;
+CREATE INDEX comments_thread ON comments (thread);
+CREATE INDEX comments_author ON comments (author);
+CREATE INDEX comments_pending ON comments (thread) WHERE state = 'pending';
+
+-- Earlier texts of edited comments.
+CREATE TABLE revisions (
+    comment INTEGER NOT NULL REFERENCES comments (id),
+    revision INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    html TEXT NOT NULL,
+    replaced INTEGER NOT NULL,
+    PRIMARY KEY (comment, revision)
+) STRICT, WITHOUT ROWID;
+
+-- `folded` is how much of `value` the comment's up and down hold already.
+CREATE TABLE votes (
+    comment INTEGER NOT NULL REFERENCES comments (id),
+    account INTEGER NOT NULL REFERENCES accounts (id),
+    value INTEGER NOT NULL CHECK (value IN (-1, 0, 1)),
+    folded INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (comment, account)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX votes_unfolded ON votes (comment) WHERE value <> folded;
+CREATE INDEX votes_account ON votes (account, comment);
+
+-- Replies and mentions: what an account is told of. `heard`: up to which of them it has read.
+CREATE TABLE notices (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    account INTEGER NOT NULL REFERENCES accounts (id),
+    comment INTEGER NOT NULL REFERENCES comments (id),
+    kind TEXT NOT NULL CHECK (kind IN ('reply', 'mention')),
+    version INTEGER NOT NULL,
+    UNIQUE (account, comment)
+) STRICT;
+CREATE INDEX notices_version ON notices (account, version);
+ALTER TABLE accounts ADD COLUMN heard INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE accounts ADD COLUMN feed TEXT;
+ALTER TABLE accounts ADD COLUMN banned INTEGER NOT NULL DEFAULT 0;
+
+-- Up to where an account has read a thread: its newest comment and its version then, and when, in milliseconds.
+CREATE TABLE visits (
+    account INTEGER NOT NULL REFERENCES accounts (id),
+    thread INTEGER NOT NULL REFERENCES threads (id),
+    comment INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (account, thread)
+) STRICT, WITHOUT ROWID;
+
+CREATE VIRTUAL TABLE search USING fts5 (body, content = 'comments', content_rowid = 'id', tokenize = 'trigram');
+INSERT INTO search (rowid, body) SELECT id, body FROM comments WHERE state = 'visible';
+CREATE TRIGGER comments_found AFTER INSERT ON comments WHEN new.state = 'visible' BEGIN
+    INSERT INTO search (rowid, body) VALUES (new.id, new.body);
+END;
+CREATE TRIGGER comments_lost AFTER UPDATE OF body, state ON comments
+WHEN old.state = 'visible' AND (new.state <> 'visible' OR new.body <> old.body) BEGIN
+    INSERT INTO search (search, rowid, body) VALUES ('delete', old.id, old.body);
+END;
+CREATE TRIGGER comments_found_again AFTER UPDATE OF body, state ON comments
+WHEN new.state = 'visible' AND (old.state <> 'visible' OR new.body <> old.body) BEGIN
+    INSERT INTO search (rowid, body) VALUES (new.id, new.body);
+END;

@@ -1,0 +1,104 @@
+"""The orders in which a thread can be read, each lazily from any place: no branch is walked further than is drawn."""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+import time
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from server.errors import Invalid
+from server.model import Thread
+
+_DRAWN = "shown AND (state = 'visible' OR below > 0)"
+_CHILDREN = f"SELECT id, state FROM comments WHERE thread = ? AND parent = ? AND id > ? AND {_DRAWN} ORDER BY id"
+_ROOTS = f"SELECT id, state FROM comments WHERE thread = ? AND parent IS NULL AND id > ? AND {_DRAWN} ORDER BY id"
+_NEWEST = f"SELECT id, state FROM comments WHERE thread = ? AND parent IS NULL AND id < ? AND {_DRAWN} ORDER BY id DESC"
+_FLAT = "SELECT id, state FROM comments WHERE thread = ? AND id > ? AND state = 'visible' ORDER BY id"
+_STATE = f"SELECT id, state FROM comments WHERE id = ? AND {_DRAWN}"
+_RANKED = f"SELECT id, base_up + up, base_down + down FROM comments WHERE thread = ? AND parent IS NULL AND {_DRAWN}"
+
+RANKINGS_KEPT = 512
+RANKING_SECONDS = 10
+BEYOND_ALL = 2**53
+Places = Iterator[tuple[int, str]]
+
+
+def wilson(up: int, down: int) -> float:
+    """Return the lower bound of the share of those who like it, at 95 % confidence (Wilson 1927; Miller 2009)."""
+    votes = up + down
+    if not votes:
+        return 0.0
+    share, z = up / votes, 1.96
+    spread = z * math.sqrt((share * (1 - share) + z * z / (4 * votes)) / votes)
+    return (share + z * z / (2 * votes) - spread) / (1 + z * z / votes)
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """A thread's roots from the best to the worst, as they stood at one moment; `newest` is the last root of then."""
+
+    name: str
+    roots: tuple[int, ...]
+    places: dict[int, int]
+    newest: int
+
+
+class Rankings:
+    """Rankings stay as they were made, so that a page can be continued; those unused longest are forgotten."""
+
+    def __init__(self) -> None:
+        self._made: OrderedDict[str, Ranking] = OrderedDict()
+
+    def present(self, sql: sqlite3.Connection, thread: Thread) -> Ranking:
+        """Return the thread's ranking of the last ten seconds."""
+        name = f"{thread.id}-{int(time.monotonic() // RANKING_SECONDS)}"
+        if name not in self._made:
+            rows = sql.execute(_RANKED, (thread.id,)).fetchall()
+            ranked = sorted(rows, key=lambda row: (-wilson(row[1], row[2]), row[2] - row[1], row[0]))
+            roots = tuple(row[0] for row in ranked)
+            places = {root: place for place, root in enumerate(roots)}
+            self._made[name] = Ranking(name, roots, places, max(roots, default=0))
+            while len(self._made) > RANKINGS_KEPT:
+                self._made.popitem(last=False)
+        return self._made[name]
+
+    def named(self, name: str) -> Ranking:
+        """Return the ranking that an earlier page was made by. Raises Invalid (field cursor)."""
+        found = self._made.get(name)
+        if found is None:
+            raise Invalid("This ranking is too old to be continued: begin with the first page.", field="cursor")
+        return found
+
+
+def walk(sql: sqlite3.Connection, thread: Thread, sort: str, path: tuple[int, ...], ranking: Ranking | None) -> Places:
+    """Yield (id, state) of what is drawn after the comment at the end of `path`, each parent before its replies."""
+    if sort == "flat":
+        yield from sql.execute(_FLAT, (thread.id, path[-1] if path else 0))
+        return
+    stack: list[Places] = [_roots(sql, thread, sort, path[0] if path else None, ranking)]
+    for above, last in zip(path, (*path[1:], 0), strict=False):
+        stack.append(sql.execute(_CHILDREN, (thread.id, above, last)))
+    while stack:
+        place = next(stack[-1], None)
+        if place is None:
+            stack.pop()
+            continue
+        yield place
+        stack.append(sql.execute(_CHILDREN, (thread.id, place[0], 0)))
+
+
+def _roots(sql: sqlite3.Connection, thread: Thread, sort: str, last: int | None, ranking: Ranking | None) -> Places:
+    if sort == "newest":
+        yield from sql.execute(_NEWEST, (thread.id, BEYOND_ALL if last is None else last))
+        return
+    if ranking is None:
+        yield from sql.execute(_ROOTS, (thread.id, last or 0))
+        return
+    # What was written after the ranking was made comes after all that is ranked, in time order.
+    begin = 0 if last is None else ranking.places.get(last, len(ranking.roots)) + 1
+    for root in ranking.roots[begin:]:
+        yield from sql.execute(_STATE, (root,))
+    yield from sql.execute(_ROOTS, (thread.id, max(ranking.newest, 0 if last in ranking.places else last or 0)))
