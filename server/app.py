@@ -22,12 +22,14 @@ from channels.heartbeat import Heartbeat
 from channels.hub import Hub
 from channels.source import SourceUnavailable
 from server import control
+from server.actions.vote import Votes
 from server.errors import CannotStart, Unavailable
 from server.limits import Admission, Limits
 from server.settings import Settings
 from server.storage import accounts, snapshot, threads
 from server.storage.database import Database
-from server.web import api, failures, live, metrics, pages, poll, sign_in_pages, status
+from server.storage.order import Rankings
+from server.web import account_api, api, failures, live, metrics, moderation_api, pages, poll, sign_in_pages, status
 from server.web.assets import Assets
 from server.web.context import Context, State
 from server.web.guard import Guard
@@ -95,6 +97,8 @@ def create_app(settings: Settings) -> Starlette:
             database.on_concern = concern
             hub.sign_ins.hears_after((await database.read(threads.clock))[0])
             heartbeat = Heartbeat()
+            limits = Limits(is_on=settings.limits)
+            votes = Votes(database, limits, settings, tasks)
             context = Context(
                 settings,
                 hub,
@@ -103,16 +107,19 @@ def create_app(settings: Settings) -> Starlette:
                 heartbeat,
                 None,
                 database,
-                Limits(is_on=settings.limits),
+                limits,
                 assets,
                 templates,
                 source,
                 shared,
                 sessions,
+                Rankings(),
+                votes,
             )
             await stack.enter_async_context(control.listening(settings, control.Desk(database, settings)))
             await stack.enter_async_context(hub.running())
             serving = [tasks.create_task(running) for running in (heartbeat.run(), *(one.run() for one in outward))]
+            await votes.fold_what_was_left()
             await _say_what_is_missing(database)
             try:
                 yield {"live": context, "context": context}
@@ -125,6 +132,8 @@ def create_app(settings: Settings) -> Starlette:
             *pages.routes,
             *sign_in_pages.routes,
             *api.routes,
+            *account_api.routes,
+            *moderation_api.routes,
             *poll.routes,
             *status.routes,
             *metrics.routes,

@@ -6,7 +6,7 @@ from channels.change import Comment
 from server import permissions
 from server.errors import Forbidden, NotFound
 from server.model import Account
-from server.storage import comments
+from server.storage import comments, rows
 from server.storage.database import Database
 from server.storage.write import Write
 
@@ -22,6 +22,6 @@ async def delete_comment(database: Database, account: Account, id_: int) -> Comm
             raise Forbidden("Only its author may delete a comment.")
         if comment.state != "deleted":
             comments.set_state(write, comment, "deleted")
-        return comments.public(write.sql, id_)
+        return rows.public(write.sql, id_)
 
     return await database.write(work)

@@ -51,5 +51,3 @@ async def edit_comment(
         return comments.seen_by(write.sql, id_, is_trusted=True)
 
     return await database.write(work)
-
-

@@ -11,7 +11,7 @@ import argon2
 
 from server import names
 from server.actions.restamp import restamp_comments
-from server.errors import Conflict, Invalid, NotFound, NotSignedIn
+from server.errors import Conflict, Forbidden, Invalid, NotFound, NotSignedIn
 from server.limits import Limits
 from server.model import Account, Role
 from server.settings import Settings
@@ -95,6 +95,19 @@ async def set_role(database: Database, name: str, role: Role) -> Account:
     await database.write(work)
     await restamp_comments(database, account.id)
     return Account(account.id, account.name, role)
+
+
+async def rename(database: Database, account: int, name: str) -> str:
+    """Give the account another name, and return it as it is kept. Raises Invalid, Conflict (name)."""
+    clean = names.clean(name)
+
+    def work(write: Write) -> bool:
+        return accounts.rename(write, account, clean, names.skeleton(clean))
+
+    if not await database.write(work):
+        raise Conflict(f"The name {clean}, or one that looks like it, is taken.", code="name_taken", field="name")
+    await restamp_comments(database, account)
+    return clean
 
 
 async def set_password(database: Database, name: str, password: str) -> Account:

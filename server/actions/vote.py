@@ -13,7 +13,7 @@ from server.errors import DomainError, Forbidden, Invalid, NotFound
 from server.limits import Limits
 from server.model import Account
 from server.settings import Settings
-from server.storage import comments, votes
+from server.storage import comments, rows, votes
 from server.storage.database import Database
 from server.storage.write import Write
 
@@ -34,7 +34,10 @@ class Votes:
         self._waiting: set[int] = set()
 
     async def cast(self, account: Account, id_: int, value: int) -> Comment:
-        """Return the comment with the score that its votes give. Raises NotFound, Forbidden, Invalid (value), TooMany."""
+        """Return the comment with the score that its votes give.
+
+        Raises NotFound, Forbidden, Invalid (value), TooMany.
+        """
         if value < 0 and self._settings.votes == "up":
             raise Invalid("Here one can only vote up: value is 0 or 1.", field="value")
         if self._settings.votes == "off":
@@ -53,7 +56,7 @@ class Votes:
             return comment.thread
 
         await self._fold_soon(await self._database.write(work))
-        public, owed = await self._database.read(lambda sql: (comments.public(sql, id_), votes.owed(sql, id_)))
+        public, owed = await self._database.read(lambda sql: (rows.public(sql, id_), votes.owed(sql, id_)))
         assert isinstance(public.score, int)
         return msgspec.structs.replace(public, score=public.score + owed)
 

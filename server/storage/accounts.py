@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from typing import Any
 
 from channels.change import Concern
 from server.model import Account, Role
@@ -29,6 +30,19 @@ def by_skeleton(sql: sqlite3.Connection, skeleton: str) -> tuple[Account, str | 
     return (Account(*row[:3]), row[3]) if row else None
 
 
+def rename(write: Write, account: int, name: str, skeleton: str) -> bool:
+    """Return False where a name that looks the same is taken. Sessions know the name: they begin anew."""
+    try:
+        write.sql.execute("UPDATE accounts SET name = ?, skeleton = ? WHERE id = ?", (name, skeleton, account))
+    except sqlite3.IntegrityError:
+        return False
+    described = write.sql.execute("SELECT id FROM threads WHERE author = ?", (account,)).fetchall()
+    for (thread,) in described:
+        write.stamp(thread)
+    end_sessions(write, account)
+    return True
+
+
 def set_role(write: Write, account: int, role: Role) -> None:
     write.sql.execute("UPDATE accounts SET role = ? WHERE id = ?", (role, account))
 
@@ -44,6 +58,78 @@ def is_banned(sql: sqlite3.Connection, account: int) -> bool:
 
 def set_password(write: Write, account: int, password: str) -> None:
     write.sql.execute("UPDATE accounts SET password = ? WHERE id = ?", (password, account))
+
+
+def close(write: Write, account: int) -> None:
+    """End the account: nothing remains that says whose it was, but its votes stay in the scores."""
+    write.sql.execute(
+        "UPDATE accounts SET state = 'closed', name = '', skeleton = 'closed ' || id, password = NULL, feed = NULL,"
+        " role = 'reader' WHERE id = ?",
+        (account,),
+    )
+    write.sql.execute("UPDATE threads SET author = NULL WHERE author = ?", (account,))
+    for table in ("notices", "visits"):
+        write.sql.execute(f"DELETE FROM {table} WHERE account = ?", (account,))
+    end_sessions(write, account)
+
+
+def count_staff(sql: sqlite3.Connection) -> int:
+    (count,) = sql.execute("SELECT count(*) FROM accounts WHERE role = 'staff' AND state = 'open'").fetchone()
+    return int(count)
+
+
+def everything(sql: sqlite3.Connection, account: int) -> dict[str, Any]:
+    """Return what is kept of an account, as plain values: times in unix milliseconds."""
+    name, role, created = sql.execute("SELECT name, role, created FROM accounts WHERE id = ?", (account,)).fetchone()
+    found = sql.execute(
+        "SELECT c.id, t.key, c.parent, c.state, c.body, c.revision, c.created, c.edited"
+        " FROM comments c JOIN threads t ON t.id = c.thread WHERE c.author = ? ORDER BY c.id",
+        (account,),
+    )
+    columns = ("id", "thread", "parent", "state", "body", "revision", "created", "edited")
+    comments = [dict(zip(columns, row, strict=True)) for row in found]
+    earlier = sql.execute(
+        "SELECT r.comment, r.revision, r.body, r.replaced FROM revisions r JOIN comments c ON c.id = r.comment"
+        " WHERE c.author = ? ORDER BY r.comment, r.revision",
+        (account,),
+    )
+    votes = sql.execute(
+        "SELECT comment, value FROM votes WHERE account = ? AND value <> 0 ORDER BY comment", (account,)
+    )
+    return {
+        "account": {"name": name, "role": role, "created": created},
+        "comments": comments,
+        "earlier_texts": [dict(zip(("comment", "revision", "body", "replaced"), row, strict=True)) for row in earlier],
+        "votes": [{"comment": comment, "value": value} for comment, value in votes],
+    }
+
+
+def feed(sql: sqlite3.Connection, account: int) -> str | None:
+    """Return the secret of the account's own feed, if it has one."""
+    found: str | None = sql.execute("SELECT feed FROM accounts WHERE id = ?", (account,)).fetchone()[0]
+    return found
+
+
+def set_feed(write: Write, account: int, secret: str) -> None:
+    write.sql.execute("UPDATE accounts SET feed = ? WHERE id = ?", (secret, account))
+
+
+def by_feed(sql: sqlite3.Connection, secret: str) -> Account | None:
+    row = sql.execute("SELECT id, name, role FROM accounts WHERE feed = ? AND state = 'open'", (secret,)).fetchone()
+    return Account(*row) if row else None
+
+
+def beginning(sql: sqlite3.Connection, begun: str, thread: str, limit: int) -> list[str]:
+    """Return names that begin with `begun`, those who wrote in the thread first."""
+    pattern = begun.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+    found = sql.execute(
+        "SELECT a.name FROM accounts a LEFT JOIN (SELECT c.author, max(c.id) AS last FROM comments c"
+        " JOIN threads t ON t.id = c.thread WHERE t.key = ? AND c.state = 'visible' GROUP BY c.author) p"
+        " ON p.author = a.id WHERE a.state = 'open' AND a.name LIKE ? ESCAPE '\\'"
+        " ORDER BY p.last IS NULL, p.last DESC, a.name LIMIT ?",
+        (thread, pattern, limit),
+    )
+    return [name for (name,) in found]
 
 
 def is_staffed(sql: sqlite3.Connection) -> bool:

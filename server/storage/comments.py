@@ -66,15 +66,11 @@ def by_request(sql: sqlite3.Connection, author: int, nonce: str, request_hash: b
         return None
     if known.request_hash is None or not hmac.compare_digest(known.request_hash, request_hash):
         raise Conflict("This nonce was used for another comment.", code="nonce_reused", field="nonce")
-    return public(sql, known.id)
+    return seen_by(sql, known.id, is_trusted=True)
 
 
 def by_source(sql: sqlite3.Connection, thread: int, source: str) -> StoredComment | None:
     return _stored(sql.execute(_SELECT + "WHERE c.thread = ? AND c.source = ?", (thread, source)).fetchone())
-
-
-def public(sql: sqlite3.Connection, id_: int) -> Comment:
-    return rows.comment(sql.execute(rows.COMMENT + "WHERE c.id = ?", (id_,)).fetchone())
 
 
 def seen_by(sql: sqlite3.Connection, id_: int, *, is_trusted: bool) -> Comment:
@@ -107,6 +103,7 @@ def set_state(write: Write, comment: StoredComment, state: State) -> None:
     if state == "deleted":
         write.sql.execute("UPDATE comments SET body = '', html = '' WHERE id = ?", (comment.id,))
         write.sql.execute("DELETE FROM revisions WHERE comment = ?", (comment.id,))
+        write.has_erased = True
     is_shown = comment.shown or state == "visible"
     write.sql.execute(
         "UPDATE comments SET state = ?, shown = ?, ended = ? WHERE id = ?",
@@ -174,6 +171,12 @@ def visible_of(sql: sqlite3.Connection, account: int, *, after: int, limit: int)
         "SELECT thread, id FROM comments WHERE author = ? AND id > ? AND state = 'visible' ORDER BY id LIMIT ?",
         (account, after, limit),
     ).fetchall()
+
+
+def with_text_of(sql: sqlite3.Connection, account: int, *, limit: int) -> list[StoredComment]:
+    """Return the account's comments that are not deleted yet."""
+    found = sql.execute(_SELECT + "WHERE c.author = ? AND c.state <> 'deleted' ORDER BY c.id LIMIT ?", (account, limit))
+    return [StoredComment(*row) for row in found]
 
 
 def imported(sql: sqlite3.Connection, thread: str, origin: str) -> dict[str, int]:

@@ -18,6 +18,7 @@ import aiosqlite
 from channels.change import Change, Concern
 from channels.tally import COUNTS, Histogram
 from server.errors import CannotStart, DomainError, Unavailable
+from server.storage import erase
 from server.storage.schema import Owner, migrate, open_connection
 from server.storage.write import Write
 
@@ -27,7 +28,9 @@ READERS = 3
 GROUP = 256
 QUEUED_WRITES = 4096
 READ_SECONDS = 0.5
+SCRUB_SECONDS = 20.0
 
+Sql = sqlite3.Connection
 Result = TypeVar("Result")
 OnCommit = Callable[[Change], None]
 OnConcern = Callable[[Concern], None]
@@ -43,6 +46,7 @@ class _Queued:
     error: Exception | None = None
     changes: list[Change] = field(default_factory=list)
     concerns: list[Concern] = field(default_factory=list)
+    has_erased: bool = False
 
 
 class Database:
@@ -56,6 +60,7 @@ class Database:
         self._writer: aiosqlite.Connection
         self._readers: asyncio.Queue[aiosqlite.Connection] = asyncio.Queue()
         self._must_reopen = False
+        self._has_erased = True
         self.failed_groups = 0
         self.group_size = Histogram(COUNTS)
         self.commit_seconds = Histogram()
@@ -83,12 +88,14 @@ class Database:
                 except sqlite3.Error as error:
                     raise CannotStart(f"LIVETHREAD_DATABASE: {path} cannot be used: {error}.") from error
                 writing = asyncio.create_task(database._write_groups())
+                scrubbing = asyncio.create_task(database._scrub())
                 try:
                     yield database
                 finally:
                     await database._queue.join()
                     writing.cancel()
-                    await asyncio.wait([writing])
+                    scrubbing.cancel()
+                    await asyncio.wait([writing, scrubbing])
         finally:
             owner.release()
 
@@ -154,6 +161,7 @@ class Database:
                 self._queue.task_done()
 
     def _settle(self, write: _Queued) -> None:
+        self._has_erased |= write.has_erased
         try:
             for change in write.changes:
                 change.__dict__["committed"] = time.time()
@@ -169,6 +177,19 @@ class Database:
             write.future.set_exception(write.error)
         else:
             write.future.set_result(write.result)
+
+    async def _scrub(self) -> None:
+        """What was erased is gone from the bytes of the file and its WAL within half a minute."""
+        while True:
+            await asyncio.sleep(SCRUB_SECONDS)
+            try:
+                await self.write(erase.forget_removed)
+                if self._has_erased:
+                    self._has_erased = False
+                    self._has_erased = not await _run(self._writer, erase.scrub)
+            except (DomainError, sqlite3.Error) as error:
+                self._has_erased = True
+                log.warning("what was erased could not be taken out of the file yet: %s", error)
 
     async def _reopen(self) -> None:
         """After an I/O error a connection's idea of the file may be wrong; a new one reads it anew."""
@@ -214,6 +235,7 @@ def _run_in_savepoint(sql: sqlite3.Connection, queued: _Queued) -> None:
         write = Write(sql)
         queued.result = queued.work(write)
         queued.changes, queued.concerns = write.changes(), write.concerns
+        queued.has_erased = write.has_erased
     except Exception as error:
         if not sql.in_transaction:
             # A full disk or an I/O error ended the whole transaction: what follows would run in autocommit.

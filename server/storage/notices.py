@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from channels.change import Comment
 from server.storage import rows
@@ -49,12 +49,7 @@ def after(sql: sqlite3.Connection, account: int, version: int, limit: int) -> li
         " WHERE n.account = ? AND n.version > ? AND c.state = 'visible' ORDER BY n.version DESC LIMIT ?",
         (account, version, limit),
     ).fetchall()
-    return [Notice(*row[:4], comment=_public(sql, row[4])) for row in found]
-
-
-def _public(sql: sqlite3.Connection, id_: int) -> Comment:
-    row: tuple[Any, ...] = sql.execute(rows.COMMENT + "WHERE c.id = ?", (id_,)).fetchone()
-    return rows.comment(row)
+    return [Notice(kind, at, key, title, rows.public(sql, id_)) for kind, at, key, title, id_ in found]
 
 
 def unread(sql: sqlite3.Connection, account: int) -> int:

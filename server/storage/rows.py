@@ -73,6 +73,10 @@ def info(row: tuple[Any, ...]) -> Info:
     return Info(title=title, url=url, summary=summary, author=author, locked=bool(locked), comments=comments)
 
 
+def public(sql: sqlite3.Connection, id_: int) -> Comment:
+    return comment(sql.execute(COMMENT + "WHERE c.id = ?", (id_,)).fetchone())
+
+
 def pending(row: tuple[Any, ...]) -> Comment:
     """Return what its author and moderators see of a comment that waits for approval."""
     shown = comment((*row[:4], "visible", *row[5:]))

@@ -11,6 +11,7 @@ from server.model import Thread
 from server.storage import rows, threads
 from server.storage.order import BEYOND_ALL, Places, Ranking, Rankings, walk
 
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """`comments` in the order of reading; `context` are their ancestors on earlier pages; `next` "" at the end.

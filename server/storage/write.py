@@ -19,6 +19,8 @@ class Write:
         self._stamped: dict[int, tuple[int, list[int]]] = {}
         self._scores: set[int] = set()
         self.concerns: list[Concern] = []
+        # A text was erased: it has to leave the file as well.
+        self.has_erased = False
 
     @property
     def now(self) -> int:

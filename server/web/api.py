@@ -10,14 +10,17 @@ from starlette.routing import Route
 
 from channels.change import Comment, Reset
 from channels.source import SourceUnavailable
+from server import markup, permissions
 from server.actions import sign_in
 from server.actions.delete import delete_comment
 from server.actions.describe import describe_thread
-from server.actions.post import Post, post_comment
-from server.errors import Forbidden, Invalid, Unavailable
+from server.actions.edit import edit_comment
+from server.actions.post import Post, post_comment, rendered
+from server.errors import Forbidden, Invalid, NotFound, Unavailable
 from server.model import Account
 from server.permissions import may_describe
-from server.storage import rows, snapshot, threads
+from server.storage import comments, rows, search, snapshot, threads
+from server.storage.database import Sql
 from server.web import requests, session
 from server.web.context import Visit, address
 
@@ -40,15 +43,16 @@ def public_account(account: Account) -> dict[str, str]:
 async def thread(visit: Visit) -> Response:
     key = requests.key(visit.path_params["key"])
     query = visit.query_params
-    if query.get("sort", "oldest") != "oldest":
-        raise Invalid("sort is oldest.", field="sort")
+    sort = requests.sort(query.get("sort"))
     limit = requests.whole(query.get("limit"), "limit", least=1, most=200, default=100)
-    page = await visit.state["context"].database.read(
-        lambda sql: snapshot.page(sql, key, query.get("cursor", ""), limit)
+    context = visit.state["context"]
+    page = await context.database.read(
+        lambda sql: snapshot.page(sql, key, query.get("cursor", ""), limit, sort, context.rankings)
     )
     return answer(
         {
             "thread": key,
+            "sort": sort,
             "epoch": page.epoch,
             "version": page.thread.version,
             "info": page.info,
@@ -107,10 +111,71 @@ async def publish(visit: Visit, account: Account, wanted: Post) -> tuple[Comment
     return await post_comment(context.database, context.limits, context.settings, account, wanted)
 
 
+async def one(visit: Visit) -> Response:
+    """A comment; with its `body` for who may edit it, and `earlier`: the texts that it had."""
+    account, id_ = await session.identify(visit), comment_id(visit)
+    found = await visit.state["context"].database.read(lambda sql: _one(sql, account, id_))
+    return answer(found, cache="private, no-store")
+
+
+def _one(sql: Sql, account: Account | None, id_: int) -> dict[str, Any]:
+    stored = comments.by_id(sql, id_)
+    if stored is None or not permissions.may_see(account, stored):
+        raise NotFound("There is no such comment.")
+    is_trusted = account is not None and (stored.author == account.id or permissions.may_moderate(account))
+    found: dict[str, Any] = {"thread": stored.thread_key, "comment": comments.seen_by(sql, id_, is_trusted=is_trusted)}
+    if account is not None and permissions.may_edit(account, stored) and stored.state in ("visible", "pending"):
+        found["body"] = stored.body
+    if stored.state == "visible":
+        texts = comments.revisions(sql, id_)[:-1]
+        found["earlier"] = [{"revision": text[0], "html": text[2], "created": rows.moment(text[3])} for text in texts]
+    return found
+
+
+async def edit(visit: Visit) -> Response:
+    account = await session.require(visit)
+    wanted = requests.parse(await visit.body(), requests.EditComment)
+    context = visit.state["context"]
+    return answer(
+        {
+            "comment": await edit_comment(
+                context.database, context.settings, account, comment_id(visit), wanted.body, wanted.revision
+            )
+        }
+    )
+
+
+async def vote(visit: Visit) -> Response:
+    account = await session.require(visit)
+    wanted = requests.parse(await visit.body(), requests.Vote)
+    return answer({"comment": await visit.state["context"].votes.cast(account, comment_id(visit), wanted.value)})
+
+
+async def preview(visit: Visit) -> Response:
+    """The body exactly as it will be shown."""
+    await session.require(visit)
+    wanted = requests.parse(await visit.body(), requests.Preview)
+    return answer({"html": await rendered(markup.clean_body(wanted.body))})
+
+
+async def find(visit: Visit) -> Response:
+    query = visit.query_params
+    thread = requests.key(query["thread"]) if query.get("thread") else None
+    before = requests.whole(query.get("before"), "before", least=1, most=MAX_VERSION, default=MAX_VERSION)
+    limit = requests.whole(query.get("limit"), "limit", least=1, most=100, default=20)
+    found = await visit.state["context"].database.read(
+        lambda sql: search.find(sql, query.get("q", ""), thread=thread, before=before, limit=limit)
+    )
+    return answer({"comments": found, "before": found[-1].comment.id if len(found) == limit else None})
+
+
 async def delete(visit: Visit) -> Response:
     account = await session.require(visit)
-    id_ = requests.whole(visit.path_params["id"], "id", least=1, most=MAX_VERSION, default=0)
-    return answer({"comment": await delete_comment(visit.state["context"].database, account, id_)})
+    return answer({"comment": await delete_comment(visit.state["context"].database, account, comment_id(visit))})
+
+
+def comment_id(visit: Visit) -> int:
+    return requests.whole(visit.path_params["id"], "id", least=1, most=MAX_VERSION, default=0)
 
 
 async def register(visit: Visit) -> Response:
@@ -171,7 +236,12 @@ routes = [
     Route("/api/threads/{key}", put_thread, methods=["PUT"]),
     Route("/api/threads/{key}/changes", changes),
     Route("/api/threads/{key}/comments", post, methods=["POST"]),
+    Route("/api/comments/{id}", one),
+    Route("/api/comments/{id}", edit, methods=["PATCH"]),
     Route("/api/comments/{id}", delete, methods=["DELETE"]),
+    Route("/api/comments/{id}/vote", vote, methods=["PUT"]),
+    Route("/api/preview", preview, methods=["POST"]),
+    Route("/api/search", find),
     Route("/api/accounts", register, methods=["POST"]),
     Route("/api/session", who),
     Route("/api/session", log_in, methods=["POST"]),

@@ -15,9 +15,11 @@ from channels.broker import Broker
 from channels.heartbeat import Heartbeat
 from channels.hub import Hub
 from channels.source import Source
+from server.actions.vote import Votes
 from server.limits import Admission, Limits
 from server.settings import Settings
 from server.storage.database import Database
+from server.storage.order import Rankings
 from server.web.assets import Assets
 from server.web.known_sessions import KnownSessions
 from server.web.shared import Shared
@@ -54,6 +56,8 @@ class Context(LiveContext):
     source: Source
     shared: Shared
     sessions: KnownSessions
+    rankings: Rankings
+    votes: Votes
 
 
 class LiveState(TypedDict):

@@ -14,6 +14,7 @@ from starlette.types import ExceptionHandler
 from starlette.websockets import WebSocket
 
 from server import logs
+from server.actions.edit import Outdated
 from server.errors import DomainError
 
 log = logging.getLogger("livethread.web")
@@ -41,6 +42,8 @@ def respond(request: Request[Any], error: DomainError) -> Response:
     if request.scope["path"].startswith(("/api/", "/internal/")) or "context" not in request.scope.get("state", {}):
         fields = {"code": error.code, "message": error.message, "field": error.field, "retry_after": error.retry_after}
         body = {"error": {name: value for name, value in fields.items() if value is not None}}
+        if isinstance(error, Outdated):
+            body["current"] = {**msgspec.to_builtins(error.current), "body": error.body}
         return Response(msgspec.json.encode(body), error.status, headers, "application/json")
     context = request.scope["state"]["context"]
     page = context.templates.get_template("error.html").render(

@@ -201,7 +201,7 @@ async def compose(
         lambda sql: (
             threads.by_key(sql, key),
             rows.epoch(sql),
-            comments.public(sql, id_) if comments.by_id(sql, id_) is not None else None,
+            rows.public(sql, id_) if comments.by_id(sql, id_) is not None else None,
         )
     )
     response = await page(
@@ -237,7 +237,7 @@ async def _own_comment(visit: Visit) -> tuple[Account, Comment, str]:
     account = await session.require(visit)
     id_ = requests.whole(visit.path_params["id"], "id", least=1, most=api.MAX_VERSION, default=0)
     stored, public = await visit.state["context"].database.read(
-        lambda sql: (stored := comments.by_id(sql, id_), comments.public(sql, id_) if stored else None)
+        lambda sql: (stored := comments.by_id(sql, id_), rows.public(sql, id_) if stored else None)
     )
     if stored is None or public is None:
         raise NotFound("There is no such comment.")

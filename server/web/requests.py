@@ -8,6 +8,7 @@ from typing import Annotated, Literal, TypeVar
 import msgspec
 
 from server.errors import Invalid, Malformed
+from server.model import SORTS
 
 KEY = re.compile(r"[A-Za-z0-9._~-]{1,200}")
 Nonce = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{16,64}\Z")]
@@ -106,6 +107,13 @@ def key(text: str) -> str:
     if not KEY.fullmatch(text):
         raise Invalid(_HINTS["thread"], field="thread", code="invalid_key")
     return text
+
+
+def sort(text: str | None) -> str:
+    """Return the order that a thread is to be read in. Raises Invalid."""
+    if text and text not in SORTS:
+        raise Invalid(f"sort is one of {', '.join(SORTS)}.", field="sort")
+    return text or SORTS[0]
 
 
 def whole(text: str | None, field: str, *, least: int, most: int, default: int) -> int:

@@ -17,13 +17,16 @@ const commands = {
   answer: ({ name, comment }) => void stores.get(name).answer(comment),
   state({ name }) {
     const store = stores.get(name);
-    const drawn = [...store.drawn()].map(({ id, parent, state, html, author, replies }) => ({
+    const drawn = [...store.drawn()].map(({ id, parent, state, html, author, replies, score, revision, edited }) => ({
       id,
       parent,
       state,
       html,
       author: author?.name ?? null,
       replies,
+      score,
+      revision,
+      edited,
     }));
     return { version: store.version, next: store.next, count: store.count, behind: store.behind, drawn };
   },

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import random
@@ -17,19 +18,30 @@ import pytest
 
 from channels.change import Change, merge
 from server.actions.delete import delete_comment
+from server.actions.edit import edit_comment
+from server.actions.moderate import set_state
 from server.actions.post import Post, post_comment
-from server.actions.sign_in import create_account
-from server.errors import Invalid
+from server.actions.sign_in import create_account, rename
+from server.errors import Conflict, Forbidden, Invalid
 from server.limits import Limits
-from server.model import Account
+from server.model import Account, State
 from server.settings import read
-from server.storage import snapshot
+from server.storage import comments, snapshot, votes
 from server.storage.database import Database
+from server.storage.write import Write
 
+MODERATOR = Account(10**6, "moderator", "moderator")
 DRIVER = Path(__file__).with_name("law.mjs")
 SETTINGS = read({"LIVETHREAD_SECRET": "a-secret-of-the-tests", "LIVETHREAD_LIMITS": "off"})
 LIMITS = Limits(is_on=False)
 SEEDS = range(12)
+
+
+def vote(write: Write, comment: int, account: int, value: int) -> int:
+    votes.put(write, comment, account, value)
+    stored = comments.by_id(write.sql, comment)
+    assert stored is not None
+    return stored.thread
 
 
 class Stores:
@@ -77,9 +89,9 @@ class History:
         self._posts = 0
 
     async def happen(self) -> None:
-        if self.ids and self.chance.random() < 0.35:
-            id_, author = self.chance.choice(self.ids)
-            await delete_comment(self.database, author, id_)
+        if self.ids and self.chance.random() < 0.6:
+            with contextlib.suppress(Forbidden, Conflict):
+                await self.happen_to(*self.chance.choice(self.ids))
             return
         author = self.chance.choice(self.accounts)
         parent = self.chance.choice(self.ids)[0] if self.ids and self.chance.random() < 0.7 else None
@@ -92,6 +104,27 @@ class History:
         except Invalid as error:
             if error.field != "parent":
                 raise
+
+    async def happen_to(self, id_: int, author: Account) -> None:
+        """Edit, delete, remove, restore, hold or vote on a comment, or rename its author."""
+        self._posts += 1
+        chance = self.chance.random()
+        if chance < 0.2:
+            await delete_comment(self.database, author, id_)
+        elif chance < 0.4:
+            stored = await self.database.read(lambda sql: comments.by_id(sql, id_))
+            assert stored is not None
+            await edit_comment(self.database, SETTINGS, author, id_, f"edit {self._posts}", stored.revision)
+        elif chance < 0.7:
+            state: State = self.chance.choice(("visible", "visible", "removed", "pending"))
+            await set_state(self.database, MODERATOR, id_, state)
+        elif chance < 0.95:
+            voter = self.chance.choice([one for one in self.accounts if one != author])
+            thread = await self.database.write(lambda write: vote(write, id_, voter.id, self.chance.choice((-1, 0, 1))))
+            if self.chance.random() < 0.5:
+                await self.database.write(lambda write: votes.fold(write, thread))
+        else:
+            await rename(self.database, author.id, f"teller {author.id} of {self._posts}")
 
     async def page(self, cursor: str = "", limit: int = 200) -> dict[str, Any]:
         found = await self.database.read(lambda sql: snapshot.page(sql, self.key, cursor, limit))

@@ -15,6 +15,7 @@ DROP TABLE temp.under;
 DROP INDEX comments_replies;
 CREATE INDEX comments_thread ON comments (thread);
 CREATE INDEX comments_author ON comments (author);
+CREATE INDEX comments_removed ON comments (ended) WHERE state = 'removed';
 CREATE INDEX comments_pending ON comments (thread) WHERE state = 'pending';
 
 -- Earlier texts of edited comments.
@@ -50,6 +51,7 @@ CREATE TABLE notices (
 CREATE INDEX notices_version ON notices (account, version);
 ALTER TABLE accounts ADD COLUMN heard INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE accounts ADD COLUMN feed TEXT;
+CREATE UNIQUE INDEX accounts_feed ON accounts (feed) WHERE feed IS NOT NULL;
 ALTER TABLE accounts ADD COLUMN banned INTEGER NOT NULL DEFAULT 0;
 
 -- Up to where an account has read a thread: its newest comment and its version then, and when, in milliseconds.

@@ -1,0 +1,53 @@
+"""Finding comments by what they say: SQLite's FTS5 by trigrams, in any language. Only what is visible is indexed."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+
+from channels.change import Comment
+from server.errors import Invalid
+from server.storage import rows
+
+MIN_CHARACTERS, MAX_CHARACTERS = 3, 100
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    thread: str
+    title: str
+    comment: Comment
+
+
+def find(sql: sqlite3.Connection, text: str, *, thread: str | None, before: int, limit: int) -> list[Found]:
+    """Return visible comments that hold every word of `text`, the newest first, with ids below `before`.
+
+    Raises Invalid (field q) where the text is too short or too long.
+    """
+    words = [word for word in text.split() if len(word) >= MIN_CHARACTERS]
+    if not words or len(text) > MAX_CHARACTERS:
+        raise Invalid(f"Search for words of at least {MIN_CHARACTERS} characters, {MAX_CHARACTERS} in all.", field="q")
+    # Quoted, so that nothing in them is taken for FTS5's own language.
+    wanted = " ".join('"' + word.replace('"', '""') + '"' for word in words)
+    found = sql.execute(
+        "SELECT t.key, t.title, c.id FROM search JOIN comments c ON c.id = search.rowid"
+        " JOIN threads t ON t.id = c.thread"
+        " WHERE search MATCH ? AND search.rowid < ? AND (?3 IS NULL OR t.key = ?3) AND c.state = 'visible'"
+        " ORDER BY search.rowid DESC LIMIT ?4",
+        (wanted, before, thread, limit),
+    ).fetchall()
+    return [Found(key, title, rows.public(sql, id_)) for key, title, id_ in found]
+
+
+def latest(sql: sqlite3.Connection, *, author: int | None = None, thread: str | None = None, parent: int | None = None,
+           before: int, limit: int) -> list[Found]:  # fmt: skip
+    """Return the newest visible comments, of an account, a thread or the answers to a comment where one is given."""
+    where = {"c.author = ?": author, "t.key = ?": thread, "c.parent = ?": parent}
+    given = {condition: value for condition, value in where.items() if value is not None}
+    conditions = "".join(f" AND {condition}" for condition in given)
+    found = sql.execute(
+        "SELECT t.key, t.title, c.id FROM comments c JOIN threads t ON t.id = c.thread"
+        f" WHERE c.state = 'visible' AND c.id < ?{conditions} ORDER BY c.id DESC LIMIT ?",
+        (before, *given.values(), limit),
+    ).fetchall()
+    return [Found(key, title, rows.public(sql, id_)) for key, title, id_ in found]
