@@ -29,7 +29,21 @@ from server.settings import Settings
 from server.storage import accounts, snapshot, threads
 from server.storage.database import Database
 from server.storage.order import Rankings
-from server.web import account_api, api, failures, live, metrics, moderation_api, pages, poll, sign_in_pages, status
+from server.web import (
+    account_api,
+    api,
+    comment_pages,
+    failures,
+    feeds,
+    list_pages,
+    live,
+    metrics,
+    moderation_api,
+    pages,
+    poll,
+    sign_in_pages,
+    status,
+)
 from server.web.assets import Assets
 from server.web.context import Context, State
 from server.web.guard import Guard
@@ -129,7 +143,10 @@ def create_app(settings: Settings) -> Starlette:
 
     return Starlette(
         routes=[
+            *feeds.routes,
             *pages.routes,
+            *comment_pages.routes,
+            *list_pages.routes,
             *sign_in_pages.routes,
             *api.routes,
             *account_api.routes,

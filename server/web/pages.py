@@ -7,17 +7,17 @@ import secrets
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import jinja2
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from channels.change import Comment
-from server.actions.delete import delete_comment
 from server.actions.post import Post
 from server.errors import DomainError, Invalid, NotFound, NotSignedIn
 from server.model import MAX_DEPTH, Account, Thread
-from server.storage import accounts, comments, rows, snapshot, threads
+from server.storage import accounts, comments, notices, rows, snapshot, threads, votes
 from server.web import api, avatars, requests, session, tree
 from server.web.context import Visit, address
 
@@ -57,7 +57,11 @@ async def page(
 def _render(visit: Visit, template: str, title: str, viewer: Account | None, **values: Any) -> bytes:
     context = visit.state["context"]
     html = context.templates.get_template(template).render(
-        site={"static": context.assets.prefix, "live_url": context.settings.live_url},
+        site={
+            "static": context.assets.prefix,
+            "live_url": context.settings.live_url,
+            "votes": context.settings.votes,
+        },
         viewer={"name": viewer.name, "role": viewer.role} if viewer else None,
         title=title,
         path=_path(visit),
@@ -68,6 +72,10 @@ def _render(visit: Visit, template: str, title: str, viewer: Account | None, **v
 
 def _path(visit: Visit) -> str:
     return visit.url.path + (f"?{visit.url.query}" if visit.url.query else "")
+
+
+def quoted(text: str) -> str:
+    return quote(text, safe="")
 
 
 def fresh_nonce() -> str:
@@ -100,7 +108,8 @@ async def open_thread(visit: Visit) -> Response:
 
 
 async def thread(visit: Visit) -> Response:
-    return await _thread_page(visit, cursor=visit.query_params.get("cursor", ""))
+    sort = requests.sort(visit.query_params.get("sort"))
+    return await _thread_page(visit, cursor=visit.query_params.get("cursor", ""), sort=sort)
 
 
 async def permalink(visit: Visit) -> Response:
@@ -109,16 +118,16 @@ async def permalink(visit: Visit) -> Response:
     return await _thread_page(visit, holding=id_)
 
 
-async def _thread_page(visit: Visit, *, cursor: str = "", holding: int | None = None) -> Response:
+async def _thread_page(visit: Visit, *, cursor: str = "", holding: int | None = None, sort: str = "oldest") -> Response:
     """A page for an account is made for it alone; the one that all others see, once until the thread changes."""
     key = _page_key(visit)
     viewer = await session.identify(visit)
     if viewer is not None:
-        html, _ = await _render_thread(visit, key, viewer, cursor, holding)
+        html, _ = await _render_thread(visit, key, viewer, cursor, holding, sort)
         own = {"Cache-Control": "private, no-store", "Vary": "Cookie"}
         return Response(html, 200, own, "text/html; charset=utf-8")
     html, tag = await visit.state["context"].shared.get(
-        key, ("page", _path(visit)), lambda: _render_thread(visit, key, None, cursor, holding)
+        key, ("page", _path(visit)), lambda: _render_thread(visit, key, None, cursor, holding, sort)
     )
     headers = {"Cache-Control": "no-cache", "Vary": "Cookie", "ETag": tag}
     if tag in visit.headers.get("if-none-match", ""):
@@ -127,18 +136,21 @@ async def _thread_page(visit: Visit, *, cursor: str = "", holding: int | None = 
 
 
 async def _render_thread(
-    visit: Visit, key: str, viewer: Account | None, cursor: str, holding: int | None
+    visit: Visit, key: str, viewer: Account | None, cursor: str, holding: int | None, sort: str
 ) -> tuple[bytes, str]:
     """Return the page and a weak validator of it. Its nonce is no secret: one is taken per account."""
     reply = visit.query_params.get("reply")
-    found = await visit.state["context"].database.read(
+    context = visit.state["context"]
+    found, cast, told = await context.database.read(
         lambda sql: (
             snapshot.page_holding(sql, key, holding, COMMENTS_ON_A_PAGE)
             if holding
-            else snapshot.page(sql, key, cursor, COMMENTS_ON_A_PAGE)
+            else snapshot.page(sql, key, cursor, COMMENTS_ON_A_PAGE, sort, context.rankings),
+            votes.cast_by(sql, viewer.id, key) if viewer else {},
+            notices.unread(sql, viewer.id) if viewer else 0,
         )
     )
-    nodes = tree.nodes(found.context, found.comments, viewer)
+    nodes = tree.nodes(found.context, found.comments, viewer, cast, is_flat=sort == "flat")
     nonce = fresh_nonce()
     parent = requests.whole(reply, "reply", least=1, most=api.MAX_VERSION, default=0)
     answered = tree.find(nodes, parent) if parent else None
@@ -156,6 +168,8 @@ async def _render_thread(
         composer=composer(answered.comment, "", nonce) if answered and answered.is_open else None,
         nonce=nonce,
         placeholder=tree.placeholder(),
+        sort=sort,
+        told=told,
         max_depth=MAX_DEPTH,
     )
     return html, f'W/"{found.epoch}-{found.thread.version}-{visit.state["context"].assets.version}"'
@@ -219,31 +233,6 @@ async def compose(
     return response
 
 
-async def confirm_delete(visit: Visit) -> Response:
-    _, comment, key = await _own_comment(visit)
-    thread, epoch = await visit.state["context"].database.read(lambda sql: (threads.by_key(sql, key), rows.epoch(sql)))
-    return await page(
-        visit, "confirm_delete.html", title="Delete this comment?", comment=comment, thread=describe(thread, epoch)
-    )
-
-
-async def delete(visit: Visit) -> Response:
-    account, comment, key = await _own_comment(visit)
-    await delete_comment(visit.state["context"].database, account, comment.id)
-    return RedirectResponse(f"/t/{key}", 303)
-
-
-async def _own_comment(visit: Visit) -> tuple[Account, Comment, str]:
-    account = await session.require(visit)
-    id_ = requests.whole(visit.path_params["id"], "id", least=1, most=api.MAX_VERSION, default=0)
-    stored, public = await visit.state["context"].database.read(
-        lambda sql: (stored := comments.by_id(sql, id_), rows.public(sql, id_) if stored else None)
-    )
-    if stored is None or public is None:
-        raise NotFound("There is no such comment.")
-    return account, public, stored.thread_key
-
-
 def describe(thread: Thread, epoch: str) -> dict[str, Any]:
     return {
         "key": thread.key,
@@ -276,7 +265,5 @@ routes = [
     Route("/t/{key}", thread),
     Route("/t/{key}/c/{id}", permalink),
     Route("/t/{key}/comments", post, methods=["POST"]),
-    Route("/c/{id}/delete", confirm_delete),
-    Route("/c/{id}/delete", delete, methods=["POST"]),
     Route("/avatar/{name}", avatars.avatar),
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from channels.change import Comment
@@ -20,6 +20,7 @@ class Node:
     depth: int
     parent_name: str | None
     mine: bool
+    vote: int
     context: bool
     children: list[Node] = field(default_factory=list)
 
@@ -28,8 +29,15 @@ class Node:
         return self.comment.state == "visible"
 
 
-def nodes(context: Iterable[Comment], comments: Iterable[Comment], viewer: Account | None) -> list[Node]:
-    """Return the roots. Comments come in the order of reading: parents before their replies."""
+def nodes(
+    context: Iterable[Comment],
+    comments: Iterable[Comment],
+    viewer: Account | None,
+    votes: Mapping[int, int],
+    *,
+    is_flat: bool = False,
+) -> list[Node]:
+    """Return the roots. Comments come in the order of reading: parents before their replies; flat, all are roots."""
     by_id: dict[int, Node] = {}
     roots: list[Node] = []
     for is_context, group in ((True, context), (False, comments)):
@@ -37,13 +45,14 @@ def nodes(context: Iterable[Comment], comments: Iterable[Comment], viewer: Accou
             above = by_id.get(comment.parent) if isinstance(comment.parent, int) else None
             node = Node(
                 comment=comment,
-                depth=above.depth + 1 if above else 0,
+                depth=above.depth + 1 if above and not is_flat else 0,
                 parent_name=name_of(above.comment) if above else None,
                 mine=viewer is not None and bool(comment.author) and comment.author.name == viewer.name,  # type: ignore[union-attr]
+                vote=votes.get(comment.id, 0),
                 context=is_context,
             )
             by_id[comment.id] = node
-            (above.children if above else roots).append(node)
+            (above.children if above and not is_flat else roots).append(node)
     return roots
 
 
@@ -72,4 +81,4 @@ def placeholder() -> Node:
         id=0, version=0, parent=None, revision=1, state="visible", author=None, html="",
         created="1970-01-01T00:00:00.000Z", edited=None, score=0, replies=0,
     )  # fmt: skip
-    return Node(empty, 0, "", mine=True, context=False)
+    return Node(empty, 0, "", mine=True, vote=0, context=False)
