@@ -4,12 +4,16 @@ const PATIENCE_MS = 15_000;
 
 /** An answer that is no success; `status` 0: there was none. */
 export class Refused extends Error {
-  /** @param {number} status @param {{message?: string, code?: string, retry_after?: number}} error */
-  constructor(status, error) {
+  /**
+   * @param {number} status @param {{message?: string, code?: string, retry_after?: number}} error
+   * @param {(import("./store.js").Comment & {body: string})} [current] what stands there now, where an edit was too late
+   */
+  constructor(status, error, current) {
     super(error.message ?? "The server could not be reached.");
     this.status = status;
     this.code = error.code ?? "unreachable";
     this.retryAfter = error.retry_after ?? 0;
+    this.current = current;
   }
 }
 
@@ -31,7 +35,7 @@ async function ask(method, path, body) {
   } catch {
     throw new Refused(response?.status ?? 0, {});
   }
-  if (!response.ok) throw new Refused(response.status, answer.error ?? {});
+  if (!response.ok) throw new Refused(response.status, answer.error ?? {}, answer.current);
   return answer;
 }
 
@@ -45,14 +49,53 @@ export async function deleteComment(id) {
   return (await ask("DELETE", `/api/comments/${id}`)).comment;
 }
 
+/** @param {number} id @param {string} body @param {number} revision the one that was shown */
+export async function editComment(id, body, revision) {
+  return (await ask("PATCH", `/api/comments/${id}`, { body, revision })).comment;
+}
+
+/** @param {number} id @returns {Promise<{comment: import("./store.js").Comment, body: string}>} */
+export function comment(id) {
+  return ask("GET", `/api/comments/${id}`);
+}
+
+/** @param {number} id @param {number} value */
+export async function vote(id, value) {
+  return (await ask("PUT", `/api/comments/${id}/vote`, { value })).comment;
+}
+
+/** @param {string} body @returns {Promise<string>} the HTML that it will be shown as */
+export async function preview(body) {
+  return (await ask("POST", "/api/preview", { body })).html;
+}
+
+/** @typedef {{comment: number, version: number, at: string}} Visit */
+
+/** @param {string} thread @returns {Promise<{votes: Record<string, number>, visit: Visit | null}>} */
+export function mine(thread) {
+  return ask("GET", `/api/threads/${thread}/mine`);
+}
+
+/** @returns {Promise<number>} */
+export async function unread() {
+  return (await ask("GET", `/api/me/changes?after=${Number.MAX_SAFE_INTEGER}`)).unread;
+}
+
+/** Also while the page goes away. @param {string} thread @param {{comment: number, version: number}} visit */
+export function keepVisit(thread, { comment, version }) {
+  const body = JSON.stringify({ comment, version });
+  const headers = { "content-type": "application/json" };
+  fetch(`/api/threads/${thread}/visit`, { method: "PUT", body, headers, keepalive: true }).catch(() => {});
+}
+
 /** @returns {Promise<string>} */
 export async function ticket() {
   return (await ask("POST", "/api/ticket")).ticket;
 }
 
-/** @param {string} thread @param {string} cursor @returns {Promise<import("./store.js").Snapshot>} */
-export function page(thread, cursor) {
-  return ask("GET", `/api/threads/${thread}?limit=200&cursor=${cursor}`);
+/** @param {string} thread @param {string} cursor @param {string} sort @returns {Promise<import("./store.js").Snapshot>} */
+export function page(thread, cursor, sort) {
+  return ask("GET", `/api/threads/${thread}?limit=200&sort=${sort}&cursor=${cursor}`);
 }
 
 /** @param {string} thread @param {number} after @param {string} epoch */

@@ -6,10 +6,11 @@ import * as words from "./words.js";
 
 const DEEPEST = 7;
 const MAX_DEPTH = 32;
-const KEPT_CLASSES = ["unread", "context"];
+const KEPT_CLASSES = ["unread", "context", "outdated", "since-last"];
 const TOMBSTONES = /** @type {Record<string, string>} */ ({
   removed: "Removed by a moderator.",
   deleted: "Deleted by its author.",
+  pending: "Held for a moderator.",
 });
 
 const policy = /** @type {{createHTML: (html: string) => any}} */ (
@@ -19,15 +20,21 @@ const policy = /** @type {{createHTML: (html: string) => any}} */ (
 );
 
 /**
- * Make the item show the comment, exactly as the server would render it.
- * @param {HTMLElement} item @param {Comment} comment
- * @param {{thread: string, depth: number, parentName: string | null, viewer: string}} place
+ * @typedef {{thread: string, depth: number, parentName: string | null, viewer: string, vote: number,
+ *   blank: HTMLElement, keepBody?: boolean}} Place
+ * `vote`: the viewer's own; `blank`: the template's item; `keepBody`: the text that is read stays for now
  */
-export function fill(item, comment, { thread, depth, parentName, viewer }) {
+
+/**
+ * Make the item show the comment, exactly as the server would render it; a partial comment changes what it holds.
+ * @param {HTMLElement} item @param {Comment} comment @param {Place} place
+ */
+export function fill(item, comment, { thread, depth, parentName, viewer, vote, blank, keepBody = false }) {
   const { id, state = "visible", author } = comment;
   const isVisible = state === "visible";
   const part = (/** @type {string} */ name) => /** @type {any} */ (item.querySelector(`:scope > article ${name}`));
   const kept = KEPT_CLASSES.filter((name) => item.classList.contains(name));
+  if (isVisible !== (item.dataset.state === "visible")) renewFooter(part("footer"), blank);
   item.id = `c-${id}`;
   item.className = ["comment", `depth-${Math.min(depth, DEEPEST)}`, ...kept].join(" ");
   Object.assign(item.dataset, {
@@ -39,25 +46,71 @@ export function fill(item, comment, { thread, depth, parentName, viewer }) {
   });
   part("h3").id = `h-${id}`;
   item.firstElementChild?.setAttribute("aria-labelledby", `h-${id}`);
-  part(".name").textContent = isVisible ? (author?.name ?? "Anonymous") : "Comment";
   if (parentName === null) part(".to")?.remove();
   else part(".to").lastElementChild.textContent = parentName;
+  if (author !== undefined || !isVisible) showAuthor(part, author ?? null, isVisible);
+  if (comment.created) showTime(part("time"), comment.created);
+  part(".time").href = `/t/${thread}/c/${id}`;
+  if (author !== undefined) {
+    const note = part(".note");
+    note.textContent = !isVisible ? "" : !author ? "account removed" : comment.edited ? "edited" : "";
+    link(note, isVisible && comment.edited ? `/c/${id}/history` : "");
+  }
+  // The server's own rendering, the only HTML that is ever put in as such.
+  if (!isVisible) part(".body").textContent = TOMBSTONES[state] ?? "";
+  else if (comment.html !== undefined && !keepBody && isAnotherText(item, comment)) {
+    part(".body").innerHTML = policy.createHTML(comment.html);
+  }
+  if (!keepBody) item.dataset.revision = String(comment.revision ?? item.dataset.revision);
+  const isOwn = Boolean(viewer) && author?.name === viewer;
+  for (const action of ["edit", "delete", "moderate"]) link(part(`.${action}`), `/c/${id}/${action}`);
+  link(part(".reply"), `/t/${thread}/c/${id}?reply=${id}#c-${id}`);
+  if (!isVisible || depth >= MAX_DEPTH - 1) part(".reply")?.remove();
+  if (!isVisible) part(".vote")?.remove();
+  if (!isVisible || (author !== undefined && !isOwn)) for (const own of [".edit", ".delete"]) part(own)?.remove();
+  const form = part(".vote");
+  if (form) {
+    form.action = `/c/${id}/vote`;
+    if (comment.score !== undefined) form.querySelector(".score").textContent = comment.score;
+    for (const button of author === undefined ? [] : form.querySelectorAll("button")) button.disabled = isOwn;
+    showVote(form, vote);
+  }
+}
+
+/** @param {HTMLElement} item @param {Comment} comment */
+function isAnotherText(item, comment) {
+  return item.dataset.revision !== String(comment.revision) || !item.querySelector(":scope > article .body")?.innerHTML;
+}
+
+/** @param {(name: string) => any} part @param {import("./store.js").Author | null} author @param {boolean} isVisible */
+function showAuthor(part, author, isVisible) {
+  part(".name").textContent = isVisible ? (author?.name ?? "Anonymous") : "Comment";
+  link(part(".name"), isVisible && author ? `/u/${encodeURIComponent(author.name)}` : "");
   const picture = author?.avatar ?? "/avatar/anonymous.svg";
   if (part("img").getAttribute("src") !== picture) part("img").setAttribute("src", picture);
   const badge = author?.badge ?? "";
   part(".badge").textContent = badge.charAt(0).toUpperCase() + badge.slice(1);
-  if (comment.created) showTime(part("time"), comment.created);
-  part(".time").href = `/t/${thread}/c/${id}`;
-  part(".note").textContent = !isVisible ? "" : !author ? "account removed" : comment.edited ? "edited" : "";
-  // The server's own rendering, the only HTML that is ever put in as such.
-  if (!isVisible) part(".body").textContent = TOMBSTONES[state] ?? "";
-  else if (comment.html !== undefined) part(".body").innerHTML = policy.createHTML(comment.html);
-  const reply = part(".reply");
-  if (reply) reply.href = `/t/${thread}/c/${id}?reply=${id}#c-${id}`;
-  if (!isVisible || depth >= MAX_DEPTH - 1) reply?.remove();
-  const remove = part(".delete");
-  if (remove) remove.href = `/c/${id}/delete`;
-  if (!isVisible || !viewer || author?.name !== viewer) remove?.remove();
+}
+
+/** @param {HTMLElement} form @param {number} vote the viewer's own */
+export function showVote(form, vote) {
+  form.querySelectorAll("button").forEach((button, place) => {
+    const value = place ? -1 : 1;
+    button.setAttribute("aria-pressed", String(vote === value));
+    button.value = String(vote === value ? 0 : value);
+  });
+}
+
+/** What a tombstone does not offer is offered again when it is none any more. @param {HTMLElement} footer @param {HTMLElement} blank */
+function renewFooter(footer, blank) {
+  const whole = /** @type {HTMLElement} */ (blank.querySelector("footer"));
+  footer.replaceChildren(...[...whole.children].map((child) => child.cloneNode(true)));
+}
+
+/** @param {HTMLAnchorElement | null} anchor @param {string} href "": none */
+function link(anchor, href) {
+  if (href) anchor?.setAttribute("href", href);
+  else anchor?.removeAttribute("href");
 }
 
 /**
@@ -74,7 +127,7 @@ export function fillPending(item, { nonce, body }, viewer) {
   part(".name").textContent = viewer;
   part(".note").textContent = "sending…";
   part(".body").textContent = body;
-  for (const needless of item.querySelectorAll("footer a, .to, time")) needless.remove();
+  for (const needless of item.querySelectorAll("footer > *, .to, time")) needless.remove();
 }
 
 /** Make it a place that only keeps its height, and is no comment any more. @param {HTMLElement} item */

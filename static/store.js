@@ -13,6 +13,8 @@
  * @typedef {{epoch: string, version: number, info: Info, comments: Comment[], next: string | null}} Snapshot
  */
 
+const UNRANKED = 2 ** 52;
+
 export class Store {
   /** @type {Map<number, Comment>} */
   #placed = new Map();
@@ -29,17 +31,26 @@ export class Store {
   /** @type {number[]} */
   #frontier = [];
   #visible = 0;
+  /** @type {Map<number, number>} root → its place in the ranking, as far as it was loaded */
+  #ranks = new Map();
 
   /**
-   * @param {{epoch: string, version: number, next?: string, start?: string, count?: number}} page
-   * `start`: ids joined by dots, the path of the comment before the first page ("" at the beginning)
+   * @param {{epoch: string, version: number, next?: string, start?: string, count?: number, sort?: string}} page
+   * `start`: ids joined by dots, the path of the comment before the first page ("" at the beginning);
+   * `sort`: oldest, newest, top (as the pages rank the roots) or flat
    */
-  constructor({ epoch, version, next = "", start = "", count = 0 }) {
+  constructor({ epoch, version, next = "", start = "", count = 0, sort = "oldest" }) {
+    this.sort = sort;
     this.epoch = epoch;
     this.version = version;
     this.next = next;
     this.count = count;
     this.#start = start ? start.split(".").map(Number) : [];
+    if (this.#start.length) {
+      this.#rank([{ id: this.#start[0], version: 0 }]);
+      if (sort === "flat") this.#start = this.#start.slice(-1);
+      else this.#start[0] = this.#key(this.#start[0]);
+    }
   }
 
   /** How many visible comments wait behind "More comments"; unknown (null) when the page does not begin the thread. */
@@ -54,6 +65,7 @@ export class Store {
 
   /** @param {Comment} comment @returns {number} 0 for a root */
   depth(comment) {
+    if (this.sort === "flat") return 0;
     return this.#path(comment.id, comment.parent ?? null).length - 1;
   }
 
@@ -61,6 +73,7 @@ export class Store {
   isDrawn(id) {
     const comment = this.#placed.get(id);
     if (!comment) return false;
+    if (this.sort === "flat") return comment.state === "visible";
     return comment.state === "visible" || (this.#below.get(id) ?? 0) > 0;
   }
 
@@ -81,6 +94,7 @@ export class Store {
    * @param {Comment[]} comments parents before replies
    */
   hydrate(comments) {
+    this.#rank(comments);
     for (const comment of comments) this.#insert(comment, new Set());
     this.#moveFrontier(this.next, new Set());
   }
@@ -124,6 +138,7 @@ export class Store {
     const touched = /** @type {Set<number>} */ (new Set());
     if (page.epoch !== this.epoch) return { kind: "reset", touched };
     if (cursor !== this.next) return { kind: "unasked", touched };
+    this.#rank(page.comments);
     this.#setAsideOrMerge(page.comments);
     this.#moveFrontier(page.next ?? "", touched, page.comments);
     if (page.version >= this.version) this.count = page.info.comments;
@@ -133,7 +148,8 @@ export class Store {
   /** Begin anew from the first page. @param {Snapshot} page @returns {Set<number>} every id that was or is known */
   reset(page) {
     const touched = new Set(this.#placed.keys());
-    for (const map of [this.#placed, this.#aside, this.#waiting, this.#children, this.#below]) map.clear();
+    for (const map of [this.#placed, this.#aside, this.#waiting, this.#children, this.#below, this.#ranks]) map.clear();
+    this.#rank(page.comments);
     this.#start = [];
     this.#frontier = [];
     this.#visible = 0;
@@ -176,7 +192,7 @@ export class Store {
   /** @param {Comment} comment */
   #setAside(comment) {
     this.#aside.set(comment.id, comment);
-    const parent = comment.parent ?? 0;
+    const parent = this.#above(comment);
     const waiting = this.#waiting.get(parent) ?? new Set();
     this.#waiting.set(parent, waiting.add(comment.id));
   }
@@ -196,7 +212,8 @@ export class Store {
    */
   #moveFrontier(next, touched, loaded = []) {
     this.next = next;
-    this.#frontier = next ? this.#path(Number(next)) : [];
+    // The name of a ranking may stand before it.
+    this.#frontier = next ? this.#path(Number(next.slice(next.lastIndexOf(".") + 1))) : [];
     // What the page itself brought is placed first: parents stand before their replies in it.
     const known = [...loaded.map(({ id }) => id), ...[...this.#aside.keys()].sort((one, other) => one - other)];
     for (const id of known) {
@@ -207,7 +224,7 @@ export class Store {
 
   /** @param {Comment} comment */
   #fits(comment) {
-    const parent = comment.parent ?? 0;
+    const parent = this.#above(comment);
     if (parent && !this.#placed.has(parent)) return false;
     if (!this.#frontier.length && !this.#start.length) return true;
     const path = this.#path(comment.id, comment.parent ?? null);
@@ -215,8 +232,34 @@ export class Store {
     return !this.#frontier.length || compare(path, this.#frontier) <= 0;
   }
 
-  /** @param {number} id @param {number | null} [parent] @returns {number[]} ids from the root to this comment */
+  /** What it hangs below: nothing in the flat view. @param {Comment} comment */
+  #above(comment) {
+    return this.sort === "flat" ? 0 : (comment.parent ?? 0);
+  }
+
+  /** Roots are ranked in the order in which the pages bring them. @param {Comment[]} comments */
+  #rank(comments) {
+    for (const { id, parent } of this.sort === "top" ? comments : []) {
+      if (!parent && !this.#ranks.has(id)) this.#ranks.set(id, this.#ranks.size);
+    }
+  }
+
+  /** What a root is ordered by. Whatever no ranking knows comes after it, in time order. @param {number} root */
+  #key(root) {
+    if (this.sort === "newest") return -root;
+    return this.sort === "top" ? (this.#ranks.get(root) ?? UNRANKED + root) : root;
+  }
+
+  /** @param {number} id @returns {Generator<number>} the siblings before it, the nearest first */
+  *before(id) {
+    const comment = this.#placed.get(id);
+    const siblings = (comment && this.#children.get(this.#above(comment))) ?? [];
+    for (let place = siblings.indexOf(id) - 1; place >= 0; place--) yield siblings[place];
+  }
+
+  /** @param {number} id @param {number | null} [parent] @returns {number[]} ids from the root's key to this comment */
   #path(id, parent) {
+    if (this.sort === "flat") return [id];
     const known = (/** @type {number} */ one) => this.#placed.get(one) ?? this.#aside.get(one);
     const path = [id];
     let above = parent === undefined ? known(id)?.parent : parent;
@@ -224,20 +267,22 @@ export class Store {
       path.push(above);
       above = known(above)?.parent;
     }
+    path.push(this.#key(/** @type {number} */ (path.pop())));
     return path.reverse();
   }
 
   /** @param {Comment} comment @param {Set<number>} touched */
   #insert(comment, touched) {
     const { id } = comment;
-    const parent = comment.parent ?? 0;
+    const parent = this.#above(comment);
     this.#aside.delete(id);
     this.#waiting.get(parent)?.delete(id);
     this.#placed.set(id, comment);
     touched.add(id);
     const siblings = this.#children.get(parent) ?? [];
+    const key = (/** @type {number} */ one) => (parent ? one : this.#key(one));
     let place = siblings.length;
-    while (place && siblings[place - 1] > id) place--;
+    while (place && key(siblings[place - 1]) > key(id)) place--;
     siblings.splice(place, 0, id);
     this.#children.set(parent, siblings);
     if (comment.state === "visible") {

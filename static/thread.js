@@ -26,12 +26,14 @@ class Live {
     this.#root = root;
     this.thread = this.#attribute("key");
     const viewer = this.#attribute("viewer");
+    this.viewer = viewer;
     this.store = new Store({
       epoch: this.#attribute("epoch"),
       version: Number(this.#attribute("version")),
       next: this.#attribute("next"),
       start: this.#attribute("start"),
       count: Number(this.#find(".count").textContent),
+      sort: this.#attribute("sort"),
     });
     this.view = new View(root, this.store, { thread: this.thread, viewer });
     this.store.hydrate(this.view.hydrate());
@@ -50,6 +52,7 @@ class Live {
     });
     this.#wire();
     this.connection.open();
+    this.#catchUp();
   }
 
   end() {
@@ -64,6 +67,8 @@ class Live {
     this.connection.addEventListener("message", (event) => this.#hear(/** @type {CustomEvent} */ (event).detail));
     this.connection.addEventListener("state", (event) => this.#show(/** @type {CustomEvent} */ (event).detail));
     this.#root.addEventListener("click", (event) => this.#clicked(event), { signal });
+    this.#root.addEventListener("submit", (event) => this.#voted(event), { signal });
+    document.addEventListener("selectionchange", () => this.#selected(), { signal });
     document.addEventListener("visibilitychange", () => this.#visibilityChanged(), { signal });
     addEventListener("online", () => this.connection.wake(), { signal });
     addEventListener("pageshow", () => this.connection.wake(), { signal });
@@ -75,6 +80,7 @@ class Live {
   #leave() {
     this.composer.keepAll();
     this.connection.close();
+    this.visit?.keep();
   }
 
   /** @param {any} message */
@@ -83,6 +89,7 @@ class Live {
     else if (message.type === "joined") this.#joined(message);
     else if (message.type === "reset") setTimeout(() => this.#fetchAnew(), message.after_ms ?? 0);
     else if (message.type === "readers") this.#here(message.count);
+    else if (message.type === "you") this.#told();
     else if (message.type === "typing") this.composer.showTyping(message.parent, message.names);
   }
 
@@ -109,7 +116,7 @@ class Live {
     if (this.#isFetching) return;
     this.#isFetching = true;
     try {
-      this.view.take(this.store.reset(await api.page(this.thread, "")));
+      this.view.take(this.store.reset(await api.page(this.thread, "", this.store.sort)));
       this.connection.join();
     } catch {
       setTimeout(() => this.#fetchAnew(), 1_000 + Math.random() * 4_000);
@@ -123,7 +130,7 @@ class Live {
     const more = this.#find(".more");
     more.setAttribute("aria-busy", "true");
     try {
-      const page = await api.page(this.thread, cursor);
+      const page = await api.page(this.thread, cursor, this.store.sort);
       const { kind, touched } = this.store.page(page, cursor);
       if (kind === "reset") await this.#fetchAnew();
       this.view.show(touched);
@@ -141,8 +148,11 @@ class Live {
     this.view.own.add(post.nonce);
     this.view.showPending(post);
     try {
-      this.view.show(this.store.answer(await api.postComment(this.thread, post)));
-      this.#speak("Your comment was posted.");
+      const comment = await api.postComment(this.thread, post);
+      this.view.show(this.store.answer(comment));
+      if (comment.state === "pending") this.#say("Your comment is held until a moderator has seen it.");
+      else if (this.store.isDrawn(comment.id)) this.#speak("Your comment was posted.");
+      else this.#say("Your comment was posted. It stands behind “More comments”.");
     } finally {
       this.view.removePending(post.nonce);
     }
@@ -159,6 +169,12 @@ class Live {
     } else if (item && link.matches(".reply")) {
       event.preventDefault();
       this.composer.answer(item);
+    } else if (item && link.matches(".outdated > article .note")) {
+      event.preventDefault();
+      this.view.showEdited(item);
+    } else if (item && link.matches(".edit")) {
+      event.preventDefault();
+      this.#edit(item);
     } else if (item && link.matches(".delete")) {
       event.preventDefault();
       this.#delete(link, Number(item.dataset.id));
@@ -184,7 +200,72 @@ class Live {
     }
   }
 
+  /** @param {SubmitEvent} event */
+  async #voted(event) {
+    const form = /** @type {HTMLElement} */ (event.target);
+    const id = Number(/** @type {HTMLElement | null} */ (form.closest("li[data-id]"))?.dataset.id);
+    if (!form.matches(".vote") || !this.viewer) return;
+    event.preventDefault();
+    const button = /** @type {HTMLButtonElement} */ (event.submitter);
+    const [value, pressed] = [Number(button.value), form.querySelector("[aria-pressed=true]")];
+    const before = pressed ? (pressed.matches(":first-child") ? 1 : -1) : 0;
+    this.view.vote(id, value);
+    try {
+      this.view.take(this.store.answer(await api.vote(id, value)));
+    } catch (error) {
+      this.view.vote(id, before);
+      this.#say(`Your vote did not count. ${/** @type {Error} */ (error).message}`);
+    }
+  }
+
+  /** @param {HTMLElement} item */
+  async #edit(item) {
+    const { Editor } = await import("./editor.js");
+    new Editor(item, {
+      load: api.comment,
+      preview: api.preview,
+      save: async (id, body, revision) => {
+        this.view.show(this.store.answer(await api.editComment(id, body, revision)));
+        this.#speak("Your comment was changed.");
+      },
+    });
+  }
+
+  /** What is selected in a comment can be quoted. */
+  async #selected() {
+    const selection = getSelection();
+    const node = selection && !selection.isCollapsed ? selection.anchorNode : null;
+    const item = node?.parentElement?.closest("live-thread .body") && node.parentElement.closest("li[data-id]");
+    if (!(item instanceof HTMLElement) || !this.#root.contains(item)) return this.quoting?.hide();
+    const { Quoting } = await import("./quoting.js");
+    this.quoting ??= new Quoting(this.#root, this.thread, (source) => this.composer.answer(source));
+    this.quoting.offer(item);
+  }
+
+  /** What came since the last visit, and what of the thread concerns the viewer alone. */
+  async #catchUp() {
+    const { LastVisit } = await import("./catch_up.js");
+    const mine = this.viewer ? await api.mine(this.thread).catch(() => null) : null;
+    this.visit = new LastVisit(this.#root, this.store, this.view, {
+      thread: this.thread,
+      viewer: this.viewer,
+      last: mine?.visit,
+      keep: this.viewer ? api.keepVisit : undefined,
+    });
+    if (mine) this.view.takeVotes(mine.votes);
+    this.visit.tell();
+  }
+
+  /** The bell rang. */
+  async #told() {
+    const count = await api.unread().catch(() => 0);
+    const place = document.querySelector(".bell .told");
+    if (place) place.textContent = count ? String(count) : "";
+  }
+
   #visibilityChanged() {
+    if (this.view.isHidden) this.visit?.keep();
+
     this.view.visibilityChanged();
     if (!this.view.isHidden) this.connection.wake();
   }

@@ -4,7 +4,7 @@
  * Event: `settled`, when everything that was taken is drawn or held.
  */
 
-import { fill, fillPending, showTime, vacate } from "./item.js";
+import { fill, fillPending, showTime, showVote, vacate } from "./item.js";
 import * as words from "./words.js";
 
 /** @typedef {import("./store.js").Comment} Comment */
@@ -31,6 +31,8 @@ export class View extends EventTarget {
   #dwelling = new WeakMap();
   #frame = 0;
   #newest = 0;
+  /** The viewer's own votes. @type {Map<number, number>} */
+  #votes = new Map();
   #newWhileHidden = 0;
 
   /**
@@ -65,13 +67,16 @@ export class View extends EventTarget {
     /** @type {Comment[]} */
     const comments = [];
     for (const item of /** @type {NodeListOf<HTMLElement>} */ (this.list.querySelectorAll("li[data-id]"))) {
-      const { id, parent, version, state, replies } = item.dataset;
+      const { id, parent, version, state, replies, revision } = item.dataset;
+      const vote = item.querySelector(":scope > article [aria-pressed=true]");
+      if (vote) this.#votes.set(Number(id), vote.matches(":first-child") ? 1 : -1);
       comments.push({
         id: Number(id),
         parent: parent ? Number(parent) : null,
         version: Number(version),
         state,
         replies: Number(replies),
+        revision: Number(revision),
       });
       this.#items.set(Number(id), item);
       this.#newest = Math.max(this.#newest, Number(id));
@@ -79,6 +84,45 @@ export class View extends EventTarget {
     }
     this.tick();
     return comments;
+  }
+
+  /** The newest comment that the page knows of. */
+  get newest() {
+    return this.#newest;
+  }
+
+  /** Show the viewer's own vote, and what it makes of the score, at once. @param {number} id @param {number} value */
+  vote(id, value) {
+    const form = /** @type {HTMLElement | null} */ (this.#items.get(id)?.querySelector(":scope > article .vote"));
+    const score = form?.querySelector(".score");
+    if (!form || !score) return;
+    setText(score, String(Number(score.textContent) + value - (this.#votes.get(id) ?? 0)));
+    this.#votes.set(id, value);
+    showVote(form, value);
+  }
+
+  /** @param {Record<string, number>} votes */
+  takeVotes(votes) {
+    for (const [id, value] of Object.entries(votes)) {
+      this.#votes.set(Number(id), value);
+      const form = this.#items.get(Number(id))?.querySelector(":scope > article .vote");
+      if (form instanceof HTMLElement) showVote(form, value);
+    }
+  }
+
+  /** The text that was edited while it was read. @param {HTMLElement} item */
+  showEdited(item) {
+    item.classList.remove("outdated");
+    const comment = this.store.get(Number(item.dataset.id));
+    if (comment) this.#fill(item, comment);
+  }
+
+  /** Mark what came since the last visit. @param {number} after the newest comment of then */
+  markNewer(after) {
+    for (const [id, item] of this.#items) {
+      if (id > after && item.dataset.state === "visible") this.#markUnread(item);
+    }
+    this.#showCounts();
   }
 
   /** @param {number} id */
@@ -186,7 +230,7 @@ export class View extends EventTarget {
     }
     const isOwn = comment.nonce !== undefined && this.own.has(comment.nonce);
     const list = this.#childList(comment.parent ?? null);
-    const before = list && this.#before(list, id);
+    const before = list && this.#before(id);
     if (!list || !(isOwn || this.#asked.has(id) || this.#isOutOfSight(list, before))) {
       this.#held.add(id);
       return 0;
@@ -216,13 +260,13 @@ export class View extends EventTarget {
     return list.firstChild ?? list.appendChild(this.document.createTextNode(""));
   }
 
-  /** @param {HTMLElement} list @param {number} id @returns {HTMLElement | null} the drawn sibling before `id` */
-  #before(list, id) {
-    let sibling = /** @type {HTMLElement | null} */ (list.lastElementChild);
-    while (sibling && !(Number(sibling.dataset.id) < id)) {
-      sibling = /** @type {HTMLElement | null} */ (sibling.previousElementSibling);
+  /** @param {number} id @returns {HTMLElement | null} the drawn sibling before `id` */
+  #before(id) {
+    for (const sibling of this.store.before(id)) {
+      const item = this.#items.get(sibling);
+      if (item) return item;
     }
-    return sibling;
+    return null;
   }
 
   /** Say whether an insertion there moves nothing that is read. @param {HTMLElement} list @param {HTMLElement | null} before */
@@ -288,7 +332,13 @@ export class View extends EventTarget {
   #patch(item, comment) {
     const wasVisible = item.dataset.state === "visible";
     if (wasVisible && comment.state !== "visible") this.#keepHeight(item);
-    this.#fill(item, comment);
+    const isEdited = wasVisible && comment.state === "visible" && Number(item.dataset.revision) !== comment.revision;
+    // A text that is being read is not changed under the eyes.
+    const keepBody = isEdited && this.#placeOf(item) === "in" && !this.#asked.has(comment.id);
+    this.#asked.delete(comment.id);
+    item.classList.toggle("outdated", keepBody);
+    this.#fill(item, comment, keepBody);
+    if (keepBody) setText(/** @type {HTMLElement} */ (item.querySelector(".note")), "Edited – show");
   }
 
   /** What is in sight keeps its height until it is out of it. @param {HTMLElement} item */
@@ -325,20 +375,25 @@ export class View extends EventTarget {
     return /** @type {HTMLElement} */ (this.document.importNode(this.blank, true));
   }
 
-  /** @param {HTMLElement} item @param {Comment} comment */
-  #fill(item, comment) {
+  /** @param {HTMLElement} item @param {Comment} comment @param {boolean} [keepBody] */
+  #fill(item, comment, keepBody) {
     const parent = comment.parent ? this.#items.get(comment.parent) : undefined;
     fill(item, comment, {
       thread: this.thread,
       viewer: this.viewer,
       depth: this.store.depth(comment),
       parentName: parent ? (parent.querySelector(".name")?.textContent ?? "") : null,
+      vote: this.#votes.get(comment.id) ?? 0,
+      blank: this.blank,
+      keepBody,
     });
   }
 
   /** @param {number | null} parent @returns {HTMLElement | null} where its replies hang, if it is drawn */
   #childList(parent) {
-    return parent === null ? this.list : (this.#items.get(parent)?.querySelector(":scope > ol") ?? null);
+    return parent === null || this.store.sort === "flat"
+      ? this.list
+      : (this.#items.get(parent)?.querySelector(":scope > ol") ?? null);
   }
 
   #showCounts() {
@@ -352,7 +407,8 @@ export class View extends EventTarget {
     this.unreadButton.hidden = !this.#unread.size;
     const more = /** @type {HTMLAnchorElement} */ (this.#find(".more"));
     more.hidden = !next;
-    more.href = `/t/${this.thread}?cursor=${next}`;
+    const sort = this.store.sort === "oldest" ? "" : `sort=${this.store.sort}&`;
+    more.href = `/t/${this.thread}?${sort}cursor=${next}`;
     setText(more, `More comments${behind ? ` (${behind})` : ""}`);
     const title = this.isHidden && this.#newWhileHidden ? `(${this.#newWhileHidden}) ${this.title}` : this.title;
     if (this.document.title !== title) this.document.title = title;
@@ -373,7 +429,7 @@ export class View extends EventTarget {
   }
 }
 
-/** @param {HTMLElement} element @param {string} text */
+/** @param {Element} element @param {string} text */
 function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }

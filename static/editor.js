@@ -1,0 +1,107 @@
+/** The form that changes a comment where it stands. Never touches the network: `load` and `save` are handed in. */
+
+import * as drafts from "./drafts.js";
+
+/**
+ * @typedef {import("./store.js").Comment} Comment
+ * @typedef {import("./api.js").Refused} Refused
+ */
+
+export class Editor {
+  #revision = 0;
+
+  /**
+   * @param {HTMLElement} item
+   * @param {{load: (id: number) => Promise<{comment: Comment, body: string}>,
+   *   preview: (body: string) => Promise<string>,
+   *   save: (id: number, body: string, revision: number) => Promise<void>}} page
+   */
+  constructor(item, { load, save, preview }) {
+    this.id = Number(item.dataset.id);
+    this.save = save;
+    this.preview = preview;
+    this.shown = /** @type {HTMLElement} */ (item.querySelector(":scope > article .body"));
+    const open = item.querySelector(":scope > article .editor textarea");
+    if (open instanceof HTMLElement) {
+      open.focus();
+      return;
+    }
+    this.form = document.createElement("form");
+    this.form.className = "editor";
+    this.says = make("p", "says");
+    this.says.setAttribute("role", "alert");
+    this.present = make("blockquote", "kept");
+    this.present.hidden = true;
+    this.text = document.createElement("textarea");
+    this.text.rows = 4;
+    this.text.maxLength = 10_000;
+    this.text.required = true;
+    this.text.dir = "auto";
+    this.text.setAttribute("aria-label", "Your comment");
+    const actions = make("div", "actions");
+    const button = document.createElement("button");
+    button.textContent = "Save";
+    const cancel = document.createElement("button");
+    cancel.type = "button";
+    cancel.className = "quiet";
+    cancel.textContent = "Leave it as it was";
+    cancel.addEventListener("click", () => this.#close());
+    actions.append(cancel, button);
+    this.form.append(this.says, this.present, this.text, actions);
+    this.form.addEventListener("submit", (event) => this.#submitted(event));
+    this.form.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") this.#close();
+      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.form?.requestSubmit();
+    });
+    this.text.addEventListener("input", () => drafts.keep(`edit:${this.id}`, null, this.text?.value ?? ""));
+    this.#open(load);
+  }
+
+  /** @param {(id: number) => Promise<{comment: Comment, body: string}>} load */
+  async #open(load) {
+    if (!this.form || !this.text || !this.says) return;
+    this.shown.after(this.form);
+    this.shown.hidden = true;
+    try {
+      const { comment, body } = await load(this.id);
+      this.#revision = comment.revision ?? 1;
+      // What was begun here before is not lost.
+      this.text.value = drafts.read(`edit:${this.id}`, null)?.body ?? body;
+      this.text.focus();
+    } catch (error) {
+      this.says.textContent = /** @type {Error} */ (error).message;
+    }
+  }
+
+  /** @param {SubmitEvent} event */
+  async #submitted(event) {
+    event.preventDefault();
+    if (!this.text || !this.says || !this.present) return;
+    try {
+      await this.save(this.id, this.text.value, this.#revision);
+      this.#close();
+    } catch (error) {
+      const { message, current } = /** @type {Refused} */ (error);
+      this.says.textContent = `Not saved. Your text is safe. ${message}`;
+      if (current) {
+        // Both stay on the screen; saving once more replaces what stands there now.
+        this.present.textContent = current.body;
+        this.present.hidden = false;
+        this.#revision = current.revision ?? this.#revision;
+      }
+    }
+  }
+
+  #close() {
+    drafts.keep(`edit:${this.id}`, null, "");
+    this.form?.remove();
+    this.shown.hidden = false;
+  }
+}
+
+/** @param {string} tag @param {string} name */
+function make(tag, name) {
+  const element = document.createElement(tag);
+  element.className = name;
+  return element;
+}
