@@ -20,6 +20,10 @@ class Live {
   #unspoken = 0;
   #spokenAt = 0;
   #isFetching = false;
+  /** @type {import("./catch_up.js").LastVisit | undefined} */
+  visit;
+  /** @type {import("./quoting.js").Quoting | undefined} */
+  quoting;
 
   /** @param {HTMLElement} root */
   constructor(root) {
