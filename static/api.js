@@ -64,11 +64,6 @@ export async function vote(id, value) {
   return (await ask("PUT", `/api/comments/${id}/vote`, { value })).comment;
 }
 
-/** @param {string} body @returns {Promise<string>} the HTML that it will be shown as */
-export async function preview(body) {
-  return (await ask("POST", "/api/preview", { body })).html;
-}
-
 /** @typedef {{comment: number, version: number, at: string}} Visit */
 
 /** @param {string} thread @returns {Promise<{votes: Record<string, number>, visit: Visit | null}>} */

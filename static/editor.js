@@ -13,13 +13,11 @@ export class Editor {
   /**
    * @param {HTMLElement} item
    * @param {{load: (id: number) => Promise<{comment: Comment, body: string}>,
-   *   preview: (body: string) => Promise<string>,
    *   save: (id: number, body: string, revision: number) => Promise<void>}} page
    */
-  constructor(item, { load, save, preview }) {
+  constructor(item, { load, save }) {
     this.id = Number(item.dataset.id);
     this.save = save;
-    this.preview = preview;
     this.shown = /** @type {HTMLElement} */ (item.querySelector(":scope > article .body"));
     const open = item.querySelector(":scope > article .editor textarea");
     if (open instanceof HTMLElement) {

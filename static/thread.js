@@ -22,8 +22,8 @@ class Live {
   #isFetching = false;
   /** @type {import("./catch_up.js").LastVisit | undefined} */
   visit;
-  /** @type {import("./quoting.js").Quoting | undefined} */
-  quoting;
+  /** @type {import("./actions.js").Actions | undefined} */
+  #actions;
 
   /** @param {HTMLElement} root */
   constructor(root) {
@@ -176,74 +176,39 @@ class Live {
     } else if (item && link.matches(".outdated > article .note")) {
       event.preventDefault();
       this.view.showEdited(item);
-    } else if (item && link.matches(".edit")) {
+    } else if (item && link.matches(".edit, .delete")) {
       event.preventDefault();
-      this.#edit(item);
-    } else if (item && link.matches(".delete")) {
-      event.preventDefault();
-      this.#delete(link, Number(item.dataset.id));
-    }
-  }
-
-  /** The first click asks, the second does it. @param {HTMLElement} link @param {number} id */
-  async #delete(link, id) {
-    if (!link.classList.contains("danger")) {
-      link.classList.add("danger");
-      link.textContent = "Really delete?";
-      setTimeout(() => {
-        link.classList.remove("danger");
-        link.textContent = "Delete";
-      }, 4_000);
-      return;
-    }
-    try {
-      this.view.take(this.store.answer(await api.deleteComment(id)));
-      this.#speak("Your comment was deleted.");
-    } catch (error) {
-      this.#say(`Not deleted. ${/** @type {Error} */ (error).message}`);
+      this.#act((actions) => (link.matches(".edit") ? actions.edit(item) : actions.remove(link, item)));
     }
   }
 
   /** @param {SubmitEvent} event */
-  async #voted(event) {
+  #voted(event) {
     const form = /** @type {HTMLElement} */ (event.target);
-    const id = Number(/** @type {HTMLElement | null} */ (form.closest("li[data-id]"))?.dataset.id);
     if (!form.matches(".vote") || !this.viewer) return;
     event.preventDefault();
     const button = /** @type {HTMLButtonElement} */ (event.submitter);
-    const [value, pressed] = [Number(button.value), form.querySelector("[aria-pressed=true]")];
-    const before = pressed ? (pressed.matches(":first-child") ? 1 : -1) : 0;
-    this.view.vote(id, value);
-    try {
-      this.view.take(this.store.answer(await api.vote(id, value)));
-    } catch (error) {
-      this.view.vote(id, before);
-      this.#say(`Your vote did not count. ${/** @type {Error} */ (error).message}`);
-    }
+    this.#act((actions) => actions.vote(form, Number(button.value)));
   }
 
-  /** @param {HTMLElement} item */
-  async #edit(item) {
-    const { Editor } = await import("./editor.js");
-    new Editor(item, {
-      load: api.comment,
-      preview: api.preview,
-      save: async (id, body, revision) => {
-        this.view.show(this.store.answer(await api.editComment(id, body, revision)));
-        this.#speak("Your comment was changed.");
-      },
+  #selected() {
+    const isOne = Boolean(getSelection()?.anchorNode?.parentElement?.closest("live-thread .body"));
+    if (isOne || this.#actions) this.#act((actions) => actions.quote());
+  }
+
+  /** What is done to one comment is loaded when it is first done. @param {(actions: import("./actions.js").Actions) => void} act */
+  async #act(act) {
+    const { Actions } = await import("./actions.js");
+    this.#actions ??= new Actions({
+      root: this.#root,
+      thread: this.thread,
+      store: this.store,
+      view: this.view,
+      answer: (item) => this.composer.answer(item),
+      say: (text) => this.#say(text),
+      speak: (text) => this.#speak(text),
     });
-  }
-
-  /** What is selected in a comment can be quoted. */
-  async #selected() {
-    const selection = getSelection();
-    const node = selection && !selection.isCollapsed ? selection.anchorNode : null;
-    const item = node?.parentElement?.closest("live-thread .body") && node.parentElement.closest("li[data-id]");
-    if (!(item instanceof HTMLElement) || !this.#root.contains(item)) return this.quoting?.hide();
-    const { Quoting } = await import("./quoting.js");
-    this.quoting ??= new Quoting(this.#root, this.thread, (source) => this.composer.answer(source));
-    this.quoting.offer(item);
+    act(this.#actions);
   }
 
   /** What came since the last visit, and what of the thread concerns the viewer alone. */

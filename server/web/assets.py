@@ -18,6 +18,8 @@ FOLDER = Path(__file__).resolve().parents[2] / "static"
 TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
 # Whole lines only: a comment sign inside a string is never at the beginning of one in this folder.
 _COMMENTS = re.compile(r"^[ \t]*/\*(?:(?!\*/).)*\*/[ \t]*\n|^[ \t]*//[^\n]*\n", re.DOTALL | re.MULTILINE)
+# Types stand between signs that nothing else in this folder uses; text in backquotes is never more than a line.
+_TYPES = re.compile(r"/\*\* @(?:type|param) (?:(?!\*/).)*\*/ ?")
 _INDENTS = re.compile(r"^[ \t]+|\n(?=\n)", re.MULTILINE)
 
 
@@ -62,9 +64,7 @@ class Assets:
 def _stripped(path: Path) -> bytes:
     text = path.read_text(encoding="utf-8")
     if path.suffix in (".js", ".css"):
-        text = _COMMENTS.sub("", text)
-    if path.suffix == ".css":
-        text = _INDENTS.sub("", text)
+        text = _INDENTS.sub("", _TYPES.sub("", _COMMENTS.sub("", text)))
     return text.encode()
 
 

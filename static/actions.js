@@ -1,0 +1,80 @@
+/** What a reader does to one comment that stands there: vote, edit, delete, quote. Loaded when it is first done. */
+
+import * as api from "./api.js";
+import { Editor } from "./editor.js";
+import { Quoting } from "./quoting.js";
+
+const SURE_MS = 4_000;
+
+export class Actions {
+  /**
+   * @param {{root: HTMLElement, thread: string, store: import("./store.js").Store, view: import("./view.js").View,
+   *   answer: (item: HTMLElement) => void, say: (text: string) => void, speak: (text: string) => void}} page
+   */
+  constructor({ root, thread, store, view, answer, say, speak }) {
+    this.root = root;
+    this.store = store;
+    this.view = view;
+    this.say = say;
+    this.speak = speak;
+    this.quoting = new Quoting(root, thread, answer);
+  }
+
+  /** @param {HTMLElement} form @param {number} value */
+  async vote(form, value) {
+    const id = idOf(form);
+    const pressed = form.querySelector("[aria-pressed=true]");
+    const before = pressed ? (pressed.matches(":first-child") ? 1 : -1) : 0;
+    this.view.vote(id, value);
+    try {
+      this.view.take(this.store.answer(await api.vote(id, value)));
+    } catch (error) {
+      this.view.vote(id, before);
+      this.say(`Your vote did not count. ${/** @type {Error} */ (error).message}`);
+    }
+  }
+
+  /** @param {HTMLElement} item */
+  edit(item) {
+    new Editor(item, {
+      load: api.comment,
+      save: async (id, body, revision) => {
+        this.view.show(this.store.answer(await api.editComment(id, body, revision)));
+        this.speak("Your comment was changed.");
+      },
+    });
+  }
+
+  /** The first click asks, the second does it. @param {HTMLElement} link @param {HTMLElement} item */
+  async remove(link, item) {
+    if (!link.classList.contains("danger")) {
+      link.classList.add("danger");
+      link.textContent = "Really delete?";
+      setTimeout(() => {
+        link.classList.remove("danger");
+        link.textContent = "Delete";
+      }, SURE_MS);
+      return;
+    }
+    try {
+      this.view.take(this.store.answer(await api.deleteComment(idOf(item))));
+      this.speak("Your comment was deleted.");
+    } catch (error) {
+      this.say(`Not deleted. ${/** @type {Error} */ (error).message}`);
+    }
+  }
+
+  /** What is selected in a comment can be quoted. */
+  quote() {
+    const selection = getSelection();
+    const node = selection && !selection.isCollapsed ? selection.anchorNode : null;
+    const item = node?.parentElement?.closest(".body")?.closest("li[data-id]");
+    if (item instanceof HTMLElement && this.root.contains(item)) this.quoting.offer(item);
+    else this.quoting.hide();
+  }
+}
+
+/** @param {HTMLElement} inside */
+function idOf(inside) {
+  return Number(/** @type {HTMLElement | null} */ (inside.closest("li[data-id]"))?.dataset.id);
+}
