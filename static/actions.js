@@ -1,6 +1,6 @@
 /** What a reader does to one comment that stands there: vote, edit, delete, quote. Loaded when it is first done. */
 
-import * as api from "./api.js";
+import { ask } from "./api.js";
 import { Editor } from "./editor.js";
 import { Quoting } from "./quoting.js";
 
@@ -27,7 +27,7 @@ export class Actions {
     const before = pressed ? (pressed.matches(":first-child") ? 1 : -1) : 0;
     this.view.vote(id, value);
     try {
-      this.view.take(this.store.answer(await api.vote(id, value)));
+      this.view.take(this.store.answer((await ask("PUT", `/api/comments/${id}/vote`, { value })).comment));
     } catch (error) {
       this.view.vote(id, before);
       this.say(`Your vote did not count. ${/** @type {Error} */ (error).message}`);
@@ -37,9 +37,10 @@ export class Actions {
   /** @param {HTMLElement} item */
   edit(item) {
     new Editor(item, {
-      load: api.comment,
+      load: (id) => ask("GET", `/api/comments/${id}`),
       save: async (id, body, revision) => {
-        this.view.show(this.store.answer(await api.editComment(id, body, revision)));
+        const { comment } = await ask("PATCH", `/api/comments/${id}`, { body, revision });
+        this.view.show(this.store.answer(comment));
         this.speak("Your comment was changed.");
       },
     });
@@ -57,7 +58,7 @@ export class Actions {
       return;
     }
     try {
-      this.view.take(this.store.answer(await api.deleteComment(idOf(item))));
+      this.view.take(this.store.answer((await ask("DELETE", `/api/comments/${idOf(item)}`)).comment));
       this.speak("Your comment was deleted.");
     } catch (error) {
       this.say(`Not deleted. ${/** @type {Error} */ (error).message}`);

@@ -21,7 +21,7 @@ export class Refused extends Error {
  * @param {string} method @param {string} path @param {object} [body]
  * @returns {Promise<any>} the JSON of the answer; throws Refused
  */
-async function ask(method, path, body) {
+export async function ask(method, path, body) {
   let response;
   let answer;
   try {
@@ -42,45 +42,6 @@ async function ask(method, path, body) {
 /** @param {string} thread @param {{body: string, parent: number | null, nonce: string}} comment */
 export async function postComment(thread, comment) {
   return (await ask("POST", `/api/threads/${thread}/comments`, comment)).comment;
-}
-
-/** @param {number} id */
-export async function deleteComment(id) {
-  return (await ask("DELETE", `/api/comments/${id}`)).comment;
-}
-
-/** @param {number} id @param {string} body @param {number} revision the one that was shown */
-export async function editComment(id, body, revision) {
-  return (await ask("PATCH", `/api/comments/${id}`, { body, revision })).comment;
-}
-
-/** @param {number} id @returns {Promise<{comment: import("./store.js").Comment, body: string}>} */
-export function comment(id) {
-  return ask("GET", `/api/comments/${id}`);
-}
-
-/** @param {number} id @param {number} value */
-export async function vote(id, value) {
-  return (await ask("PUT", `/api/comments/${id}/vote`, { value })).comment;
-}
-
-/** @typedef {{comment: number, version: number, at: string}} Visit */
-
-/** @param {string} thread @returns {Promise<{votes: Record<string, number>, visit: Visit | null}>} */
-export function mine(thread) {
-  return ask("GET", `/api/threads/${thread}/mine`);
-}
-
-/** @returns {Promise<number>} */
-export async function unread() {
-  return (await ask("GET", `/api/me/changes?after=${Number.MAX_SAFE_INTEGER}`)).unread;
-}
-
-/** Also while the page goes away. @param {string} thread @param {{comment: number, version: number}} visit */
-export function keepVisit(thread, { comment, version }) {
-  const body = JSON.stringify({ comment, version });
-  const headers = { "content-type": "application/json" };
-  fetch(`/api/threads/${thread}/visit`, { method: "PUT", body, headers, keepalive: true }).catch(() => {});
 }
 
 /** @returns {Promise<string>} */

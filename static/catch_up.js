@@ -1,36 +1,57 @@
-/** What is new since the last visit: kept in this browser, and for an account on the server. */
+/** What is new since the last visit, kept in this browser or with the account; and the account's votes and bell. */
 
-/**
- * @typedef {import("./api.js").Visit} Visit
- * @typedef {{thread: string, viewer: string, last: Visit | null | undefined,
- *   keep: ((thread: string, visit: {comment: number, version: number}) => void) | undefined}} Page
- */
+import { ask } from "./api.js";
+
+/** @typedef {{comment: number, version: number, at: string}} Visit */
 
 const SHORT_MS = 60_000;
 
+/** Show how much of what concerns the account is unread. */
+export async function ringBell() {
+  const { unread } = await ask("GET", `/api/me/changes?after=${Number.MAX_SAFE_INTEGER}`);
+  const place = document.querySelector(".bell .told");
+  if (place) place.textContent = unread ? String(unread) : "";
+}
+
 export class LastVisit {
-  /** @param {HTMLElement} root @param {import("./store.js").Store} store @param {import("./view.js").View} view @param {Page} page */
-  constructor(root, store, view, { thread, viewer, last, keep }) {
+  /** @type {Visit | null} */
+  last = null;
+
+  /**
+   * @param {HTMLElement} root @param {import("./store.js").Store} store @param {import("./view.js").View} view
+   * @param {{thread: string, viewer: string}} page
+   */
+  constructor(root, store, view, { thread, viewer }) {
     this.root = root;
     this.store = store;
     this.view = view;
     this.viewer = viewer;
     this.thread = thread;
     this.slot = `livethread:visit:${thread}`;
-    this.send = keep;
-    this.last = last ?? (viewer ? null : this.#read());
+  }
+
+  /** Ask what the account's votes here are, and when it was here last; say what is new. */
+  async begin() {
+    if (this.viewer) {
+      const mine = await ask("GET", `/api/threads/${this.thread}/mine`).catch(() => null);
+      this.view.takeVotes(mine?.votes ?? {});
+      this.last = mine?.visit ?? null;
+    } else {
+      this.last = this.#read();
+    }
+    this.#tell();
   }
 
   /** Keep that everything up to now was there to be read. */
   keep() {
     const visit = { comment: this.view.newest, version: this.store.version, at: new Date().toISOString() };
     if (!visit.comment) return;
-    if (this.send) this.send(this.thread, visit);
+    if (this.viewer) this.#send(visit);
     else this.#write(visit);
   }
 
   /** Say what came since then, and mark it. */
-  tell() {
+  #tell() {
     const { last } = this;
     const place = this.root.querySelector(".since");
     if (!last || !(place instanceof HTMLElement) || Date.now() - Date.parse(last.at) < SHORT_MS) return;
@@ -65,6 +86,13 @@ export class LastVisit {
     const isOn = this.root.classList.toggle("only-new");
     toggle.setAttribute("aria-pressed", String(isOn));
     toggle.textContent = isOn ? "Show all" : "Only the new";
+  }
+
+  /** Also while the page goes away. @param {Visit} visit */
+  #send({ comment, version }) {
+    const body = JSON.stringify({ comment, version });
+    const headers = { "content-type": "application/json" };
+    fetch(`/api/threads/${this.thread}/visit`, { method: "PUT", body, headers, keepalive: true }).catch(() => {});
   }
 
   /** @returns {Visit | null} */

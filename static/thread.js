@@ -93,7 +93,7 @@ class Live {
     else if (message.type === "joined") this.#joined(message);
     else if (message.type === "reset") setTimeout(() => this.#fetchAnew(), message.after_ms ?? 0);
     else if (message.type === "readers") this.#here(message.count);
-    else if (message.type === "you") this.#told();
+    else if (message.type === "you") import("./catch_up.js").then(({ ringBell }) => ringBell()).catch(() => {});
     else if (message.type === "typing") this.composer.showTyping(message.parent, message.names);
   }
 
@@ -214,22 +214,8 @@ class Live {
   /** What came since the last visit, and what of the thread concerns the viewer alone. */
   async #catchUp() {
     const { LastVisit } = await import("./catch_up.js");
-    const mine = this.viewer ? await api.mine(this.thread).catch(() => null) : null;
-    this.visit = new LastVisit(this.#root, this.store, this.view, {
-      thread: this.thread,
-      viewer: this.viewer,
-      last: mine?.visit,
-      keep: this.viewer ? api.keepVisit : undefined,
-    });
-    if (mine) this.view.takeVotes(mine.votes);
-    this.visit.tell();
-  }
-
-  /** The bell rang. */
-  async #told() {
-    const count = await api.unread().catch(() => 0);
-    const place = document.querySelector(".bell .told");
-    if (place) place.textContent = count ? String(count) : "";
+    this.visit = new LastVisit(this.#root, this.store, this.view, { thread: this.thread, viewer: this.viewer });
+    await this.visit.begin();
   }
 
   #visibilityChanged() {

@@ -16,6 +16,7 @@ from server.errors import NotFound
 
 FOLDER = Path(__file__).resolve().parents[2] / "static"
 TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
+ON_EVERY_PAGE = ("page.css", "thread.css", "comment.css")
 # Whole lines only: a comment sign inside a string is never at the beginning of one in this folder.
 _COMMENTS = re.compile(r"^[ \t]*/\*(?:(?!\*/).)*\*/[ \t]*\n|^[ \t]*//[^\n]*\n", re.DOTALL | re.MULTILINE)
 # Types stand between signs that nothing else in this folder uses; text in backquotes is never more than a line.
@@ -37,6 +38,8 @@ class Assets:
     def __init__(self, folder: Path = FOLDER) -> None:
         files = sorted(path for path in folder.iterdir() if path.suffix in TYPES)
         contents = {path.name: _stripped(path) for path in files}
+        # What every page needs is one request, and is compressed as one.
+        contents["all.css"] = b"".join(contents.pop(name) for name in ON_EVERY_PAGE if name in contents)
         self.version = hashlib.sha256(b"\0".join(contents.values())).hexdigest()[:12]
         self.files = {name: _compressed(name, content) for name, content in contents.items()}
 

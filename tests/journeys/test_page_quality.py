@@ -86,5 +86,7 @@ async def test_hostile_text_runs_nothing_in_anybodys_browser(app: Server, key: s
         painted = await visitor.painted()
         assert len(painted) > len(HOSTILE) - 2
         assert await visitor.page.evaluate("window.hit") is None
-        assert await visitor.page.locator("ol.comments :is(script, iframe, svg, form:not(.composer, .vote))").count() == 0
+        assert (
+            await visitor.page.locator("ol.comments :is(script, iframe, svg, form:not(.composer, .vote))").count() == 0
+        )
     assert ran == []

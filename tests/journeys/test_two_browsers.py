@@ -54,7 +54,8 @@ async def test_the_first_comment_of_an_empty_thread_arrives(app: Server, key: st
     await expect(writer.page.locator(".pending-post")).to_have_count(0)
     await writer.read(f"{app.origin}/t/{key}")
     assert await reader.painted() == [
-        one | {"links": [link for link in one["links"] if not link or not link.startswith("/c/")]} for one in await writer.painted()
+        one | {"links": [link for link in one["links"] if not link or not link.startswith("/c/")]}
+        for one in await writer.painted()
     ]
 
 
