@@ -25,7 +25,7 @@ _MARKS = "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe
 _TOO_MANY_MARKS = re.compile(f"({_MARKS}{{4}}){_MARKS}+")
 _DEEP_QUOTE = re.compile(rf"^(?:[ \t]*>){{{MAX_QUOTE_DEPTH + 1}}}[ \t>]*", re.MULTILINE)
 _DEEP_LIST = re.compile(r"^(?:[ \t]*(?:[-+*]|\d{1,9}[.)])[ \t]+){9,}", re.MULTILINE)
-_ABSOLUTE = re.compile(r"(?:https?://|mailto:)[^\s]+$", re.IGNORECASE)
+_ABSOLUTE = re.compile(r"(?:https?://|mailto:)[^\s]+$|/t/[A-Za-z0-9._~-]{1,200}/c/\d{1,16}$", re.IGNORECASE)
 _HEADING = re.compile(r"<(/?)h[1-6]>")
 # Emphasis and brackets nested by the thousand cost more than they say.
 _RUN = re.compile(r"([*_~\[\]!`]{32})[*_~\[\]!`]+")

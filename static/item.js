@@ -145,3 +145,8 @@ export function showTime(time, moment) {
   const text = words.ago(moment, Date.now());
   if (time.textContent !== text) time.textContent = text;
 }
+
+/** @param {Element} element @param {string} text */
+export function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}

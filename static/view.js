@@ -4,13 +4,13 @@
  * Event: `settled`, when everything that was taken is drawn or held.
  */
 
-import { fill, fillPending, showTime, showVote, vacate } from "./item.js";
+import { fill, fillPending, setText, showTime, showVote, vacate } from "./item.js";
+import { Unread } from "./unread.js";
 import * as words from "./words.js";
 
 /** @typedef {import("./store.js").Comment} Comment */
 
 const INSERTIONS_IN_A_FLUSH = 200;
-const DWELL_MS = 1_000;
 
 export class View extends EventTarget {
   /** Nonces of this reader's own posts: these are shown wherever they belong. @type {Set<string>} */
@@ -25,10 +25,6 @@ export class View extends EventTarget {
   #asked = new Set();
   /** @type {Set<number>} drawable, and waiting behind the pill */
   #held = new Set();
-  /** @type {Set<HTMLElement>} */
-  #unread = new Set();
-  /** @type {WeakMap<HTMLElement, ReturnType<typeof setTimeout>>} */
-  #dwelling = new WeakMap();
   #frame = 0;
   #newest = 0;
   /** The viewer's own votes. @type {Map<number, number>} */
@@ -47,6 +43,7 @@ export class View extends EventTarget {
     this.viewer = viewer;
     this.document = root.ownerDocument;
     this.title = this.document.title;
+    this.unread = new Unread(this.document, () => this.#showCounts());
     this.list = this.#find("ol.comments");
     this.pill = /** @type {HTMLButtonElement} */ (this.#find(".pill"));
     this.unreadButton = /** @type {HTMLButtonElement} */ (this.#find(".unread"));
@@ -113,14 +110,13 @@ export class View extends EventTarget {
   /** The text that was edited while it was read. @param {HTMLElement} item */
   showEdited(item) {
     item.classList.remove("outdated");
-    const comment = this.store.get(Number(item.dataset.id));
-    if (comment) this.#fill(item, comment);
+    this.#fill(item, /** @type {Comment} */ (this.store.get(Number(item.dataset.id))));
   }
 
   /** Mark what came since the last visit. @param {number} after the newest comment of then */
   markNewer(after) {
     for (const [id, item] of this.#items) {
-      if (id > after && item.dataset.state === "visible") this.#markUnread(item);
+      if (id > after && item.dataset.state === "visible") this.unread.mark(item);
     }
     this.#showCounts();
   }
@@ -247,7 +243,7 @@ export class View extends EventTarget {
     // It is where it was put until the observer has looked.
     this.#where.set(fresh, "below");
     this.observer.observe(fresh);
-    if (isNews && !isOwn && comment.state === "visible") this.#markUnread(fresh);
+    if (isNews && !isOwn && comment.state === "visible") this.unread.mark(fresh);
     return 1;
   }
 
@@ -299,33 +295,8 @@ export class View extends EventTarget {
       const place = isIntersecting ? "in" : boundingClientRect.top >= height ? "below" : "above";
       this.#where.set(item, place);
       if (place !== "in") this.#release(item);
-      if (this.#unread.has(item))
-        this.#dwell(item, isIntersecting && (intersectionRatio >= 0.5 || boundingClientRect.height > height));
+      this.unread.look(item, isIntersecting && (intersectionRatio >= 0.5 || boundingClientRect.height > height));
     }
-  }
-
-  /** @param {HTMLElement} item @param {boolean} isSeen */
-  #dwell(item, isSeen) {
-    clearTimeout(this.#dwelling.get(item));
-    if (!isSeen) return;
-    const look = () => {
-      if (this.document.hasFocus()) this.#markRead(item);
-      else this.#dwelling.set(item, setTimeout(look, DWELL_MS));
-    };
-    this.#dwelling.set(item, setTimeout(look, DWELL_MS));
-  }
-
-  /** @param {HTMLElement} item */
-  #markUnread(item) {
-    item.classList.add("unread");
-    this.#unread.add(item);
-  }
-
-  /** @param {HTMLElement} item */
-  #markRead(item) {
-    item.classList.remove("unread");
-    this.#unread.delete(item);
-    this.#showCounts();
   }
 
   /** @param {HTMLElement} item @param {Comment} comment */
@@ -362,7 +333,7 @@ export class View extends EventTarget {
       return;
     }
     this.#items.delete(Number(item.dataset.id));
-    this.#unread.delete(item);
+    this.unread.drop(item);
     if (!comment || this.#placeOf(item) !== "in") {
       item.remove();
       return;
@@ -403,8 +374,8 @@ export class View extends EventTarget {
     const held = [...this.#held].filter((id) => this.store.get(id)?.state === "visible").length;
     setText(this.pill, `↑ ${words.comments(held, "new ")}`);
     this.pill.hidden = !held;
-    setText(this.unreadButton, `${this.#unread.size} unread ↓`);
-    this.unreadButton.hidden = !this.#unread.size;
+    setText(this.unreadButton, `${this.unread.size} unread ↓`);
+    this.unreadButton.hidden = !this.unread.size;
     const more = /** @type {HTMLAnchorElement} */ (this.#find(".more"));
     more.hidden = !next;
     const sort = this.store.sort === "oldest" ? "" : `sort=${this.store.sort}&`;
@@ -427,9 +398,4 @@ export class View extends EventTarget {
   #find(selector) {
     return /** @type {HTMLElement} */ (this.root.querySelector(selector));
   }
-}
-
-/** @param {Element} element @param {string} text */
-function setText(element, text) {
-  if (element.textContent !== text) element.textContent = text;
 }

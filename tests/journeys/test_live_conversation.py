@@ -1,0 +1,172 @@
+"""What one does to a comment in one browser is seen in another, and is equal to a fresh load."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx2
+import pytest
+from playwright.async_api import expect
+
+from tests.journeys.test_two_browsers import fill, sign_up
+from tests.processes import Server
+
+
+async def pair(app: Server, key: str, name: str, visit: Any) -> tuple[Any, Any, int]:
+    """Return a writer who is signed in, a reader, and the comment that the writer has posted."""
+    writer, reader = await visit(), await visit()
+    await sign_up(writer, app, name, f"/t/{key}")
+    await writer.page.fill("textarea", "What I **first** said")
+    await writer.page.click(".post")
+    item = writer.page.locator("li[data-id]")
+    await expect(item).to_have_count(1)
+    await reader.read(f"{app.origin}/t/{key}")
+    return writer, reader, int(await item.get_attribute("data-id"))
+
+
+async def assert_as_fresh(app: Server, key: str, reader: Any, visit: Any) -> None:
+    fresh = await visit()
+    await fresh.read(f"{app.origin}/t/{key}")
+    assert await reader.painted() == await fresh.painted()
+
+
+async def test_an_edit_waits_for_the_reader_who_has_the_text_before_their_eyes(
+    app: Server, key: str, name: str, visit: Any
+) -> None:
+    writer, reader, id_ = await pair(app, key, name, visit)
+    await reader.page.wait_for_timeout(300)
+    await writer.page.click(f"#c-{id_} .edit")
+    await expect(writer.page.locator(".editor textarea")).to_have_value("What I **first** said")
+    await writer.page.fill(".editor textarea", "What I say *now*")
+    await writer.page.click(".editor button:not(.quiet)")
+    await expect(writer.page.locator(f"#c-{id_} .body")).to_have_text("What I say now")
+    note = reader.page.locator(f"#c-{id_} .note")
+    await expect(note).to_have_text("Edited – show")
+    await expect(reader.page.locator(f"#c-{id_} .body")).to_have_text("What I first said")
+    await note.click()
+    await expect(reader.page.locator(f"#c-{id_} .body")).to_have_text("What I say now")
+    await assert_as_fresh(app, key, reader, visit)
+
+
+async def test_a_stale_edit_shows_both_texts_and_loses_none(app: Server, key: str, name: str, visit: Any) -> None:
+    writer, _, id_ = await pair(app, key, name, visit)
+    page = writer.page
+    await page.click(f"#c-{id_} .edit")
+    await expect(page.locator(".editor textarea")).to_have_value("What I **first** said")
+    answer = await page.request.patch(
+        f"{app.origin}/api/comments/{id_}",
+        data={"body": "From my phone", "revision": 1},
+        headers={"origin": app.origin},
+    )
+    assert answer.status == 200
+    await page.fill(".editor textarea", "From my desk")
+    await page.click(".editor button:not(.quiet)")
+    await expect(page.locator(".editor .kept")).to_have_text("From my phone")
+    await expect(page.locator(".editor textarea")).to_have_value("From my desk")
+    await page.click(".editor button:not(.quiet)")
+    await expect(page.locator(f"#c-{id_} .body")).to_have_text("From my desk")
+
+
+async def test_a_vote_is_shown_at_once_and_reaches_others_as_a_score(
+    app: Server, key: str, name: str, visit: Any
+) -> None:
+    (id_,) = fill(app, key, f"{name} W", 1)
+    voter, reader = await visit(), await visit()
+    await sign_up(voter, app, name, f"/t/{key}")
+    await reader.read(f"{app.origin}/t/{key}")
+    up = voter.page.locator(f"#c-{id_} .vote button").first
+    await up.click()
+    await expect(up).to_have_attribute("aria-pressed", "true")
+    for one in (voter, reader):
+        await expect(one.page.locator(f"#c-{id_} .score")).to_have_text("1")
+    await voter.page.reload()
+    await expect(voter.page.locator(f"#c-{id_} .vote button").first).to_have_attribute("aria-pressed", "true")
+    await voter.page.locator(f"#c-{id_} .vote button").first.click()
+    await expect(reader.page.locator(f"#c-{id_} .score")).to_have_text("0")
+    await assert_as_fresh(app, key, reader, visit)
+
+
+async def test_what_a_moderator_removes_and_restores_goes_and_comes_live(
+    app: Server, key: str, name: str, visit: Any
+) -> None:
+    (id_, _) = fill(app, key, name, 2)
+    with app.commenter(f"{name} R") as client:
+        client.post(f"/api/threads/{key}/comments", json={"body": "Answer", "parent": id_, "nonce": "a" * 20})
+    app.run("account", "create", f"{name} M", "--role", "moderator", stdin="a long password\n")
+    moderator, reader = await visit(), await visit()
+    await reader.read(f"{app.origin}/t/{key}")
+    page = moderator.page
+    await page.goto(f"{app.origin}/login?next=/t/{key}")
+    await page.fill("#name", f"{name} M")
+    await page.fill("#password", "a long password")
+    await page.click("main form button")
+    await page.click(f"#c-{id_} > article .moderate")
+    await page.click("button[value=removed]")
+    body = reader.page.locator(f"#c-{id_} > article .body")
+    await expect(body).to_have_text("Removed by a moderator.")
+    await page.goto(f"{app.origin}/c/{id_}/moderate")
+    await page.click("button[value=visible]")
+    await expect(body).not_to_have_text("Removed by a moderator.")
+    await assert_as_fresh(app, key, reader, visit)
+
+
+@pytest.mark.parametrize("sort", ["newest", "top", "flat"])
+async def test_every_order_stays_live_and_equal_to_a_fresh_load(
+    app: Server, key: str, name: str, visit: Any, sort: str
+) -> None:
+    ids = fill(app, key, name, 3)
+    with app.commenter(f"{name} V") as client:
+        client.put(f"/api/comments/{ids[1]}/vote", json={"value": 1})
+        reader = await visit()
+        await reader.read(f"{app.origin}/t/{key}?sort={sort}")
+        client.post(f"/api/threads/{key}/comments", json={"body": "Answer", "parent": ids[0], "nonce": "b" * 20})
+        client.post(f"/api/threads/{key}/comments", json={"body": "A new root", "nonce": "c" * 20})
+    await expect(reader.page.locator(".count")).to_have_text("5")
+    if await reader.page.locator(".pill").is_visible():
+        await reader.page.click(".pill")
+    await expect(reader.page.locator("li[data-id]")).to_have_count(5)
+    fresh = await visit()
+    await fresh.read(f"{app.origin}/t/{key}?sort={sort}")
+    assert await reader.painted() == await fresh.painted()
+
+
+async def test_a_selection_becomes_a_quote_with_its_source(app: Server, key: str, name: str, visit: Any) -> None:
+    (id_,) = fill(app, key, f"{name} Q", 1)
+    reader = await visit()
+    await sign_up(reader, app, name, f"/t/{key}")
+    await reader.page.evaluate(f"getSelection().selectAllChildren(document.querySelector('#c-{id_} .body p'))")
+    await reader.page.click("button.quote")
+    text = reader.page.locator(".answering textarea")
+    await expect(text).to_have_value(f"> Comment 0.\n>\n> — [{name} Q](/t/{key}/c/{id_})\n\n")
+    await reader.page.keyboard.type("Indeed.")
+    await reader.page.click(".answering .post")
+    await expect(reader.page.locator(f"#c-{id_} li blockquote a")).to_have_attribute("href", f"/t/{key}/c/{id_}")
+
+
+async def test_who_comes_back_is_told_what_is_new_since_then(app: Server, key: str, name: str, visit: Any) -> None:
+    fill(app, key, name, 2)
+    reader = await visit()
+    page = await reader.read(f"{app.origin}/t/{key}")
+    await expect(page.locator("li[data-id]")).to_have_count(2)
+    await page.wait_for_timeout(300)
+    await page.goto(f"{app.origin}/")
+    # As if it had been an hour ago.
+    await page.evaluate(
+        "for (const slot of Object.keys(localStorage)) { const visit = JSON.parse(localStorage[slot]);"
+        " visit.at = new Date(Date.now() - 3600e3).toISOString(); localStorage[slot] = JSON.stringify(visit); }"
+    )
+    fill(app, key, f"{name} N", 3)
+    await page.goto(f"{app.origin}/t/{key}")
+    await expect(page.locator(".since span")).to_contain_text("3 new")
+    await page.click(".since button")
+    assert await page.locator("li[data-id]:visible").count() == 3
+
+
+async def test_the_bell_counts_an_answer_the_moment_it_is_posted(app: Server, key: str, name: str, visit: Any) -> None:
+    writer, _, id_ = await pair(app, key, name, visit)
+    with app.commenter(f"{name} A") as client:
+        client.post(f"/api/threads/{key}/comments", json={"body": "Answer", "parent": id_, "nonce": "d" * 20})
+    await expect(writer.page.locator(".bell .told")).to_have_text("1")
+    await writer.page.click(".bell")
+    await expect(writer.page.locator(".found .body")).to_have_text("Answer")
+    assert httpx2.get(f"{app.origin}/inbox", trust_env=False).status_code == 401
