@@ -2,6 +2,7 @@
 
 import { ask } from "./api.js";
 import { Editor } from "./editor.js";
+import { showVote } from "./item.js";
 import { Quoting } from "./quoting.js";
 
 const SURE_MS = 4_000;
@@ -23,15 +24,22 @@ export class Actions {
   /** @param {HTMLElement} form @param {number} value */
   async vote(form, value) {
     const id = idOf(form);
-    const pressed = form.querySelector("[aria-pressed=true]");
-    const before = pressed ? (pressed.matches(":first-child") ? 1 : -1) : 0;
-    this.view.vote(id, value);
+    const before = this.view.votes.get(id) ?? 0;
+    this.#showVote(form, id, value);
     try {
       this.view.take(this.store.answer((await ask("PUT", `/api/comments/${id}/vote`, { value })).comment));
     } catch (error) {
-      this.view.vote(id, before);
+      this.#showVote(form, id, before);
       this.say(`Your vote did not count. ${/** @type {Error} */ (error).message}`);
     }
+  }
+
+  /** The vote, and what it makes of the score, at once. @param {HTMLElement} form @param {number} id @param {number} value */
+  #showVote(form, id, value) {
+    const score = /** @type {HTMLElement} */ (form.querySelector(".score"));
+    score.textContent = String(Number(score.textContent) + value - (this.view.votes.get(id) ?? 0));
+    this.view.votes.set(id, value);
+    showVote(form, value);
   }
 
   /** @param {HTMLElement} item */
@@ -39,6 +47,7 @@ export class Actions {
     new Editor(item, {
       load: (id) => ask("GET", `/api/comments/${id}`),
       save: async (id, body, revision) => {
+        this.view.edited.add(id);
         const { comment } = await ask("PATCH", `/api/comments/${id}`, { body, revision });
         this.view.show(this.store.answer(comment));
         this.speak("Your comment was changed.");

@@ -1,6 +1,7 @@
 /** What is new since the last visit, kept in this browser or with the account; and the account's votes and bell. */
 
 import { ask } from "./api.js";
+import { showVote } from "./item.js";
 
 /** @typedef {{comment: number, version: number, at: string}} Visit */
 
@@ -34,12 +35,21 @@ export class LastVisit {
   async begin() {
     if (this.viewer) {
       const mine = await ask("GET", `/api/threads/${this.thread}/mine`).catch(() => null);
-      this.view.takeVotes(mine?.votes ?? {});
+      this.#showVotes(mine?.votes ?? {});
       this.last = mine?.visit ?? null;
     } else {
       this.last = this.#read();
     }
     this.#tell();
+  }
+
+  /** @param {Record<string, number>} votes the account's own, by comment */
+  #showVotes(votes) {
+    for (const [id, value] of Object.entries(votes)) {
+      this.view.votes.set(Number(id), value);
+      const form = this.view.item(Number(id))?.querySelector(":scope > article .vote");
+      if (form instanceof HTMLElement) showVote(form, value);
+    }
   }
 
   /** Keep that everything up to now was there to be read. */

@@ -34,7 +34,8 @@ export function fill(item, comment, { thread, depth, parentName, viewer, vote, b
   const isVisible = state === "visible";
   const part = (/** @type {string} */ name) => /** @type {any} */ (item.querySelector(`:scope > article ${name}`));
   const kept = KEPT_CLASSES.filter((name) => item.classList.contains(name));
-  if (isVisible !== (item.dataset.state === "visible")) renewFooter(part("footer"), blank);
+  const isAnother = isVisible !== (item.dataset.state === "visible");
+  if (isAnother) renewFooter(part("footer"), blank);
   item.id = `c-${id}`;
   item.className = ["comment", `depth-${Math.min(depth, DEEPEST)}`, ...kept].join(" ");
   Object.assign(item.dataset, {
@@ -58,7 +59,7 @@ export function fill(item, comment, { thread, depth, parentName, viewer, vote, b
   }
   // The server's own rendering, the only HTML that is ever put in as such.
   if (!isVisible) part(".body").textContent = TOMBSTONES[state] ?? "";
-  else if (comment.html !== undefined && !keepBody && isAnotherText(item, comment)) {
+  else if (comment.html !== undefined && !keepBody && (isAnother || isAnotherText(item, comment))) {
     part(".body").innerHTML = policy.createHTML(comment.html);
   }
   if (!keepBody) item.dataset.revision = String(comment.revision ?? item.dataset.revision);

@@ -4,7 +4,7 @@
  * Event: `settled`, when everything that was taken is drawn or held.
  */
 
-import { fill, fillPending, setText, showTime, showVote, vacate } from "./item.js";
+import { fill, fillPending, setText, showTime, vacate } from "./item.js";
 import { Unread } from "./unread.js";
 import * as words from "./words.js";
 
@@ -28,7 +28,9 @@ export class View extends EventTarget {
   #frame = 0;
   #newest = 0;
   /** The viewer's own votes. @type {Map<number, number>} */
-  #votes = new Map();
+  votes = new Map();
+  /** What the viewer has edited here: shown at once. @type {Set<number>} */
+  edited = new Set();
   #newWhileHidden = 0;
 
   /**
@@ -66,7 +68,7 @@ export class View extends EventTarget {
     for (const item of /** @type {NodeListOf<HTMLElement>} */ (this.list.querySelectorAll("li[data-id]"))) {
       const { id, parent, version, state, replies, revision } = item.dataset;
       const vote = item.querySelector(":scope > article [aria-pressed=true]");
-      if (vote) this.#votes.set(Number(id), vote.matches(":first-child") ? 1 : -1);
+      if (vote) this.votes.set(Number(id), vote.matches(":first-child") ? 1 : -1);
       comments.push({
         id: Number(id),
         parent: parent ? Number(parent) : null,
@@ -86,25 +88,6 @@ export class View extends EventTarget {
   /** The newest comment that the page knows of. */
   get newest() {
     return this.#newest;
-  }
-
-  /** Show the viewer's own vote, and what it makes of the score, at once. @param {number} id @param {number} value */
-  vote(id, value) {
-    const form = /** @type {HTMLElement | null} */ (this.#items.get(id)?.querySelector(":scope > article .vote"));
-    const score = form?.querySelector(".score");
-    if (!form || !score) return;
-    setText(score, String(Number(score.textContent) + value - (this.#votes.get(id) ?? 0)));
-    this.#votes.set(id, value);
-    showVote(form, value);
-  }
-
-  /** @param {Record<string, number>} votes */
-  takeVotes(votes) {
-    for (const [id, value] of Object.entries(votes)) {
-      this.#votes.set(Number(id), value);
-      const form = this.#items.get(Number(id))?.querySelector(":scope > article .vote");
-      if (form instanceof HTMLElement) showVote(form, value);
-    }
   }
 
   /** The text that was edited while it was read. @param {HTMLElement} item */
@@ -305,8 +288,7 @@ export class View extends EventTarget {
     if (wasVisible && comment.state !== "visible") this.#keepHeight(item);
     const isEdited = wasVisible && comment.state === "visible" && Number(item.dataset.revision) !== comment.revision;
     // A text that is being read is not changed under the eyes.
-    const keepBody = isEdited && this.#placeOf(item) === "in" && !this.#asked.has(comment.id);
-    this.#asked.delete(comment.id);
+    const keepBody = isEdited && this.#placeOf(item) === "in" && !this.edited.has(comment.id);
     item.classList.toggle("outdated", keepBody);
     this.#fill(item, comment, keepBody);
     if (keepBody) setText(/** @type {HTMLElement} */ (item.querySelector(".note")), "Edited – show");
@@ -354,7 +336,7 @@ export class View extends EventTarget {
       viewer: this.viewer,
       depth: this.store.depth(comment),
       parentName: parent ? (parent.querySelector(".name")?.textContent ?? "") : null,
-      vote: this.#votes.get(comment.id) ?? 0,
+      vote: this.votes.get(comment.id) ?? 0,
       blank: this.blank,
       keepBody,
     });
