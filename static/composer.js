@@ -124,7 +124,7 @@ export class Composer {
   /** @param {Event} event */
   #typed({ target }) {
     const form = target instanceof HTMLTextAreaElement && target.form;
-    if (!form) return;
+    if (!form || !form.matches(".composer")) return;
     clearTimeout(this.#keeping.get(form));
     this.#keeping.set(
       form,
@@ -139,7 +139,8 @@ export class Composer {
   /** @param {KeyboardEvent} event */
   #pressed(event) {
     if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
-    if (event.target instanceof HTMLTextAreaElement) event.target.form?.requestSubmit();
+    const form = event.target instanceof HTMLTextAreaElement && event.target.form;
+    if (form && form.matches(".composer")) form.requestSubmit();
   }
 
   /** @param {SubmitEvent} event */
