@@ -124,7 +124,7 @@ export class Composer {
   /** @param {Event} event */
   #typed({ target }) {
     const form = target instanceof HTMLTextAreaElement && target.form;
-    if (!form || !form.matches(".composer")) return;
+    if (!form?.matches(".composer")) return;
     clearTimeout(this.#keeping.get(form));
     this.#keeping.set(
       form,
@@ -140,7 +140,7 @@ export class Composer {
   #pressed(event) {
     if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
     const form = event.target instanceof HTMLTextAreaElement && event.target.form;
-    if (form && form.matches(".composer")) form.requestSubmit();
+    if (form?.matches(".composer")) form.requestSubmit();
   }
 
   /** @param {SubmitEvent} event */

@@ -205,10 +205,13 @@ async def test_a_reader_who_was_away_is_told_and_whole_again(app: Server, key: s
     reader = await visit()
     page = await reader.read(f"{app.origin}/t/{key}")
     await page.fill("textarea", "Half-written")
+    # Offline, or it might be back before all is posted.
+    await page.context.set_offline(True)
     app.kill()
     await expect(page.locator(".status")).to_have_text("Reconnecting… what you write is saved.", timeout=10_000)
     app.start()
     fill(app, key, f"{name} G", 5)
+    await page.context.set_offline(False)
     await expect(page.locator(".status")).to_have_text("Back online. 5 new comments.", timeout=40_000)
     await expect(page.locator("textarea").first).to_have_value("Half-written")
     fresh = await visit()
