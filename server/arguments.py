@@ -57,6 +57,8 @@ an idle reader costs, posts and pages. CPU time is what counts: a busy machine m
 
 BENCHES = ("all", "fanout", "idle", "posts", "pages")
 
+EXPORT = """Write every comment of a thread to a file that `import jsonl` reads: texts, votes and states included, those
+of removed comments too. Earlier texts of edited comments are not in it. A running server is not disturbed."""
 ROLES = ("reader", "moderator", "staff")
 
 
@@ -72,6 +74,10 @@ def parser() -> argparse.ArgumentParser:
     )
     test.add_argument("pytest", nargs="*", metavar="argument", help="passed to pytest as it stands")
     _add_import(commands.add_parser("import", help="bring a discussion in from a file", description=IMPORT))
+    export = commands.add_parser("export", help="write a thread to a file", description=EXPORT)
+    export.add_argument("format", choices=["jsonl"], metavar="FORMAT", help="jsonl")
+    export.add_argument("file", type=Path, metavar="FILE", help="a file that does not exist yet, or - for the output")
+    export.add_argument("--thread", metavar="KEY", required=True, help="the thread's key")
     _add_replay(commands.add_parser("replay", help="post a discussion into a running server", description=REPLAY))
     demo = commands.add_parser("demo", help="show a live conversation on a fresh database", description=DEMO)
     _add_speed(demo)

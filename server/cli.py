@@ -17,8 +17,8 @@ import msgspec
 
 from server import arguments, control, settings
 from server.errors import CannotStart, DomainError
-from server.porting import imports
-from server.storage import backup
+from server.porting import imports, jsonl
+from server.storage import backup, export
 
 
 def main(argv: list[str]) -> int:
@@ -29,6 +29,7 @@ def main(argv: list[str]) -> int:
         "gateway": _gateway,
         "test": _test,
         "import": _import,
+        "export": _export,
         "replay": _replay,
         "demo": _demo,
         "account": _account,
@@ -72,6 +73,22 @@ def _test(given: Namespace) -> int:
 
 def _import(given: Namespace) -> int:
     return asyncio.run(imports.import_file(settings.read(os.environ), given))
+
+
+def _export(given: Namespace) -> int:
+    lines = list(jsonl.write(export.comments(settings.read(os.environ).database, given.thread)))
+    if not lines:
+        raise CannotStart(f"The thread {given.thread} has no comments.")
+    if str(given.file) == "-":
+        sys.stdout.buffer.writelines(lines)
+        return 0
+    try:
+        with given.file.open("xb") as file:
+            file.writelines(lines)
+    except OSError as error:
+        raise CannotStart(f"{given.file} cannot be written: {error.strerror}.") from error
+    print(f"{len(lines):,} comments of {given.thread} → {given.file}")
+    return 0
 
 
 def _replay(given: Namespace) -> int:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
+from html import escape, unescape
+from urllib.parse import quote
 
 import comrak
 import nh3
@@ -27,6 +30,11 @@ _DEEP_QUOTE = re.compile(rf"^(?:[ \t]*>){{{MAX_QUOTE_DEPTH + 1}}}[ \t>]*", re.MU
 _DEEP_LIST = re.compile(r"^(?:[ \t]*(?:[-+*]|\d{1,9}[.)])[ \t]+){9,}", re.MULTILINE)
 _ABSOLUTE = re.compile(r"(?:https?://|mailto:)[^\s]+$|/t/[A-Za-z0-9._~-]{1,200}/c/\d{1,16}$", re.IGNORECASE)
 _HEADING = re.compile(r"<(/?)h[1-6]>")
+MAX_MENTIONS = 10
+_MENTION = re.compile(r'(?<![\w@/])@(?:"([^"\n]{1,40})"|(\w[\w.-]{0,39}))')
+_MENTION_IN_HTML = re.compile(r'(?<![\w@/])@(?:(?:&quot;|")([^"\n&]{1,40})(?:&quot;|")|(\w[\w.-]{0,39}))')
+_TAG = re.compile(r'(<(?:[^>"]|"[^"]*")*>)')
+_NO_MENTION = re.compile(r"<(/?)(?:a|code|pre)\b")
 # Emphasis and brackets nested by the thousand cost more than they say.
 _RUN = re.compile(r"([*_~\[\]!`]{32})[*_~\[\]!`]+")
 
@@ -49,17 +57,51 @@ def clean_body(text: str) -> str:
     return body
 
 
-def to_html(body: str) -> str:
-    """Render Markdown. Raw HTML in it is shown as text; tables and remote images are not known."""
+def mentions(body: str) -> list[str]:
+    """Return the names that the body may mention, as `@name` or `@"more than one word"`: at most ten."""
+    found = (quoted or bare.rstrip(".-") for quoted, bare in _MENTION.findall(body))
+    return list(dict.fromkeys(name for name in found if name))[:MAX_MENTIONS]
+
+
+def to_html(body: str, people: Mapping[str, str] | None = None) -> str:
+    """Render Markdown. Raw HTML in it is shown as text; tables and remote images are not known.
+
+    `people` gives the account's name for each mention that is one's: these become links to their profiles.
+    """
     # Beyond a few levels a quote is no longer read, and each level multiplies the work.
     bounded = _RUN.sub(r"\1", _DEEP_LIST.sub("- ", _DEEP_QUOTE.sub("> " * MAX_QUOTE_DEPTH, body)))
     extension = comrak.ExtensionOptions()
     extension.autolink = True
     extension.strikethrough = True
+    extension.spoiler = True
     render = comrak.RenderOptions()
     render.escape = True
     render.hardbreaks = True
-    return safe(comrak.render_markdown(bounded, extension_options=extension, render_options=render))
+    html = safe(comrak.render_markdown(bounded, extension_options=extension, render_options=render))
+    return _with_mentions(html, people) if people else html
+
+
+def _with_mentions(html: str, people: Mapping[str, str]) -> str:
+    """Link what is mentioned in the text of safe HTML, but not within links and code."""
+    parts: list[str] = []
+    inside = 0
+    for part in _TAG.split(html):
+        if part.startswith("<"):
+            match = _NO_MENTION.match(part)
+            inside += 0 if match is None else -1 if match[1] else 1
+        elif not inside:
+            part = _MENTION_IN_HTML.sub(lambda match: _mention(match, people), part)
+        parts.append(part)
+    return "".join(parts)
+
+
+def _mention(match: re.Match[str], people: Mapping[str, str]) -> str:
+    bare = (match[2] or "").rstrip(".-")
+    name = people.get(unescape(match[1]) if match[1] else bare)
+    if name is None:
+        return match[0]
+    rest = match[0][len(bare) + 1 :] if match[2] else ""
+    return f'<a class="mention" href="/u/{quote(name, safe="")}">@{escape(name)}</a>{rest}'
 
 
 def _absolute_links_only(tag: str, attribute: str, value: str) -> str | None:
@@ -71,6 +113,7 @@ def safe(html: str) -> str:
     cleaned = nh3.clean(
         html,
         tags=_TAGS,
+        allowed_classes={"span": {"spoiler"}},
         attributes={"a": {"href", "title"}, "ol": {"start"}},
         url_schemes={"http", "https", "mailto"},
         attribute_filter=_absolute_links_only,

@@ -123,7 +123,7 @@ export class Composer {
 
   /** @param {Event} event */
   #typed({ target }) {
-    const form = target instanceof HTMLTextAreaElement && target.form;
+    const form = target instanceof HTMLTextAreaElement ? target.form : null;
     if (!form?.matches(".composer")) return;
     clearTimeout(this.#keeping.get(form));
     this.#keeping.set(
@@ -139,7 +139,7 @@ export class Composer {
   /** @param {KeyboardEvent} event */
   #pressed(event) {
     if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
-    const form = event.target instanceof HTMLTextAreaElement && event.target.form;
+    const form = event.target instanceof HTMLTextAreaElement ? event.target.form : null;
     if (form?.matches(".composer")) form.requestSubmit();
   }
 

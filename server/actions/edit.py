@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from channels.change import Comment
 from server import markup, permissions
+from server.actions.moderate import tell_of
 from server.actions.post import rendered
 from server.errors import Conflict, Forbidden, NotFound
 from server.model import Account
@@ -30,7 +31,7 @@ async def edit_comment(
     Raises NotFound, Forbidden (not yours, too late), Invalid (body), Outdated (revision).
     """
     body = markup.clean_body(text)
-    html = await rendered(body)
+    html, mentioned = await rendered(database, body)
 
     def work(write: Write) -> Comment:
         comment = comments.by_id(write.sql, id_)
@@ -48,6 +49,8 @@ async def edit_comment(
             raise Outdated(comments.seen_by(write.sql, id_, is_trusted=True), comment.body)
         if comment.body != body:
             comments.edit(write, comment, body, html)
+            if comment.state == "visible":
+                tell_of(write, id_, comment.author, comment.parent, mentioned)
         return comments.seen_by(write.sql, id_, is_trusted=True)
 
     return await database.write(work)

@@ -7,13 +7,13 @@ import hmac
 from dataclasses import dataclass
 
 from channels.change import Comment
-from server import markup, permissions
+from server import markup, names, permissions
 from server.actions.moderate import tell_of
 from server.errors import DomainError, Forbidden, Invalid, TooMany
 from server.limits import Limits
 from server.model import MAX_DEPTH, Account
 from server.settings import Settings
-from server.storage import comments, threads
+from server.storage import accounts, comments, threads
 from server.storage.database import Database
 from server.storage.write import Write
 
@@ -50,7 +50,7 @@ async def post_comment(
         ) is None:
             raise
         return earlier, False
-    html = await rendered(body)
+    html, mentioned = await rendered(database, body)
 
     def work(write: Write) -> tuple[Comment, bool]:
         if (earlier := comments.by_request(write.sql, account.id, post.nonce, request_hash)) is not None:
@@ -74,7 +74,7 @@ async def post_comment(
             ),
         )
         if permissions.is_trusted(account, settings.hold):
-            tell_of(write, id_, account.id, post.parent)
+            tell_of(write, id_, account.id, post.parent, mentioned)
         return comments.seen_by(write.sql, id_, is_trusted=True), True
 
     comment, is_new = await database.write(work)
@@ -84,9 +84,17 @@ async def post_comment(
     return comment, is_new
 
 
-async def rendered(body: str) -> str:
-    """Return the body as HTML, rendered beside the event loop where it is long."""
-    return markup.to_html(body) if len(body) <= SHORT_BODY else await asyncio.to_thread(markup.to_html, body)
+async def rendered(database: Database, body: str) -> tuple[str, tuple[int, ...]]:
+    """Return the body as HTML, rendered beside the event loop where it is long, and the accounts that it mentions."""
+    people: dict[str, Account] = {}
+    if "@" in body:
+        skeletons = {name: names.skeleton(name) for name in markup.mentions(body)}
+        people = await database.read(lambda sql: accounts.named(sql, skeletons))
+    links = {given: account.name for given, account in people.items()}
+    html = (
+        markup.to_html(body, links) if len(body) <= SHORT_BODY else await asyncio.to_thread(markup.to_html, body, links)
+    )
+    return html, tuple({account.id for account in people.values()})
 
 
 def _spend(limits: Limits, settings: Settings, account: Account, post: Post) -> None:

@@ -1,13 +1,19 @@
-"""livethread's own form: one JSON object a line, `id, parent, author, created, edited, score, removed, body_md`."""
+"""livethread's own form: one JSON object a line, `id, parent, author, created, edited, score, removed, body_md`.
+
+What `export` writes says besides `up, down, state, revision, format`, so that nothing is lost on the way.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
+from server.model import State
 from server.porting.record import Record, milliseconds, skipped
+from server.storage.export import Exported
 
 
 class Line(msgspec.Struct):
@@ -21,6 +27,32 @@ class Line(msgspec.Struct):
     score: int = 0
     removed: bool = False
     body_md: str = ""
+    up: int | None = None
+    down: int | None = None
+    state: State | None = None
+    revision: int = 1
+    format: Literal["markdown", "html"] = "markdown"
+
+
+def write(comments: Iterable[Exported]) -> Iterator[bytes]:
+    """Yield a line per comment. Read again and written again, it is the same to the byte."""
+    for one in comments:
+        line = {
+            "id": one.id,
+            "parent": one.parent,
+            "author": one.author,
+            "created": one.created / 1000,
+            "edited": one.edited / 1000 if one.edited else None,
+            "score": one.up - one.down,
+            "up": one.up,
+            "down": one.down,
+            "removed": one.state in ("removed", "deleted"),
+            "state": one.state,
+            "revision": one.revision,
+            "format": one.format,
+            "body_md": one.body,
+        }
+        yield msgspec.json.encode(line) + b"\n"
 
 
 def read(path: Path) -> Iterator[Record]:
@@ -49,6 +81,11 @@ def read(path: Path) -> Iterator[Record]:
                 created=created,
                 edited=edited,
                 score=line.score,
+                up=line.up,
+                down=line.down,
                 removed=line.removed,
-                body="" if line.removed else line.body_md,
+                state=line.state,
+                revision=max(1, line.revision),
+                format=line.format,
+                body="" if line.removed and line.state != "removed" else line.body_md,
             )

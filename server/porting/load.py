@@ -51,7 +51,7 @@ def _bodies(records: list[Record]) -> list[tuple[str, str]]:
 
 def _body(record: Record) -> tuple[str, str]:
     """Return (text, html) as they are kept, through the same renderer and allow-list as every comment."""
-    if record.removed:
+    if record.removed and not record.body:
         return "", ""
     text = markup.clean_text(record.body)
     return text, markup.safe(text) if record.format == "html" else markup.to_html(text)
@@ -80,7 +80,8 @@ def _load_one(write: Write, thread: int, origin: str, record: Record, text: str,
         if parent.depth >= MAX_DEPTH - 1:
             return f"deeper than {MAX_DEPTH} replies"
     try:
-        author = None if record.author is None or record.removed else _account(write, record.author)
+        is_erased = record.removed and record.state != "removed"
+        author = None if record.author is None or is_erased else _account(write, record.author)
     except Invalid as error:
         return f"its author's name cannot be kept: {error.message}"
     comments.insert(
@@ -94,10 +95,12 @@ def _load_one(write: Write, thread: int, origin: str, record: Record, text: str,
             html=html,
             created=record.created,
             source=f"{origin}:{record.id}",
-            state="removed" if record.removed else "visible",
+            state=record.state or ("removed" if record.removed else "visible"),
             format=record.format,
             edited=record.edited,
-            score=record.score,
+            up=max(record.score, 0) if record.up is None else record.up,
+            down=max(-record.score, 0) if record.down is None else record.down,
+            revision=record.revision,
         ),
     )
     return None

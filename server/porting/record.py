@@ -6,11 +6,14 @@ from typing import Literal
 
 import msgspec
 
+from server.model import State
+
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """One comment of a foreign discussion. `line` says where it stands in its file; times in unix milliseconds.
 
-    `author` None with a text is Anonymous; `removed` keeps only the place. `skip` says why it cannot be taken at all.
+    `author` None with a text is Anonymous; `removed` keeps only the place, unless `state` says more. `skip` says why it
+    cannot be taken at all.
     """
 
     line: int
@@ -20,7 +23,12 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     created: int = 0
     edited: int | None = None
     score: int = 0
+    # Where they are known apart; else the score says it all.
+    up: int | None = None
+    down: int | None = None
     removed: bool = False
+    state: State | None = None
+    revision: int = 1
     body: str = ""
     format: Literal["markdown", "html"] = "markdown"
     skip: str | None = None
@@ -34,4 +42,4 @@ def milliseconds(value: object) -> int | None:
     """Return unix seconds as milliseconds, or None where the value is no time between 1970 and 2100."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 4_102_444_800:
         return None
-    return int(value * 1000)
+    return round(value * 1000)

@@ -43,6 +43,12 @@ def rename(write: Write, account: int, name: str, skeleton: str) -> bool:
     return True
 
 
+def named(sql: sqlite3.Connection, skeletons: dict[str, str]) -> dict[str, Account]:
+    """Return the open accounts of `skeletons`, by the names that were given for them."""
+    found = {name: by_skeleton(sql, skeleton) for name, skeleton in skeletons.items()}
+    return {name: one[0] for name, one in found.items() if one is not None}
+
+
 def set_role(write: Write, account: int, role: Role) -> None:
     write.sql.execute("UPDATE accounts SET role = ? WHERE id = ?", (role, account))
 

@@ -29,7 +29,7 @@ SELECT up.id, c.state FROM up JOIN comments c USING (id)
 
 @dataclass(frozen=True, slots=True)
 class NewComment:
-    """What a post, or an importer, hands in. Times in milliseconds; `score` is what it brings along."""
+    """What a post, or an importer, hands in. Times in milliseconds; `up` and `down` are votes that it brings along."""
 
     thread: int
     parent: int | None
@@ -44,7 +44,9 @@ class NewComment:
     state: State = "visible"
     format: str = "markdown"
     edited: int | None = None
-    score: int = 0
+    up: int = 0
+    down: int = 0
+    revision: int = 1
 
 
 def _stored(row: tuple[Any, ...] | None) -> StoredComment | None:
@@ -81,12 +83,13 @@ def seen_by(sql: sqlite3.Connection, id_: int, *, is_trusted: bool) -> Comment:
 
 def insert(write: Write, new: NewComment) -> int:
     """Insert a comment and stamp it, and what shows differently by it. One that is pending was never shown."""
-    up, down = max(new.score, 0), max(-new.score, 0)
     cursor = write.sql.execute(
         "INSERT INTO comments (thread, parent, depth, author, nonce, request_hash, source, state, shown, body, html,"
-        " format, base_up, base_down, created, edited, version) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+        " format, base_up, base_down, created, edited, revision, version)"
+        " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
         (new.thread, new.parent, new.depth, new.author, new.nonce, new.request_hash, new.source, new.state,
-         int(new.state != "pending"), new.body, new.html, new.format, up, down, new.created, new.edited,
+         int(new.state != "pending"), new.body, new.html, new.format, new.up, new.down, new.created, new.edited,
+         new.revision,
          write.version),
     )  # fmt: skip
     id_ = int(cursor.lastrowid or 0)

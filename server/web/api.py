@@ -155,7 +155,8 @@ async def preview(visit: Visit) -> Response:
     """The body exactly as it will be shown."""
     await session.require(visit)
     wanted = requests.parse(await visit.body(), requests.Preview)
-    return answer({"html": await rendered(markup.clean_body(wanted.body))})
+    html, _ = await rendered(visit.state["context"].database, markup.clean_body(wanted.body))
+    return answer({"html": html})
 
 
 async def find(visit: Visit) -> Response:

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import httpx2
 import pytest
@@ -182,6 +183,37 @@ def test_who_is_answered_is_told_until_they_have_read_it(app: Server, ana: Perso
     assert ana.do("PUT", "/api/me/heard", version=told["version"])["unread"] == 0
     bo.do("DELETE", f"/api/comments/{answer['id']}")
     assert ana.do("GET", f"/api/me/changes?after={before['version']}")["notices"] == []
+
+
+def test_who_is_mentioned_is_linked_and_told_but_not_within_code(app: Server, ana: Person, key: str) -> None:
+    Person(app, "Two Words")
+    carl = Person(app, "Carl")
+    comment = ana.post(key, 'For @carl. and @"two words", not `@carl`, @nobody-there or [@carl](https://e.org), a@carl')
+    html = comment["html"]
+    assert html.count('<a class="mention" href="/u/Carl">@Carl</a>.') == html.count("@Carl") == 1
+    assert '<a class="mention" href="/u/Two%20Words">@Two Words</a>,' in html
+    told = carl.do("GET", "/api/me/changes")
+    assert [(one["kind"], one["comment"]["id"]) for one in told["notices"]] == [("mention", comment["id"])]
+    assert "Carl" in carl.do("GET", f"/api/threads/{key}/names?q=ca")["names"]
+    assert ana.do("POST", "/api/preview", body="a ||secret||")["html"] == '<p>a <span class="spoiler">secret</span></p>'
+
+
+def test_feeds_tell_what_is_visible(app: Server, ana: Person, bo: Person, mod: Person, key: str) -> None:
+    comment = ana.post(key, "In the feed & <valid>")
+    answer = bo.post(key, "The answer", comment["id"])
+    secret = ana.do("POST", "/api/me/feed", 201)["feed"]
+    mod.do("PUT", f"/api/comments/{bo.post(key, 'unseemly')['id']}/state", state="removed")
+    for path, ids in {
+        f"{app.origin}/t/{key}/feed": [answer["id"], comment["id"]],
+        f"{app.origin}/t/{key}/c/{comment['id']}/feed": [answer["id"]],
+        secret: [answer["id"]],
+    }.items():
+        feed = ElementTree.fromstring(httpx2.get(path, trust_env=False).content)
+        links = [one.attrib["href"] for one in feed.findall("{*}entry/{*}link")]
+        assert links[: len(ids)] == [f"{app.origin}/t/{key}/c/{id_}" for id_ in ids]
+    ana.do("POST", "/api/me/feed", 201)
+    assert httpx2.get(secret, trust_env=False).status_code == 404
+    assert "unseemly" not in httpx2.get(f"{app.origin}/feed", trust_env=False).text
 
 
 def test_search_finds_what_is_visible_in_any_language(app: Server, ana: Person, key: str) -> None:

@@ -8,12 +8,20 @@ from typing import Any
 
 import pytest
 
+from server.actions.edit import edit_comment
+from server.actions.moderate import set_state
+from server.actions.post import Post, post_comment
+from server.actions.sign_in import create_account
+from server.limits import Limits
+from server.model import Account
 from server.porting import jsonl, remark42
 from server.porting.load import Batch, load_batch
-from server.storage import snapshot
+from server.settings import read
+from server.storage import export, snapshot, votes
 from server.storage.database import Database
 from tests.processes import ROOT
 
+SETTINGS = read({"LIVETHREAD_SECRET": "a-secret-of-the-tests", "LIVETHREAD_LIMITS": "off"})
 FIXTURES = ROOT.parent / "shared" / "fixtures"
 LINES: list[dict[str, Any] | str] = [
     {
@@ -116,3 +124,34 @@ async def test_a_real_thread_is_imported_whole_and_its_tree_is_the_files(databas
     bench = list(remark42.read(FIXTURES / "remark42" / "tree_bench.json"))
     report = await load_batch(database, Batch(thread="bench", origin="remark42", records=bench))
     assert (report["imported"], report["skipped"]) == (58, [])
+
+
+async def test_an_export_read_into_an_empty_database_is_equal_and_exported_again_the_same_bytes(
+    database: Database, tmp_path: Path
+) -> None:
+    real = FIXTURES / "threads" / "thread-1428.jsonl"
+    file = real if real.exists() else write(tmp_path / "x.jsonl", LINES)
+    await load_batch(database, Batch(thread="one", origin="jsonl", records=list(jsonl.read(file))))
+    account = await create_account(database, "Ana Own", None, "reader")
+    assert account is not None
+    post = Post("one", "Written *here*", "n" * 20, None, "")
+    own, _ = await post_comment(database, Limits(is_on=False), SETTINGS, account, post)
+    await edit_comment(database, SETTINGS, account, own.id, "Edited *here*", 1)
+    imported = [one for one in await every_comment(database, "one") if one.state == "visible"][:2]
+    await set_state(database, Account(10**6, "m", "moderator"), imported[0].id, "removed")
+    await database.write(lambda write: (votes.put(write, own.id, account.id, 1), votes.fold(write, 1)))
+    first = b"".join(jsonl.write(export.comments(database.path, "one")))
+    (tmp_path / "first.jsonl").write_bytes(first)
+    async with Database.opened(tmp_path / "second.db") as second:
+        records = list(jsonl.read(tmp_path / "first.jsonl"))
+        report = await load_batch(second, Batch(thread="one", origin="jsonl", records=records))
+        assert report["skipped"] == []
+        assert b"".join(jsonl.write(export.comments(second.path, "one"))) == first
+
+        def shown(comments: list[Any]) -> list[Any]:
+            return [
+                (one.state, one.author, one.html, one.created, one.edited, one.score, one.replies, one.revision)
+                for one in comments
+            ]
+
+        assert shown(await every_comment(second, "one")) == shown(await every_comment(database, "one"))
