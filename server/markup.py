@@ -89,9 +89,8 @@ def _with_mentions(html: str, people: Mapping[str, str]) -> str:
         if part.startswith("<"):
             match = _NO_MENTION.match(part)
             inside += 0 if match is None else -1 if match[1] else 1
-        elif not inside:
-            part = _MENTION_IN_HTML.sub(lambda match: _mention(match, people), part)
-        parts.append(part)
+        is_text = not inside and not part.startswith("<")
+        parts.append(_MENTION_IN_HTML.sub(lambda match: _mention(match, people), part) if is_text else part)
     return "".join(parts)
 
 
