@@ -2,7 +2,7 @@
 
 import { ask } from "./api.js";
 import { Editor } from "./editor.js";
-import { showVote } from "./item.js";
+import { putHtml, showVote } from "./item.js";
 import { Quoting } from "./quoting.js";
 
 const SURE_MS = 4_000;
@@ -53,6 +53,25 @@ export class Actions {
         this.speak("Your comment was changed.");
       },
     });
+  }
+
+  /** Show the text exactly as it will be shown, until it is changed. @param {HTMLFormElement} form */
+  async preview(form) {
+    const text = /** @type {HTMLTextAreaElement} */ (form.elements.namedItem("body"));
+    if (!text.value.trim()) return;
+    form.querySelector(".shown")?.remove();
+    const place = form.ownerDocument.createElement("div");
+    place.className = "body shown";
+    place.dir = "auto";
+    try {
+      putHtml(place, (await ask("POST", "/api/preview", { body: text.value })).html);
+    } catch (error) {
+      place.textContent = /** @type {Error} */ (error).message;
+    }
+    form.append(place);
+    const forget = () => place.remove();
+    text.addEventListener("input", forget, { once: true });
+    form.addEventListener("submit", (event) => event.submitter?.matches(".preview") || forget());
   }
 
   /** The first click asks, the second does it. @param {HTMLElement} link @param {HTMLElement} item */

@@ -148,6 +148,7 @@ export class Composer {
     const form = /** @type {HTMLFormElement} */ (event.target);
     if (!form.matches("form.composer")) return;
     event.preventDefault();
+    if (event.submitter?.matches(".preview")) return;
     const draft = this.#keep(form);
     if (!draft.body.trim()) return;
     const parent = parentOf(form);

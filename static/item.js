@@ -60,7 +60,7 @@ export function fill(item, comment, { thread, depth, parentName, viewer, vote, b
   // The server's own rendering, the only HTML that is ever put in as such.
   if (!isVisible) part(".body").textContent = TOMBSTONES[state] ?? "";
   else if (comment.html !== undefined && !keepBody && (isAnother || isAnotherText(item, comment))) {
-    part(".body").innerHTML = policy.createHTML(comment.html);
+    putHtml(part(".body"), comment.html);
   }
   if (!keepBody) item.dataset.revision = String(comment.revision ?? item.dataset.revision);
   const isOwn = Boolean(viewer) && author?.name === viewer;
@@ -76,6 +76,11 @@ export function fill(item, comment, { thread, depth, parentName, viewer, vote, b
     for (const button of author === undefined ? [] : form.querySelectorAll("button")) button.disabled = isOwn;
     showVote(form, vote);
   }
+}
+
+/** The one door for HTML: only what the server has rendered. @param {HTMLElement} place @param {string} html */
+export function putHtml(place, html) {
+  place.innerHTML = policy.createHTML(html);
 }
 
 /** @param {HTMLElement} item @param {Comment} comment */

@@ -71,7 +71,7 @@ class Live {
     this.connection.addEventListener("message", (event) => this.#hear(/** @type {CustomEvent} */ (event).detail));
     this.connection.addEventListener("state", (event) => this.#show(/** @type {CustomEvent} */ (event).detail));
     this.#root.addEventListener("click", (event) => this.#clicked(event), { signal });
-    this.#root.addEventListener("submit", (event) => this.#voted(event), { signal });
+    this.#root.addEventListener("submit", (event) => this.#submitted(event), { signal });
     document.addEventListener("selectionchange", () => this.#selected(), { signal });
     document.addEventListener("visibilitychange", () => this.#visibilityChanged(), { signal });
     addEventListener("online", () => this.connection.wake(), { signal });
@@ -183,11 +183,12 @@ class Live {
   }
 
   /** @param {SubmitEvent} event */
-  #voted(event) {
-    const form = /** @type {HTMLElement} */ (event.target);
-    if (!form.matches(".vote") || !this.viewer) return;
+  #submitted(event) {
+    const form = /** @type {HTMLFormElement} */ (event.target);
+    const button = /** @type {HTMLButtonElement | null} */ (event.submitter);
+    if (button?.matches(".preview")) this.#act((actions) => actions.preview(form));
+    if (!form.matches(".vote") || !button || !this.viewer) return;
     event.preventDefault();
-    const button = /** @type {HTMLButtonElement} */ (event.submitter);
     this.#act((actions) => actions.vote(form, Number(button.value)));
   }
 

@@ -14,7 +14,8 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from channels.change import Comment
-from server.actions.post import Post
+from server import markup
+from server.actions.post import Post, rendered
 from server.errors import DomainError, Invalid, NotFound, NotSignedIn
 from server.model import MAX_DEPTH, Account, Thread
 from server.storage import accounts, comments, notices, rows, snapshot, threads, votes
@@ -188,6 +189,8 @@ async def post(visit: Visit) -> Response:
             visit, "account.html", title="Log in or register", status=401,
             next=f"/t/{key}", draft=draft, error=None, name="", mode="login",
         )  # fmt: skip
+    if form.get("preview"):
+        return await compose(visit, key, parent_text, body, None, is_preview=True)
     try:
         parent = requests.whole(parent_text, "parent", least=1, most=api.MAX_VERSION, default=0) or None
         if not re.fullmatch(r"[A-Za-z0-9_-]{16,64}", nonce):
@@ -208,6 +211,7 @@ async def compose(
     error: DomainError | None,
     *,
     viewer: Account | None = None,
+    is_preview: bool = False,
 ) -> Response:
     """The form alone, with the text that could not be posted yet and a fresh nonce."""
     id_ = int(parent_text) if parent_text.isascii() and parent_text.isdigit() and len(parent_text) < 17 else 0
@@ -226,6 +230,7 @@ async def compose(
         viewer=viewer,
         thread=describe(thread, epoch),
         parent=answered,
+        preview=(await rendered(visit.state["context"].database, markup.clean_text(body)))[0] if is_preview else "",
         composer=composer(answered, body, fresh_nonce(), error.message if error else ""),
     )
     if error and error.retry_after:

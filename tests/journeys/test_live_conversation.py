@@ -143,6 +143,19 @@ async def test_a_selection_becomes_a_quote_with_its_source(app: Server, key: str
     await expect(reader.page.locator(f"#c-{id_} li blockquote a")).to_have_attribute("href", f"/t/{key}/c/{id_}")
 
 
+async def test_a_preview_is_what_will_be_shown(app: Server, key: str, name: str, visit: Any) -> None:
+    writer = await visit()
+    await sign_up(writer, app, name, f"/t/{key}")
+    await writer.page.fill("textarea", "So *be* it <b>")
+    await writer.page.click(".preview")
+    shown = writer.page.locator(".composer .shown")
+    await expect(shown).to_have_text("So be it <b>")
+    html = await shown.inner_html()
+    await writer.page.click(".post")
+    await expect(shown).to_have_count(0)
+    assert await writer.page.locator("li[data-id] .body").inner_html() == html
+
+
 async def test_who_comes_back_is_told_what_is_new_since_then(app: Server, key: str, name: str, visit: Any) -> None:
     fill(app, key, name, 2)
     reader = await visit()
