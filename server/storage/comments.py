@@ -10,7 +10,7 @@ from typing import Any
 from channels.change import Comment
 from server.errors import Conflict
 from server.model import State, StoredComment
-from server.storage import rows, threads
+from server.storage import quotes, rows, threads
 from server.storage.write import Write
 
 _SELECT = """
@@ -93,6 +93,7 @@ def insert(write: Write, new: NewComment) -> int:
          write.version),
     )  # fmt: skip
     id_ = int(cursor.lastrowid or 0)
+    quotes.remember(write, id_, new.html)
     if new.state == "visible":
         _count(write, new.thread, new.parent, 1, active=new.created)
     if new.state != "pending":
@@ -114,6 +115,7 @@ def set_state(write: Write, comment: StoredComment, state: State) -> None:
     )
     if by:
         _count(write, comment.thread, comment.parent, by)
+        quotes.stamp(write, comment.id)
     if is_shown:
         write.stamp(comment.thread, [comment.id, *(_shown_by(write.sql, comment.parent) if by else ())])
 
@@ -129,6 +131,7 @@ def edit(write: Write, comment: StoredComment, body: str, html: str) -> None:
         "UPDATE comments SET body = ?, html = ?, format = 'markdown', revision = revision + 1, edited = ? WHERE id = ?",
         (body, html, write.now, comment.id),
     )
+    quotes.remember(write, comment.id, html)
     if comment.shown:
         write.stamp(comment.thread, [comment.id])
 

@@ -12,11 +12,15 @@ from msgspec import UNSET
 
 from channels.change import Author, Change, Comment, Info
 from server.model import Role
+from server.storage import quotes
 
 COMMENT = """
 SELECT c.id, c.version, c.parent, c.revision, c.state, c.html, c.created, c.edited, c.nonce,
        c.base_up + c.up - c.base_down - c.down,
-       c.replies, a.id, a.name, a.role, t.author
+       c.replies,
+       (SELECT group_concat(q.source) FROM quotes q JOIN comments s ON s.id = q.source
+        WHERE q.comment = c.id AND s.state <> 'visible'),
+       a.id, a.name, a.role, t.author
 FROM comments c JOIN threads t ON t.id = c.thread
 LEFT JOIN accounts a ON a.id = c.author AND a.state = 'open'
 """
@@ -39,7 +43,7 @@ def avatar(name: str) -> str:
 
 def comment(row: tuple[Any, ...]) -> Comment:
     """Return the public form of a row of COMMENT. A tombstone has neither text nor author."""
-    (id_, version, parent, revision, state, html, created, edited, nonce, score, replies, *who) = row
+    (id_, version, parent, revision, state, html, created, edited, nonce, score, replies, gone, *who) = row
     account, name, role, thread_author = who
     is_visible = state == "visible"
     author = None
@@ -52,7 +56,7 @@ def comment(row: tuple[Any, ...]) -> Comment:
         revision=revision,
         state=state,
         author=author,
-        html=html if is_visible else "",
+        html="" if not is_visible else quotes.without(html, gone) if gone else html,
         created=moment(created),
         edited=moment(edited) if edited and is_visible else None,
         score=score,

@@ -144,6 +144,23 @@ def test_what_is_removed_is_gone_from_every_answer_and_comes_back(
     assert thread(app, key)["info"]["comments"] == 2
 
 
+def test_a_quote_goes_and_comes_with_its_source(app: Server, ana: Person, bo: Person, mod: Person, key: str) -> None:
+    source = ana.post(key, "A regrettable sesquipedalian remark")["id"]
+    body = f"> A regrettable sesquipedalian remark\n>\n> — [Ana](/t/{key}/c/{source})\n\nI disagree."
+    quoting = bo.post(key, body)["id"]
+
+    def shown() -> str:
+        return next(str(one["html"]) for one in thread(app, key)["comments"] if one["id"] == quoting)
+
+    assert "sesquipedalian" in shown()
+    mod.do("PUT", f"/api/comments/{source}/state", state="removed")
+    assert "sesquipedalian" not in shown()
+    assert "What was quoted here is gone." in shown()
+    assert "I disagree." in shown()
+    mod.do("PUT", f"/api/comments/{source}/state", state="visible")
+    assert "sesquipedalian" in shown()
+
+
 def test_every_order_visits_every_comment_once_while_others_arrive(
     app: Server, ana: Person, bo: Person, key: str
 ) -> None:

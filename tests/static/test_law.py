@@ -97,6 +97,8 @@ class History:
         parent = self.chance.choice(self.ids)[0] if self.ids and self.chance.random() < 0.7 else None
         self._posts += 1
         body = f"number {self._posts} " + "x" * self.chance.randrange(200)
+        if self.ids and self.chance.random() < 0.3:
+            body = f"> quoted\n>\n> — [somebody](/t/{self.key}/c/{self.chance.choice(self.ids)[0]})\n\n{body}"
         post = Post(self.key, body, f"{self.key}-{self._posts:016d}", parent, "")
         try:
             comment, _ = await post_comment(self.database, LIMITS, SETTINGS, author, post)

@@ -28,6 +28,14 @@ CREATE TABLE revisions (
     PRIMARY KEY (comment, revision)
 ) STRICT, WITHOUT ROWID;
 
+-- Which comments a comment quotes.
+CREATE TABLE quotes (
+    comment INTEGER NOT NULL REFERENCES comments (id),
+    source INTEGER NOT NULL REFERENCES comments (id),
+    PRIMARY KEY (comment, source)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX quotes_source ON quotes (source);
+
 -- `folded` is how much of `value` the comment's up and down hold already.
 CREATE TABLE votes (
     comment INTEGER NOT NULL REFERENCES comments (id),
