@@ -6,6 +6,7 @@ import { putHtml, showVote } from "./item.js";
 import { Quoting } from "./quoting.js";
 
 const SURE_MS = 4_000;
+const BEGUN = /(?:^|[\s(])@([\p{L}\p{N}_-]{1,40})$/u;
 
 export class Actions {
   /**
@@ -14,6 +15,7 @@ export class Actions {
    */
   constructor({ root, thread, store, view, answer, say, speak }) {
     this.root = root;
+    this.thread = thread;
     this.store = store;
     this.view = view;
     this.say = say;
@@ -72,6 +74,34 @@ export class Actions {
     const forget = () => place.remove();
     text.addEventListener("input", forget, { once: true });
     form.addEventListener("submit", (event) => event.submitter?.matches(".preview") || forget());
+  }
+
+  /** Offer names to mention, as one is begun. @param {HTMLTextAreaElement} text */
+  async complete(text) {
+    const begun = BEGUN.exec(text.value.slice(0, text.selectionStart))?.[1];
+    text.parentElement?.querySelector(".names")?.remove();
+    if (!begun) return;
+    const path = `/api/threads/${this.thread}/names?q=${encodeURIComponent(begun)}`;
+    const { names } = await ask("GET", path).catch(() => ({ names: [] }));
+    if (begun !== BEGUN.exec(text.value.slice(0, text.selectionStart))?.[1] || !names.length) return;
+    const place = text.ownerDocument.createElement("p");
+    place.className = "names";
+    for (const name of names) {
+      const button = text.ownerDocument.createElement("button");
+      button.type = "button";
+      button.className = "quiet";
+      button.textContent = `@${name}`;
+      button.addEventListener("click", () => {
+        const mention = /^[\w-]+$/.test(name) ? `@${name} ` : `@"${name}" `;
+        text.setRangeText(mention, text.selectionStart - begun.length - 1, text.selectionStart, "end");
+        place.remove();
+        text.focus();
+        text.dispatchEvent(new Event("input", { bubbles: true }));
+      });
+      place.append(button);
+    }
+    text.parentElement?.querySelector(".names")?.remove();
+    text.after(place);
   }
 
   /** The first click asks, the second does it. @param {HTMLElement} link @param {HTMLElement} item */

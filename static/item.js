@@ -96,6 +96,7 @@ function showAuthor(part, author, isVisible) {
   if (part("img").getAttribute("src") !== picture) part("img").setAttribute("src", picture);
   const badge = author?.badge ?? "";
   part(".badge").textContent = badge.charAt(0).toUpperCase() + badge.slice(1);
+  part(".badge").classList.toggle("author", badge === "author");
 }
 
 /** @param {HTMLElement} form @param {number} vote the viewer's own */

@@ -71,6 +71,7 @@ class Live {
     this.connection.addEventListener("message", (event) => this.#hear(/** @type {CustomEvent} */ (event).detail));
     this.connection.addEventListener("state", (event) => this.#show(/** @type {CustomEvent} */ (event).detail));
     this.#root.addEventListener("click", (event) => this.#clicked(event), { signal });
+    this.#root.addEventListener("input", ({ target }) => this.#typed(target), { signal });
     this.#root.addEventListener("submit", (event) => this.#submitted(event), { signal });
     document.addEventListener("selectionchange", () => this.#selected(), { signal });
     document.addEventListener("visibilitychange", () => this.#visibilityChanged(), { signal });
@@ -190,6 +191,12 @@ class Live {
     if (!form.matches(".vote") || !button || !this.viewer) return;
     event.preventDefault();
     this.#act((actions) => actions.vote(form, Number(button.value)));
+  }
+
+  /** @param {EventTarget | null} target */
+  #typed(target) {
+    const text = target instanceof HTMLTextAreaElement && this.viewer ? target : null;
+    if (text?.value.includes("@")) this.#act((actions) => actions.complete(text));
   }
 
   #selected() {

@@ -170,6 +170,7 @@ async def _render_thread(
         nonce=nonce,
         placeholder=tree.placeholder(),
         sort=sort,
+        only_author=visit.query_params.get("only") == "author",
         told=told,
         max_depth=MAX_DEPTH,
     )

@@ -143,6 +143,44 @@ async def test_a_selection_becomes_a_quote_with_its_source(app: Server, key: str
     await expect(reader.page.locator(f"#c-{id_} li blockquote a")).to_have_attribute("href", f"/t/{key}/c/{id_}")
 
 
+async def test_a_mention_is_completed_with_who_takes_part(app: Server, key: str, name: str, visit: Any) -> None:
+    fill(app, key, f"{name} Part", 1)
+    writer = await visit()
+    await sign_up(writer, app, name, f"/t/{key}")
+    await writer.page.locator("textarea").first.press_sequentially("Well, @Ana")
+    await writer.page.locator(".names button").first.click()
+    await expect(writer.page.locator("textarea").first).to_have_value(f'Well, @"{name} Part" ')
+    await writer.page.click(".post")
+    mention = writer.page.locator("li[data-id] .mention")
+    await expect(mention).to_have_text(f"@{name} Part")
+    await expect(mention).to_have_attribute("href", "/u/" + f"{name} Part".replace(" ", "%20"))
+
+
+async def test_the_authors_answers_are_shown_with_what_they_answer(
+    app: Server, key: str, name: str, visit: Any
+) -> None:
+    question, _ = fill(app, key, f"{name} Q", 2)
+    with app.commenter(f"{name} Au") as author:
+        app.run("account", "create", f"{name} St", "--role", "staff", stdin="a long password\n")
+        session = {"name": f"{name} St", "password": "a long password", "token": True}
+        token = httpx2.post(f"{app.origin}/api/session", json=session, trust_env=False).json()["token"]
+        described = httpx2.put(
+            f"{app.origin}/api/threads/{key}",
+            json={"title": "T", "author": f"{name} Au"},
+            headers={"authorization": f"Bearer {token}"},
+            trust_env=False,
+        )
+        assert described.status_code == 200
+        reader = await visit()
+        await reader.read(f"{app.origin}/t/{key}?only=author")
+        assert await reader.page.locator("li[data-id]:visible").count() == 0
+        author.post(f"/api/threads/{key}/comments", json={"body": "Answer", "parent": question, "nonce": "e" * 20})
+    await expect(reader.page.locator(".count")).to_have_text("3")
+    if await reader.page.locator(".pill").is_visible():
+        await reader.page.click(".pill")
+    await expect(reader.page.locator("li[data-id]:visible")).to_have_count(2)
+
+
 async def test_a_preview_is_what_will_be_shown(app: Server, key: str, name: str, visit: Any) -> None:
     writer = await visit()
     await sign_up(writer, app, name, f"/t/{key}")
