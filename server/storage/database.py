@@ -18,7 +18,7 @@ import aiosqlite
 from channels.change import Change, Concern
 from channels.tally import COUNTS, Histogram
 from server.errors import CannotStart, DomainError, Unavailable
-from server.storage import erase
+from server.storage import erase, search
 from server.storage.schema import Owner, migrate, open_connection
 from server.storage.write import Write
 
@@ -29,6 +29,7 @@ GROUP = 256
 QUEUED_WRITES = 4096
 READ_SECONDS = 0.5
 SCRUB_SECONDS = 20.0
+INDEX_SECONDS = 1.0
 
 Sql = sqlite3.Connection
 Result = TypeVar("Result")
@@ -60,7 +61,7 @@ class Database:
         self._writer: aiosqlite.Connection
         self._readers: asyncio.Queue[aiosqlite.Connection] = asyncio.Queue()
         self._must_reopen = False
-        self._has_erased = True
+        self._has_erased = self._has_written = True
         self.failed_groups = 0
         self.group_size = Histogram(COUNTS)
         self.commit_seconds = Histogram()
@@ -88,14 +89,14 @@ class Database:
                 except sqlite3.Error as error:
                     raise CannotStart(f"LIVETHREAD_DATABASE: {path} cannot be used: {error}.") from error
                 writing = asyncio.create_task(database._write_groups())
-                scrubbing = asyncio.create_task(database._scrub())
+                tidying = asyncio.create_task(database._tidy())
                 try:
                     yield database
                 finally:
                     await database._queue.join()
                     writing.cancel()
-                    scrubbing.cancel()
-                    await asyncio.wait([writing, scrubbing])
+                    tidying.cancel()
+                    await asyncio.wait([writing, tidying])
         finally:
             owner.release()
 
@@ -162,6 +163,7 @@ class Database:
 
     def _settle(self, write: _Queued) -> None:
         self._has_erased |= write.has_erased
+        self._has_written |= bool(write.changes)
         try:
             for change in write.changes:
                 change.__dict__["committed"] = time.time()
@@ -178,17 +180,23 @@ class Database:
         else:
             write.future.set_result(write.result)
 
-    async def _scrub(self) -> None:
-        """What was erased is gone from the bytes of the file and its WAL within half a minute."""
+    async def _tidy(self) -> None:
+        """Index what was written, each second; and what was erased is gone from the file within half a minute."""
+        scrubbed_at = time.monotonic()
         while True:
-            await asyncio.sleep(SCRUB_SECONDS)
+            await asyncio.sleep(INDEX_SECONDS)
             try:
+                while self._has_written:
+                    self._has_written = await self.write(search.index_some)
+                if time.monotonic() - scrubbed_at < SCRUB_SECONDS:
+                    continue
+                scrubbed_at = time.monotonic()
                 await self.write(erase.forget_removed)
                 if self._has_erased:
                     self._has_erased = False
                     self._has_erased = not await _run(self._writer, erase.scrub)
             except (DomainError, sqlite3.Error) as error:
-                self._has_erased = True
+                self._has_erased = self._has_written = True
                 log.warning("what was erased could not be taken out of the file yet: %s", error)
 
     async def _reopen(self) -> None:

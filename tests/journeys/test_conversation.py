@@ -240,6 +240,7 @@ def test_search_finds_what_is_visible_in_any_language(app: Server, ana: Person, 
         answer = httpx2.get(f"{app.origin}/api/search", params={"q": q, "thread": key}, trust_env=False)
         return [one["comment"]["id"] for one in answer.json()["comments"]]
 
+    until(lambda: found("dächern"))
     assert found("dächern") == found("京都庁") == found("prag über") == [first]
     assert found("nothing like it") == found('" OR body:prag NEAR(') == []
     short = httpx2.get(f"{app.origin}/api/search?q=ab", trust_env=False)

@@ -72,16 +72,18 @@ CREATE TABLE visits (
     PRIMARY KEY (account, thread)
 ) STRICT, WITHOUT ROWID;
 
+-- What is visible can be found; `unindexed` are those that wait for their turn. What disappears is out at once.
 CREATE VIRTUAL TABLE search USING fts5 (body, content = 'comments', content_rowid = 'id', tokenize = 'trigram');
-INSERT INTO search (rowid, body) SELECT id, body FROM comments WHERE state = 'visible';
+CREATE TABLE unindexed (comment INTEGER PRIMARY KEY) STRICT;
+INSERT INTO unindexed SELECT id FROM comments WHERE state = 'visible';
 CREATE TRIGGER comments_found AFTER INSERT ON comments WHEN new.state = 'visible' BEGIN
-    INSERT INTO search (rowid, body) VALUES (new.id, new.body);
+    INSERT INTO unindexed VALUES (new.id);
 END;
-CREATE TRIGGER comments_lost AFTER UPDATE OF body, state ON comments
-WHEN old.state = 'visible' AND (new.state <> 'visible' OR new.body <> old.body) BEGIN
-    INSERT INTO search (search, rowid, body) VALUES ('delete', old.id, old.body);
-END;
-CREATE TRIGGER comments_found_again AFTER UPDATE OF body, state ON comments
-WHEN new.state = 'visible' AND (old.state <> 'visible' OR new.body <> old.body) BEGIN
-    INSERT INTO search (rowid, body) VALUES (new.id, new.body);
+-- One trigger: the order of several is nobody's promise.
+CREATE TRIGGER comments_lost_and_found AFTER UPDATE OF body, state ON comments
+WHEN (old.state = 'visible' OR new.state = 'visible') AND (old.state <> new.state OR old.body <> new.body) BEGIN
+    INSERT INTO search (search, rowid, body) SELECT 'delete', old.id, old.body
+    WHERE old.state = 'visible' AND NOT EXISTS (SELECT 1 FROM unindexed WHERE comment = old.id);
+    DELETE FROM unindexed WHERE comment = old.id;
+    INSERT INTO unindexed SELECT new.id WHERE new.state = 'visible';
 END;
