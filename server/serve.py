@@ -17,10 +17,12 @@ from channels.socket import LiveProtocol
 from server import logs
 from server import settings as settings_
 from server.errors import CannotStart
+from server.http import BoundedHttp
 from server.settings import Settings
 from server.web.context import LiveContext
 
 GRACE_SECONDS = 10
+TICKS_A_SECOND = 10
 SEND_BUFFER_BYTES = 128 * 1024
 
 
@@ -35,7 +37,7 @@ def serve(create: Callable[[Settings], Starlette], what: str) -> int:
     config = uvicorn.Config(
         announced,
         loop="uvloop",
-        http="httptools",
+        http=BoundedHttp,
         ws=LiveProtocol,
         log_level="warning",
         access_log=False,
@@ -44,7 +46,6 @@ def serve(create: Callable[[Settings], Starlette], what: str) -> int:
         ws_per_message_deflate=False,
         ws_ping_interval=None,
         timeout_graceful_shutdown=GRACE_SECONDS,
-        h11_max_incomplete_event_size=16_384,
     )
     server = _DrainingServer(config)
     with contextlib.suppress(KeyboardInterrupt, SystemExit):
@@ -59,6 +60,8 @@ class _DrainingServer(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         is_over = await super().on_tick(counter)
+        if counter % TICKS_A_SECOND == 0:
+            BoundedHttp.end_the_late()
         live: LiveContext | None = self.lifespan.state.get("live")
         if is_over and live is not None and not self.force_exit:
             await live.hub.drain()

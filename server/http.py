@@ -1,0 +1,73 @@
+"""Requests in time and in bounds: uvicorn waits for ever for a head or a body, and takes heads of any size.
+
+Relies on internals of uvicorn's httptools protocol, each held by a test.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, ClassVar
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+HEAD_SECONDS = 10.0
+BODY_SECONDS = 30.0
+MAX_HEAD_BYTES = 16 * 1024
+MAX_HEADERS = 100
+
+
+class BoundedHttp(HttpToolsProtocol):
+    """A head comes within 10 s, 16 KiB and 100 headers, a body within 30 s; else the connection ends."""
+
+    # Who is sending us something, and until when it is to be here, by the loop's time.
+    sending: ClassVar[dict[BoundedHttp, float]] = {}
+    _head_bytes = 0
+    _is_in_head = True
+
+    @classmethod
+    def end_the_late(cls) -> None:
+        """Let go of those whose time is over. To be called about once a second."""
+        now = asyncio.get_running_loop().time()
+        for late in [one for one, deadline in cls.sending.items() if deadline < now]:
+            del cls.sending[late]
+            late.transport.abort()
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._expect(HEAD_SECONDS)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.sending.pop(self, None)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._is_in_head and self.parser is not None:
+            self._head_bytes += len(data)
+            if self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
+                self.send_400_response("The head of the request is too large.")
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._is_in_head, self._head_bytes = True, 0
+        self._expect(HEAD_SECONDS)
+
+    def on_headers_complete(self) -> None:
+        size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+        if size > MAX_HEAD_BYTES or len(self.headers) > MAX_HEADERS:
+            # In a callback of the parser this is its error: uvicorn answers 400 and ends the connection.
+            raise ValueError("the head is too large")
+        self._is_in_head = False
+        self._expect(BODY_SECONDS)
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self.sending.pop(self, None)
+        super().on_message_complete()
+
+    def handle_websocket_upgrade(self) -> None:
+        self.sending.pop(self, None)
+        super().handle_websocket_upgrade()
+
+    def _expect(self, seconds: float) -> None:
+        self.sending[self] = self.loop.time() + seconds
