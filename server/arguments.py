@@ -148,6 +148,11 @@ def _add_account(command: argparse.ArgumentParser) -> None:
     )
     role.add_argument("name", metavar="NAME")
     role.add_argument("role", choices=ROLES)
+    rename = actions.add_parser(
+        "rename", help="give an account another name", description="Give an account another name, wherever it shows."
+    )
+    rename.add_argument("name", metavar="NAME")
+    rename.add_argument("to", metavar="NEW", help="the name from now on")
     password = actions.add_parser(
         "password", help="give an account a new password", description=f"Give an account a new password. {PASSWORD}"
     )

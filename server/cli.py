@@ -145,6 +145,8 @@ def _account(given: Namespace) -> int:
     asked = {"name": given.name}
     if given.action in ("create", "role"):
         asked["role"] = given.role
+    if given.action == "rename":
+        asked["to"] = given.to
     if given.action in ("create", "password"):
         asked["password"] = given.password or _ask_password()
 
@@ -153,6 +155,9 @@ def _account(given: Namespace) -> int:
             return await owner.ask(f"account {given.action}", asked)
 
     answer = asyncio.run(ask())
+    if given.action == "rename":
+        print(f"{given.name} is {answer['name']} from now on")
+        return 0
     role = f" is {answer['role']}" if "role" in answer else " has a new password"
     print(f"{answer['name']}{role}")
     return 0

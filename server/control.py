@@ -43,6 +43,7 @@ class Desk:
             "account create": self._create,
             "account role": self._role,
             "account password": self._password,
+            "account rename": self._rename,
             "describe": self._describe,
             "import": self._import,
             "imported": self._imported,
@@ -75,6 +76,9 @@ class Desk:
     async def _password(self, name: str, password: str) -> dict[str, Any]:
         account = await sign_in.set_password(self._database, name, password)
         return {"name": account.name}
+
+    async def _rename(self, name: str, to: str) -> dict[str, Any]:
+        return {"name": await sign_in.rename(self._database, name, to)}
 
     async def _describe(self, thread: str, **description: Any) -> dict[str, Any]:
         return {"info": msgspec.to_builtins(await describe.set_description(self._database, thread, **description))}

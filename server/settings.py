@@ -48,6 +48,7 @@ class Settings:
     limit_registrations_address: Rate
     limit_handshakes: Rate
     limit_votes_account: Rate
+    limit_searches_address: Rate
     votes: str
     hold: str
     edit_seconds: int
@@ -109,6 +110,7 @@ def read(environment: Mapping[str, str], *, port: int | None = None) -> Settings
         limit_registrations_address=setting("LIMIT_REGISTRATIONS_ADDRESS", "120/3600", _rate),
         limit_handshakes=setting("LIMIT_HANDSHAKES", "500/1", _rate),
         limit_votes_account=setting("LIMIT_VOTES_ACCOUNT", "120/60", _rate),
+        limit_searches_address=setting("LIMIT_SEARCHES_ADDRESS", "300/60", _rate),
         votes=setting("VOTES", "both", lambda text: _one_of(text, "both", "up", "off")),
         hold=setting("HOLD", "off", lambda text: _one_of(text, "off", "all")),
         edit_seconds=setting("EDIT_SECONDS", "900", _seconds),

@@ -97,9 +97,10 @@ async def set_role(database: Database, name: str, role: Role) -> Account:
     return Account(account.id, account.name, role)
 
 
-async def rename(database: Database, account: int, name: str) -> str:
-    """Give the account another name, and return it as it is kept. Raises Invalid, Conflict (name)."""
-    clean = names.clean(name)
+async def rename(database: Database, name: str, to: str) -> str:
+    """Give the account another name, and return it as it is kept. Raises NotFound, Invalid, Conflict (name)."""
+    account = (await _named(database, name)).id
+    clean = names.clean(to)
 
     def work(write: Write) -> bool:
         return accounts.rename(write, account, clean, names.skeleton(clean))

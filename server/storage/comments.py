@@ -78,7 +78,12 @@ def by_source(sql: sqlite3.Connection, thread: int, source: str) -> StoredCommen
 def seen_by(sql: sqlite3.Connection, id_: int, *, is_trusted: bool) -> Comment:
     """Return the comment as its author and moderators (`is_trusted`) see it, or as everybody does."""
     row = sql.execute(rows.COMMENT + "WHERE c.id = ?", (id_,)).fetchone()
-    return rows.pending(row) if is_trusted and row[4] == "pending" else rows.comment(row)
+    return rows.kept(row) if is_trusted and row[4] == "pending" else rows.comment(row)
+
+
+def as_kept(sql: sqlite3.Connection, id_: int) -> Comment:
+    """Return the comment with the text that is kept of it, for moderators."""
+    return rows.kept(sql.execute(rows.COMMENT + "WHERE c.id = ?", (id_,)).fetchone())
 
 
 def insert(write: Write, new: NewComment) -> int:

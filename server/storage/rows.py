@@ -81,10 +81,10 @@ def public(sql: sqlite3.Connection, id_: int) -> Comment:
     return comment(sql.execute(COMMENT + "WHERE c.id = ?", (id_,)).fetchone())
 
 
-def pending(row: tuple[Any, ...]) -> Comment:
-    """Return what its author and moderators see of a comment that waits for approval."""
+def kept(row: tuple[Any, ...]) -> Comment:
+    """Return a comment with its text although it is hidden: what moderators see, and its author while it waits."""
     shown = comment((*row[:4], "visible", *row[5:]))
-    return msgspec.structs.replace(shown, state="pending")
+    return msgspec.structs.replace(shown, state=row[4])
 
 
 def epoch(sql: sqlite3.Connection) -> str:

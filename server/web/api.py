@@ -164,10 +164,15 @@ async def find(visit: Visit) -> Response:
     thread = requests.key(query["thread"]) if query.get("thread") else None
     before = requests.whole(query.get("before"), "before", least=1, most=MAX_VERSION, default=MAX_VERSION)
     limit = requests.whole(query.get("limit"), "limit", least=1, most=100, default=20)
-    found = await visit.state["context"].database.read(
-        lambda sql: search.find(sql, query.get("q", ""), thread=thread, before=before, limit=limit)
-    )
+    found = await found_by(visit, query.get("q", ""), thread, before, limit)
     return answer({"comments": found, "before": found[-1].comment.id if len(found) == limit else None})
+
+
+async def found_by(visit: Visit, text: str, thread: str | None, before: int, limit: int) -> list[search.Found]:
+    """Return the newest comments that say `text`. Raises Invalid (q), TooMany."""
+    context = visit.state["context"]
+    context.limits.spend("search", address(visit), context.settings.limit_searches_address)
+    return await context.database.read(lambda sql: search.find(sql, text, thread=thread, before=before, limit=limit))
 
 
 async def delete(visit: Visit) -> Response:

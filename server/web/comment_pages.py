@@ -121,6 +121,7 @@ async def moderation(visit: Visit) -> Response:
     account, comment, key, _ = await _found(visit)
     if not permissions.may_moderate(account):
         raise Forbidden("Only moderators may do this.")
+    comment = await visit.state["context"].database.read(lambda sql: comments.as_kept(sql, comment_id(visit)))
     return await pages.page(visit, "moderate.html", title="Moderate a comment", comment=comment, key=key)
 
 

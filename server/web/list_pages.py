@@ -55,11 +55,7 @@ async def find(visit: Visit) -> Response:
     empty = "Search for words of at least three characters."
     if text:
         try:
-            found = await visit.state["context"].database.read(
-                lambda sql: search.find(
-                    sql, text, thread=requests.key(key) if key else None, before=_before(visit), limit=AT_ONCE
-                )
-            )
+            found = await api.found_by(visit, text, requests.key(key) if key else None, _before(visit), AT_ONCE)
             empty = "No comment says that."
         except Invalid as error:
             empty = error.message

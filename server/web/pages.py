@@ -170,6 +170,7 @@ async def _render_thread(
         nonce=nonce,
         placeholder=tree.placeholder(),
         sort=sort,
+        is_held="held" in visit.query_params,
         only_author=visit.query_params.get("only") == "author",
         told=told,
         max_depth=MAX_DEPTH,
@@ -201,6 +202,8 @@ async def post(visit: Visit) -> Response:
         raise
     except DomainError as error:
         return await compose(visit, key, parent_text, body, error)
+    if comment.state == "pending":
+        return RedirectResponse(f"/t/{key}?held=yes", 303)
     return RedirectResponse(f"/t/{key}/c/{comment.id}#c-{comment.id}", 303)
 
 

@@ -346,6 +346,28 @@ def test_held_comments_are_seen_by_their_author_and_moderators_alone_until_appro
         assert mod.do("GET", "/api/me/changes")["unread"] == 1
 
 
+def test_a_new_name_shows_wherever_the_old_one_stood(app: Server, key: str) -> None:
+    person = Person(app, "Before Wedding")
+    comment = person.post(key, "Mine")
+    app.run("account", "rename", "Before Wedding", "After Wedding")
+    after = thread(app, key)["comments"][0]
+    assert after["author"]["name"] == "After Wedding"
+    assert after["version"] > comment["version"]
+    assert person.http.get("/api/session").json() == {"account": None}
+    taken = app.run("account", "rename", "After Wedding", "Ana", check=False)
+    assert (taken.returncode, "taken" in taken.stderr) == (1, True)
+
+
+def test_a_moderator_sees_what_was_removed_and_nobody_else_does(
+    app: Server, ana: Person, mod: Person, key: str
+) -> None:
+    id_ = ana.post(key, "an unprintable opinion")["id"]
+    mod.do("PUT", f"/api/comments/{id_}/state", state="removed")
+    assert "unprintable" in mod.http.get(f"/c/{id_}/moderate").text
+    assert ana.http.get(f"/c/{id_}/moderate").status_code == 403
+    assert "unprintable" not in ana.http.get(f"/c/{id_}/history").text
+
+
 def test_the_counts_of_what_hangs_below_are_exact(app: Server) -> None:
     with contextlib.closing(sqlite3.connect(app.environment["LIVETHREAD_DATABASE"])) as sql:
         wrong = sql.execute(

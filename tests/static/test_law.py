@@ -126,7 +126,10 @@ class History:
             if self.chance.random() < 0.5:
                 await self.database.write(lambda write: votes.fold(write, thread))
         else:
-            await rename(self.database, author.id, f"teller {author.id} of {self._posts}")
+            (name,) = await self.database.read(
+                lambda sql: sql.execute("SELECT name FROM accounts WHERE id = ?", (author.id,)).fetchone()
+            )
+            await rename(self.database, name, f"teller {author.id} of {self._posts}")
 
     async def page(self, cursor: str = "", limit: int = 200) -> dict[str, Any]:
         found = await self.database.read(lambda sql: snapshot.page(sql, self.key, cursor, limit))
