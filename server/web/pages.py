@@ -50,7 +50,10 @@ async def page(
 ) -> Response:
     """Render a page for `viewer`, or for whoever is asking; what is made for an account is kept by nobody."""
     viewer = viewer or await session.identify(visit)
-    html = _render(visit, template, title, viewer, **values)
+    told = 0
+    if (known := viewer) is not None:
+        told = await visit.state["context"].database.read(lambda sql: notices.unread(sql, known.id))
+    html = _render(visit, template, title, viewer, told=told, **values)
     cache = "private, no-store" if viewer else "no-cache"
     return Response(html, status, {"Cache-Control": cache, "Vary": "Cookie"}, media_type="text/html; charset=utf-8")
 
