@@ -1,4 +1,4 @@
-"""The WebSocket of a reader: uvicorn's protocol until it is accepted, then a small protocol that takes its place.
+"""The WebSocket of a reader: a small protocol that takes the place of whichever answered the handshake.
 
 Relies on internals of uvicorn's sans-IO protocol, each held by a test.
 """
@@ -6,6 +6,9 @@ Relies on internals of uvicorn's sans-IO protocol, each held by a test.
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
+import re
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -26,6 +29,11 @@ HIGH_WATER_BYTES = 16 * 1024
 LOW_WATER_BYTES = 4 * 1024
 POLICY, RESTART = 1008, 1012
 PING_FRAME = build(PING, b"")
+_KEY = re.compile(rb"[A-Za-z0-9+/]{21}[AQgw]==")
+_MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+_ACCEPT = (
+    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n"
+)
 
 
 class Listener(Protocol):
@@ -188,19 +196,39 @@ class LiveProtocol(WebSocketsSansIOProtocol):
 
     def hand_over(self, listener: Listener) -> Connection:
         """Give the connection to a `Connection` and let go of everything else. To be called right after accept."""
-        connection = Connection(self.transport, self.connections, self.limits, listener)
         self.stop_keepalive()
         self.connections.discard(self)
-        self.connections.add(cast("Any", connection))
-        transport, self.transport = self.transport, _NO_TRANSPORT
+        transport, self.transport = self.transport, NO_TRANSPORT
         # Nothing of the handshake is needed; without its circles it goes at once, not at the next collection.
         self.conn.parser.close()
         del self.scope["extensions"][EXTENSION]
-        transport.set_write_buffer_limits(HIGH_WATER_BYTES, LOW_WATER_BYTES)
-        transport.set_protocol(connection)
+        connection = take_over(transport, self.connections, self.limits, listener)
         if self._early:
             asyncio.get_running_loop().call_soon(connection.data_received, self._early)
         return connection
+
+
+def take_over(transport: asyncio.Transport, connections: set[Any], limits: Limits, listener: Listener) -> Connection:
+    """Return the `Connection` that reads and writes over `transport` from now on; the handshake is over."""
+    connection = Connection(transport, connections, limits, listener)
+    connections.add(connection)
+    transport.set_write_buffer_limits(HIGH_WATER_BYTES, LOW_WATER_BYTES)
+    transport.set_protocol(connection)
+    return connection
+
+
+def plain_handshake(headers: list[tuple[bytes, bytes]]) -> bytes | None:
+    """Return the answer to a handshake as every browser makes it (RFC 6455, 4.2.2); None for any other.
+
+    `headers` are those of a GET by HTTP/1.1 that asks for the upgrade to WebSocket, their names in lower case.
+    """
+    if [name for name, _ in headers if name.startswith(b"sec-websocket-")].count(b"sec-websocket-key") != 1:
+        return None
+    values = dict(headers)
+    key = values[b"sec-websocket-key"]
+    if values.get(b"sec-websocket-version") != b"13" or not _KEY.fullmatch(key) or b"host" not in values:
+        return None
+    return _ACCEPT % base64.b64encode(hashlib.sha1(key + _MAGIC, usedforsecurity=False).digest())
 
 
 class _NoTransport(asyncio.Transport):
@@ -210,4 +238,4 @@ class _NoTransport(asyncio.Transport):
         pass
 
 
-_NO_TRANSPORT = _NoTransport()
+NO_TRANSPORT = _NoTransport()

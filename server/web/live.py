@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 
 import msgspec
 from starlette.responses import Response
@@ -11,13 +12,14 @@ from starlette.routing import WebSocketRoute
 
 from channels.frames import TOO_LARGE, text_frame
 from channels.reader import MAX_THREADS, Reader
-from channels.socket import EXTENSION, LiveProtocol
+from channels.socket import EXTENSION, Connection, Listener, LiveProtocol
 from channels.source import SourceUnavailable
 from server.errors import DomainError, Malformed, NotSignedIn, TooLarge, TooMany, Unavailable
 from server.settings import Settings
 from server.web import requests, session
 from server.web.context import LiveContext, LiveSocket
 
+PATH = "/live"
 MAX_FRAME_BYTES = 16 * 1024
 FRAMES_PER_SECOND = 20
 CLOSE_POLICY = 1008
@@ -56,9 +58,9 @@ class Conversation:
 
     __slots__ = ("_allowance", "_allowed_at", "_connection", "_context", "_joining", "_reader")
 
-    def __init__(self, context: LiveContext, handshake: LiveProtocol) -> None:
+    def __init__(self, context: LiveContext, hand_over: Callable[[Listener], Connection]) -> None:
         self._context = context
-        self._connection = handshake.hand_over(self)
+        self._connection = hand_over(self)
         self._reader = Reader(self._connection)
         self._joining: dict[str, asyncio.Task[None]] | None = None
         self._allowance, self._allowed_at = float(FRAMES_PER_SECOND), time.monotonic()
@@ -165,15 +167,20 @@ def _parse(text: str) -> Up:
         raise Malformed(f"The frame is not JSON: {error}.") from None
 
 
-def may_connect(socket: LiveSocket, settings: Settings) -> bool:
+def may_connect(settings: Settings, origin: str | None, *, has_cookie: bool) -> bool:
     """Exact Origin; a program has none, and then it must not bring a browser's cookie."""
-    origin = socket.headers.get("origin")
-    return settings.accepts_origin(origin) if origin is not None else "cookie" not in socket.headers
+    return settings.accepts_origin(origin) if origin is not None else not has_cookie
+
+
+def receive(context: LiveContext, hand_over: Callable[[Listener], Connection]) -> None:
+    """Go on with a connection that was accepted."""
+    context.hub.tally.handshakes += 1
+    Conversation(context, hand_over)
 
 
 async def live(socket: LiveSocket) -> None:
     context = socket.state["live"]
-    if not may_connect(socket, context.settings):
+    if not may_connect(context.settings, socket.headers.get("origin"), has_cookie="cookie" in socket.headers):
         # Before accept, a close is the HTTP answer 403.
         await socket.close(CLOSE_POLICY)
         return
@@ -182,11 +189,10 @@ async def live(socket: LiveSocket) -> None:
         busy = Response("Too many connections at once: come back in a moment.", 503, {"Retry-After": "1"})
         await socket.send_denial_response(busy)
         return
-    context.hub.tally.handshakes += 1
     handshake: LiveProtocol = socket.scope["extensions"][EXTENSION]
     await socket.accept()
     # Nothing of this request is needed any more: the connection goes on without it.
-    Conversation(context, handshake)
+    receive(context, handshake.hand_over)
 
 
-routes = [WebSocketRoute("/live", live)]
+routes = [WebSocketRoute(PATH, live)]

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import TimeoutError as NotInTime
 
 ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
@@ -60,18 +61,24 @@ class Visitor:
         self.context = context
         self.page = page
         self.wrong: list[str] = []
+        self.console: list[str] = []
         page.set_default_timeout(20_000)
         page.on("pageerror", lambda error: self.wrong.append(str(error)))
         page.on("console", self._heard)
 
     def _heard(self, message: Any) -> None:
+        self.console.append(message.text)
         if "Content Security Policy" in message.text or "TrustedHTML" in message.text:
             self.wrong.append(message.text)
 
     async def read(self, url: str) -> Page:
         """Open a thread and wait until it is live."""
         await self.page.goto(url)
-        await self.page.wait_for_selector(".connection[data-state=live]")
+        try:
+            await self.page.wait_for_selector(".connection[data-state=live]")
+        except NotInTime as late:
+            state = await self.page.get_attribute(".connection", "data-state")
+            raise AssertionError(f"{url} is not live but {state}; its console said {self.console}") from late
         return self.page
 
     async def painted(self) -> list[dict[str, Any]]:
