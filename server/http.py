@@ -10,7 +10,9 @@ from __future__ import annotations
 import asyncio
 from typing import Any, ClassVar
 
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
 
 from channels.socket import NO_TRANSPORT, Connection, Listener, LiveProtocol, plain_handshake, take_over
 from server.web import live
@@ -40,7 +42,11 @@ class BoundedHttp(HttpToolsProtocol):
             late.transport.abort()
 
     def connection_made(self, transport: Any) -> None:
-        super().connection_made(transport)
+        # What uvicorn does, but for the addresses: a reader's handshake has no use for them, and they are dear.
+        self.connections.add(self)
+        self.transport = transport
+        self.flow = FlowControl(transport)
+        self.scheme = "https" if is_ssl(transport) else "http"
         self._expect(HEAD_SECONDS)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -66,6 +72,10 @@ class BoundedHttp(HttpToolsProtocol):
             raise ValueError("the head is too large")
         self._is_in_head = False
         self._expect(BODY_SECONDS)
+        if not self.parser.should_upgrade():
+            if self.server is None:
+                self.server, self.client = get_local_addr(self.transport), get_remote_addr(self.transport)
+            self.scope["server"], self.scope["client"] = self.server, self.client
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
