@@ -104,23 +104,34 @@ class Crowd:
             self.drain(min(0.01, left), until)
 
     def drain(self, seconds: float, until: float = float("inf")) -> None:
-        """Read what there is until nothing came for `seconds`, or it is `until` (monotonic)."""
-        while time.monotonic() < until and (ready := self._poll.poll(seconds, 4096)):
+        """Read what there is until nothing but pings came for `seconds`, or it is `until` (monotonic)."""
+        quiet_at = time.monotonic() + seconds
+        while ready := self._poll.poll(max(0.0, min(quiet_at, until) - time.monotonic()), 4096):
             for descriptor, _ in ready:
-                try:
-                    got = self.sockets[descriptor].recv_into(self._buffer)
-                except ConnectionError:
-                    got = 0
-                self.received += got
-                # No text has these two bytes: a ping, which has to be answered within a minute.
-                if self._buffer.find(PING, 0, got) >= 0:
-                    self.sockets[descriptor].send(PONG)
-                self.bytes_of[descriptor] = self.bytes_of.get(descriptor, 0) + got
-                if descriptor in self.watched:
-                    self.watched[descriptor].pieces.append((time.time(), bytes(self._buffer[:got])))
-                if not got:
-                    self.gone += 1
-                    self._poll.unregister(descriptor)
+                if not self._read(descriptor):
+                    quiet_at = time.monotonic() + seconds
+            if time.monotonic() >= until:
+                return
+
+    def _read(self, descriptor: int) -> bool:
+        """Read what one of them got, and say whether it was a ping and nothing else."""
+        try:
+            got = self.sockets[descriptor].recv_into(self._buffer)
+        except ConnectionError:
+            got = 0
+        if not got:
+            self.gone += 1
+            self._poll.unregister(descriptor)
+        # No text has these two bytes: a ping, which has to be answered within a minute.
+        if self._buffer.find(PING, 0, got) >= 0:
+            self.sockets[descriptor].send(PONG)
+            if got == len(PING):
+                return True
+        self.received += got
+        self.bytes_of[descriptor] = self.bytes_of.get(descriptor, 0) + got
+        if descriptor in self.watched:
+            self.watched[descriptor].pieces.append((time.time(), bytes(self._buffer[:got])))
+        return False
 
     def expect(self, least: int, seconds: float = 60) -> None:
         """Read until at least so many bytes have come since the last `forget`."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-_TICKS = os.sysconf("SC_CLK_TCK")
+_CPU_CLOCK = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +31,9 @@ class Figure:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Return what the process has used so far, in user and system, all threads."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS
+    """Return what the process has used so far, in user and system, all threads, by its own clock (nanoseconds)."""
+    # The clock of another process, as clock_getcpuclockid(3) makes it on Linux.
+    return time.clock_gettime((~pid << 3) | _CPU_CLOCK)
 
 
 def resident_bytes(pid: int) -> int:
