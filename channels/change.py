@@ -10,6 +10,8 @@ from typing import Literal
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from channels.frames import Text
+
 MAX_ROWS = 500
 MAX_BYTES = 256 * 1024
 
@@ -79,6 +81,10 @@ class Change(Struct, frozen=True, kw_only=True, tag="changes", tag_field="type",
     def frame(self) -> bytes:
         """The one encoding, used for every reader, for Redis and for HTTP."""
         return msgspec.json.encode(self)
+
+    @cached_property
+    def text(self) -> Text:
+        return Text(self.frame)
 
     @property
     def is_too_large(self) -> bool:

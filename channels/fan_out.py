@@ -6,7 +6,7 @@ import asyncio
 import time
 
 from channels.change import Change, fits, merge
-from channels.frames import text_frame
+from channels.frames import Text
 from channels.room import Room, Sweep
 from channels.tally import Tally
 
@@ -43,11 +43,11 @@ class FanOut:
         change, room.unsent = room.unsent, None
         if change is not None:
             room.last_flush = time.monotonic()
-            self.send(room, text_frame(change.frame), change)
+            self.send(room, change.text, change)
 
-    def send(self, room: Room, frame: bytes, change: Change | None = None) -> None:
-        """Write the frame to all who are in the room now, after those before it, in slices: others must breathe."""
-        room.sweeps.append(Sweep(frame, change, list(room.readers)))
+    def send(self, room: Room, text: Text, change: Change | None = None) -> None:
+        """Write the message to all who are in the room now, after those before it, in slices: others must breathe."""
+        room.sweeps.append(Sweep(text, change, list(room.readers)))
         if len(room.sweeps) == 1:
             self._sweep(room)
 
@@ -56,14 +56,15 @@ class FanOut:
         sweep = room.sweeps[0]
         # From the first slice to the last: what is written leaves between them.
         sweep.began = sweep.began or time.perf_counter()
-        delivered = 0
+        delivered, text = 0, sweep.text
         for reader in sweep.next_readers():
             # Who has left the room since then wants no more of it, or stands aside already.
             if reader not in room.readers:
                 continue
             if reader.behind_since is None:
                 # Below the high-water mark there is room for any frame.
-                reader.wire.write(sweep.frame)
+                wire = reader.wire
+                wire.write(text.deflated if wire.deflates else text.plain)
                 delivered += 1
             elif sweep.change is not None:
                 room.readers.discard(reader)

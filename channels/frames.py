@@ -5,6 +5,9 @@ from __future__ import annotations
 import codecs
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
+
+from channels.deflate import deflate, inflate
 
 try:
     from websockets.speedups import apply_mask
@@ -16,10 +19,12 @@ PROTOCOL_ERROR, NOT_UTF8, TOO_LARGE = 1002, 1007, 1009
 _NO_CODE = 1005
 _FINAL = 0x80
 _RESERVED = 0x70
+_DEFLATED = 0x40
 _MASKED = 0x80
 _MAX_CONTROL_BYTES = 125
 _DATA = (CONTINUATION, TEXT, BINARY)
 _NO_MASK = b"\0\0\0\0"
+_WORTH_DEFLATING_BYTES = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,27 @@ def text_frame(content: bytes) -> bytes:
     return build(TEXT, content)
 
 
+class Text:
+    """A text message in both of its forms, each built when it is first wanted and once for all who want it."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def frame(self, *, deflated: bool) -> bytes:
+        return self.deflated if deflated else self.plain
+
+    @cached_property
+    def plain(self) -> bytes:
+        return text_frame(self._content)
+
+    @cached_property
+    def deflated(self) -> bytes:
+        """The compressed frame; the plain one, which is as valid, where little would be gained."""
+        if len(self._content) < _WORTH_DEFLATING_BYTES:
+            return self.plain
+        return build(_DEFLATED | TEXT, deflate(self._content))
+
+
 def close_frame(code: int, reason: str = "") -> bytes:
     """A close frame; the code 1005 stands for none."""
     if code == _NO_CODE:
@@ -65,6 +91,7 @@ class _Unfinished:
     """A message of which some fragments have come."""
 
     opcode: int
+    is_deflated: bool
     decoder: codecs.BufferedIncrementalDecoder | None
     parts: list[str | bytes]
     size: int = 0
@@ -76,10 +103,11 @@ class Parser:
     A frame is judged by its head, before its content has come.
     """
 
-    __slots__ = ("_limits", "_rest", "_unfinished")
+    __slots__ = ("_is_deflating", "_limits", "_rest", "_unfinished")
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, *, is_deflating: bool = False) -> None:
         self._limits = limits
+        self._is_deflating = is_deflating
         self._rest: bytes | bytearray = b""
         self._unfinished: _Unfinished | None = None
 
@@ -95,7 +123,7 @@ class Parser:
             head = self._head(read, place, end)
             if head is None:
                 break
-            opcode, is_final, start, length = head
+            opcode, is_final, is_deflated, start, length = head
             if end - start < length:
                 break
             content = bytes(read[start : start + length])
@@ -104,7 +132,7 @@ class Parser:
                 content = apply_mask(content, bytes(mask))
             place = start + length
             if opcode in _DATA:
-                message = self._message(opcode, content, is_final=is_final)
+                message = self._message(opcode, content, is_final=is_final, is_deflated=is_deflated)
                 if message is not None:
                     yield message
             elif opcode == CLOSE:
@@ -119,12 +147,14 @@ class Parser:
             # Only where a frame was taken: a peer that sends byte by byte must not have the rest copied each time.
             self._rest = read[place:]
 
-    def _head(self, read: bytes | bytearray, place: int, end: int) -> tuple[int, bool, int, int] | None:
-        """Return (opcode, is final, where the content starts, its length), or None while the head is not whole."""
+    def _head(self, read: bytes | bytearray, place: int, end: int) -> tuple[int, bool, bool, int, int] | None:
+        """Return (opcode, is final, is deflated, where the content starts, its length); None while it is not whole."""
         first, second = read[place], read[place + 1]
         opcode, is_final = first & 0x0F, bool(first & _FINAL)
         length, start = second & 0x7F, place + 2
-        if first & _RESERVED:
+        reserved = first & _RESERVED
+        # The bit belongs to the message, so to its first frame alone (RFC 7692, 6).
+        if reserved and not (reserved == _DEFLATED and self._is_deflating and opcode in (TEXT, BINARY)):
             raise Violation(PROTOCOL_ERROR, "a reserved bit is set")
         if not second & _MASKED:
             raise Violation(PROTOCOL_ERROR, "a client masks its frames")
@@ -145,7 +175,7 @@ class Parser:
             start += width
         if opcode in _DATA:
             self._measure(length)
-        return (opcode, is_final, start + 4, length) if end - start >= 4 else None
+        return (opcode, is_final, bool(reserved), start + 4, length) if end - start >= 4 else None
 
     def _measure(self, length: int) -> None:
         unfinished = self._unfinished
@@ -155,25 +185,40 @@ class Parser:
         if unfinished and most is not None and len(unfinished.parts) >= most:
             raise Violation(TOO_LARGE, "too many fragments")
 
-    def _message(self, opcode: int, content: bytes, *, is_final: bool) -> tuple[int, str | bytes] | None:
+    def _message(
+        self, opcode: int, content: bytes, *, is_final: bool, is_deflated: bool
+    ) -> tuple[int, str | bytes] | None:
         unfinished = self._unfinished
         try:
             if unfinished is None:
                 if is_final:
+                    content = self._inflated(content) if is_deflated else content
                     return opcode, content.decode() if opcode == TEXT else content
-                decoder = codecs.getincrementaldecoder("utf-8")() if opcode == TEXT else None
-                unfinished = self._unfinished = _Unfinished(opcode, decoder, [])
+                is_readable = opcode == TEXT and not is_deflated
+                decoder = codecs.getincrementaldecoder("utf-8")() if is_readable else None
+                unfinished = self._unfinished = _Unfinished(opcode, is_deflated, decoder, [])
             decoder = unfinished.decoder
             unfinished.size += len(content)
             unfinished.parts.append(decoder.decode(content, is_final) if decoder else content)
+            if not is_final:
+                return None
+            self._unfinished = None
+            if decoder:
+                return TEXT, "".join(part for part in unfinished.parts if isinstance(part, str))
+            whole = b"".join(part for part in unfinished.parts if isinstance(part, bytes))
+            whole = self._inflated(whole) if unfinished.is_deflated else whole
+            return unfinished.opcode, whole.decode() if unfinished.opcode == TEXT else whole
         except UnicodeDecodeError:
             raise Violation(NOT_UTF8, "the text is not UTF-8") from None
-        if not is_final:
-            return None
-        self._unfinished = None
-        if unfinished.decoder:
-            return TEXT, "".join(part for part in unfinished.parts if isinstance(part, str))
-        return BINARY, b"".join(part for part in unfinished.parts if isinstance(part, bytes))
+
+    def _inflated(self, content: bytes) -> bytes:
+        try:
+            whole = inflate(content, self._limits.message_bytes)
+        except ValueError:
+            raise Violation(PROTOCOL_ERROR, "the compressed message makes no sense") from None
+        if whole is None:
+            raise Violation(TOO_LARGE, "the message is too long")
+        return whole
 
 
 def _close_code(content: bytes) -> int:

@@ -17,7 +17,7 @@ import msgspec
 from channels.broker import Broker
 from channels.change import Answer, Change, Joined, Message, Readers, Reset, Retry, Typing, merge
 from channels.fan_out import FanOut
-from channels.frames import text_frame
+from channels.frames import Text
 from channels.presence import Presence
 from channels.reader import Reader
 from channels.room import Question, Room
@@ -182,7 +182,7 @@ class Hub:
         if room.typing:
             parent = next(iter(room.typing))
             names = tuple(room.typing.pop(parent))[:TYPING_NAMES]
-            self._fan_out.send(room, _frame(Typing(thread=room.thread, parent=parent, names=names)))
+            self._fan_out.send(room, _text(Typing(thread=room.thread, parent=parent, names=names)))
             room.typing_at = asyncio.get_running_loop().call_later(TYPING_SECONDS, self._tell_typing, room)
 
     def deliver(self, change: Change) -> None:
@@ -294,7 +294,7 @@ class Hub:
             room.epoch, room.version = answer.epoch, answer.version
         frames = b""
         if after is not None and answer.version > after:
-            frames = text_frame(answer.frame)
+            frames = answer.text.frame(deflated=reader.wire.deflates)
         if is_new:
             readers = self.presence.count(room.thread) + (reader not in room.readers)
             frames += _frame(Joined(room.thread, answer.epoch, answer.version, readers))
@@ -381,11 +381,15 @@ class Hub:
                 count = self.presence.count(room.thread)
                 if count != room.announced:
                     room.announced = count
-                    self._fan_out.send(room, _frame(Readers(room.thread, count)))
+                    self._fan_out.send(room, _text(Readers(room.thread, count)))
+
+
+def _text(message: msgspec.Struct) -> Text:
+    return Text(msgspec.json.encode(message))
 
 
 def _frame(message: msgspec.Struct) -> bytes:
-    return text_frame(msgspec.json.encode(message))
+    return _text(message).plain
 
 
 def _reset_frame(reset: Reset) -> bytes:

@@ -14,6 +14,10 @@ class Wire(Protocol):
     """Takes frames as they go over the line."""
 
     @property
+    def deflates(self) -> bool:
+        """Whether compressed frames are taken, too."""
+
+    @property
     def unwritten_bytes(self) -> int: ...
 
     def write(self, frame: bytes) -> None: ...

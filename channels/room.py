@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from channels.change import Answer, Change, fits, merge
+from channels.frames import Text
 from channels.reader import Reader
 
 HELD_CHANGES = 512
@@ -16,12 +17,12 @@ Question = tuple[str | None, int | None]
 
 
 class Sweep:
-    """One frame on its way to the readers who were in the room when it was built."""
+    """One message on its way to the readers who were in the room when it was built."""
 
-    __slots__ = ("_left", "began", "change", "frame")
+    __slots__ = ("_left", "began", "change", "text")
 
-    def __init__(self, frame: bytes, change: Change | None, readers: list[Reader]) -> None:
-        self.frame = frame
+    def __init__(self, text: Text, change: Change | None, readers: list[Reader]) -> None:
+        self.text = text
         # None: what may be missed without a loss.
         self.change = change
         self.began = 0.0

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from channels import deflate
 from channels.frames import CLOSE, PING, PONG, Limits, Parser, Violation, build, close_frame
 
 if TYPE_CHECKING:
@@ -32,8 +33,10 @@ PING_FRAME = build(PING, b"")
 _KEY = re.compile(rb"[A-Za-z0-9+/]{21}[AQgw]==")
 _MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _ACCEPT = (
-    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n"
+    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Accept: %s\r\n%s\r\n"
 )
+_EXTENSIONS = b"Sec-WebSocket-Extensions: " + deflate.ANSWER + b"\r\n"
 
 
 class Listener(Protocol):
@@ -54,13 +57,23 @@ class Listener(Protocol):
 class Connection(asyncio.Protocol):
     """An accepted WebSocket, in as few bytes as will do: thousands of them wait for most of their lives."""
 
-    __slots__ = ("_connections", "_is_closing", "_listener", "_parser", "_transport", "silent_beats")
+    __slots__ = ("_connections", "_is_closing", "_listener", "_parser", "_transport", "deflates", "silent_beats")
 
-    def __init__(self, transport: asyncio.Transport, connections: set[Any], limits: Limits, listener: Listener) -> None:
+    def __init__(
+        self,
+        transport: asyncio.Transport,
+        connections: set[Any],
+        limits: Limits,
+        listener: Listener,
+        *,
+        deflates: bool = False,
+    ) -> None:
         self._transport = transport
         self._connections = connections
         self._listener = listener
-        self._parser: Parser | _Deaf = Parser(limits)
+        self._parser: Parser | _Deaf = Parser(limits, is_deflating=deflates)
+        # Whether the peer takes compressed frames, too.
+        self.deflates = deflates
         self._is_closing = False
         self.silent_beats = 0
 
@@ -208,27 +221,33 @@ class LiveProtocol(WebSocketsSansIOProtocol):
         return connection
 
 
-def take_over(transport: asyncio.Transport, connections: set[Any], limits: Limits, listener: Listener) -> Connection:
+def take_over(
+    transport: asyncio.Transport, connections: set[Any], limits: Limits, listener: Listener, *, deflates: bool = False
+) -> Connection:
     """Return the `Connection` that reads and writes over `transport` from now on; the handshake is over."""
-    connection = Connection(transport, connections, limits, listener)
+    connection = Connection(transport, connections, limits, listener, deflates=deflates)
     connections.add(connection)
     transport.set_write_buffer_limits(HIGH_WATER_BYTES, LOW_WATER_BYTES)
     transport.set_protocol(connection)
     return connection
 
 
-def plain_handshake(headers: list[tuple[bytes, bytes]]) -> bytes | None:
-    """Return the answer to a handshake as every browser makes it (RFC 6455, 4.2.2); None for any other.
+def plain_handshake(headers: list[tuple[bytes, bytes]]) -> tuple[bytes, bool] | None:
+    """Return the answer to a handshake as every browser makes it (RFC 6455, 4.2.2), and whether it agrees to
+    compression; None for any other.
 
     `headers` are those of a GET by HTTP/1.1 that asks for the upgrade to WebSocket, their names in lower case.
     """
-    if [name for name, _ in headers if name.startswith(b"sec-websocket-")].count(b"sec-websocket-key") != 1:
+    if [name for name, _ in headers].count(b"sec-websocket-key") != 1:
         return None
     values = dict(headers)
     key = values[b"sec-websocket-key"]
     if values.get(b"sec-websocket-version") != b"13" or not _KEY.fullmatch(key) or b"host" not in values:
         return None
-    return _ACCEPT % base64.b64encode(hashlib.sha1(key + _MAGIC, usedforsecurity=False).digest())
+    accept = base64.b64encode(hashlib.sha1(key + _MAGIC, usedforsecurity=False).digest())
+    offers = b",".join(value for name, value in headers if name == b"sec-websocket-extensions")
+    deflates = deflate.is_offered(offers)
+    return _ACCEPT % (accept, _EXTENSIONS if deflates else b""), deflates
 
 
 class _NoTransport(asyncio.Transport):

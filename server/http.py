@@ -8,6 +8,7 @@ Relies on internals of uvicorn's httptools protocol, each held by a test.
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any, ClassVar
 
 from uvicorn.protocols.http.flow_control import FlowControl
@@ -93,23 +94,24 @@ class BoundedHttp(HttpToolsProtocol):
 
         What uvicorn would do is right, and costs three times as much when thousands come at once.
         """
-        answer = plain_handshake(self.headers) if self.url == _LIVE and self.scope["method"] == "GET" else None
-        if answer is None or self.scope["http_version"] != "1.1":
+        agreed = plain_handshake(self.headers) if self.url == _LIVE and self.scope["method"] == "GET" else None
+        if agreed is None or self.scope["http_version"] != "1.1":
             return False
+        answer, deflates = agreed
         origin = next((value.decode("latin-1") for name, value in self.headers if name == b"origin"), None)
         has_cookie = any(name == b"cookie" for name, _ in self.headers)
         if not live.may_connect(context.settings, origin, has_cookie=has_cookie) or not context.admission.admits():
             return False
         self.transport.write(answer)
-        live.receive(context, self._hand_over)
+        live.receive(context, partial(self._hand_over, deflates=deflates))
         return True
 
-    def _hand_over(self, listener: Listener) -> Connection:
+    def _hand_over(self, listener: Listener, *, deflates: bool) -> Connection:
         self.connections.discard(self)
         transport, self.transport = self.transport, NO_TRANSPORT
         # The parser knows us: without this circle we go at once.
         self.parser = None  # type: ignore[assignment]
-        return take_over(transport, self.connections, LiveProtocol.limits, listener)
+        return take_over(transport, self.connections, LiveProtocol.limits, listener, deflates=deflates)
 
     def _expect(self, seconds: float) -> None:
         self.sending[self] = self.loop.time() + seconds

@@ -12,19 +12,22 @@ from websockets.frames import Frame, Opcode
 from channels.frames import BINARY, CLOSE, PING, PONG, TEXT, Limits, Parser, Violation, close_frame
 
 
-def client(opcode: int, content: bytes = b"", *, fin: bool = True, mask: bool = True) -> bytes:
+def client(opcode: int, content: bytes = b"", *, fin: bool = True, mask: bool = True, rsv1: bool = False) -> bytes:
     """A frame as the websockets library writes it."""
-    return Frame(Opcode(opcode), content, fin=fin).serialize(mask=mask)
+    frame = Frame(Opcode(opcode), content, fin=fin).serialize(mask=mask)
+    return bytes((frame[0] | 0x40, *frame[1:])) if rsv1 else frame
 
 
-def read(data: bytes, limits: Limits | None = None, *, at_once: int = 1 << 20) -> list[tuple[int, object]]:
-    parser = Parser(limits or Limits())
+def read(
+    data: bytes, limits: Limits | None = None, *, at_once: int = 1 << 20, is_deflating: bool = False
+) -> list[tuple[int, object]]:
+    parser = Parser(limits or Limits(), is_deflating=is_deflating)
     return [one for start in range(0, len(data), at_once) for one in parser.feed(data[start : start + at_once])]
 
 
-def violation(data: bytes, limits: Limits | None = None) -> int:
+def violation(data: bytes, limits: Limits | None = None, *, is_deflating: bool = False) -> int:
     with pytest.raises(Violation) as ended:
-        read(data, limits)
+        read(data, limits, is_deflating=is_deflating)
     return ended.value.code
 
 

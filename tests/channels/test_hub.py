@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import zlib
 from typing import Any
 
 import pytest
@@ -60,9 +61,11 @@ class Truth:
 class Screen(Reader):
     """A reader that is its own wire, and applies what comes by the rules of docs/protocol.md."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, deflates: bool = False) -> None:
         super().__init__(self)
+        self.deflates = deflates
         self.unwritten_bytes = 0
+        self.got: list[bytes] = []
         self.is_cut = False
         self.version = 0
         self.comments: dict[int, int] = {}
@@ -75,11 +78,16 @@ class Screen(Reader):
         self.is_cut = True
 
     def write(self, frame: bytes) -> None:
+        self.got.append(frame)
         # Several frames may come in one piece; in these tests they are short: the head has two or four bytes.
         while frame:
             start = 4 if frame[1] == 126 else 2
             end = start + (int.from_bytes(frame[2:4]) if start == 4 else frame[1])
-            self.show(json.loads(frame[start:end]))
+            content = frame[start:end]
+            if frame[0] & 0x40:
+                assert self.deflates
+                content = zlib.decompressobj(-15).decompress(content + b"\0\0\xff\xff")
+            self.show(json.loads(content))
             frame = frame[end:]
 
     def show(self, message: dict[str, Any]) -> None:
@@ -112,7 +120,7 @@ async def test_every_reader_ends_where_the_source_stands(seed: int) -> None:
         late: list[Change] = []
         for _ in range(120):
             if chance.random() < 0.1:
-                reader = Screen()
+                reader = Screen(deflates=chance.random() < 0.5)
                 readers.append(reader)
                 if not hub.enter(reader, "t", truth.epoch, 0):
                     joining.create_task(hub.join(reader, "t", truth.epoch, 0))
@@ -203,6 +211,20 @@ async def test_the_changes_of_one_tick_are_one_frame() -> None:
         await eventually(lambda: reader.version == truth.version)
         assert reader.kinds().count("changes") == 2
         assert reader.comments == truth.comments
+
+
+async def test_a_frame_is_built_once_in_each_form_whatever_the_number_of_readers() -> None:
+    truth = Truth()
+    hub = hub_over(truth)
+    readers = [Screen(deflates=place % 2 == 0) for place in range(6)]
+    async with hub.running():
+        for reader in readers:
+            await hub.join(reader, "t", None, None)
+        hub.deliver(truth.write(*range(20)))
+        await eventually(lambda: all(reader.version == truth.version for reader in readers))
+    sent = [reader.got[-1] for reader in readers]
+    assert len({id(frame) for frame in sent[::2]}) == len({id(frame) for frame in sent[1::2]}) == 1
+    assert len(sent[0]) < len(sent[1]) / 2
 
 
 async def test_while_the_source_is_away_joining_fails_and_gaps_are_asked_again_later() -> None:

@@ -131,3 +131,25 @@ async def test_what_is_written_past_asgi_keeps_its_order_with_what_goes_through_
                 await client.recv()
         assert ended.value.rcvd is not None
         assert ended.value.rcvd.code == 1009
+
+
+async def test_who_offers_compression_gets_compressed_frames_and_may_send_them(
+    app: Server, key: str, name: str
+) -> None:
+    async with (
+        connect(app.live_url, proxy=None) as deflating,
+        connect(app.live_url, proxy=None, compression=None) as plain,
+    ):
+        assert deflating.response is not None
+        assert "permessage-deflate" in deflating.response.headers["Sec-WebSocket-Extensions"]
+        assert plain.response is not None
+        assert "Sec-WebSocket-Extensions" not in plain.response.headers
+        for client in (deflating, plain):
+            await client.send(f'{{"type":"join","thread":"{key}"}}')
+            assert '"joined"' in str(await client.recv())
+        with app.commenter(name) as writer:
+            comment = {"body": "Again and again. " * 40, "nonce": "deflated-000000001"}
+            assert writer.post(f"/api/threads/{key}/comments", json=comment).status_code == 201
+        heard = await deflating.recv()
+        assert "Again and again." in str(heard)
+        assert heard == await plain.recv()
