@@ -11,6 +11,8 @@ from channels.room import Room, Sweep
 from channels.tally import Tally
 
 TICK_SECONDS = 0.1
+# Of a tick that is stretched a third is left to everything else.
+TICKS_A_SWEEP = 1.5
 MAX_SWEEP_SECONDS = 0.125
 
 
@@ -30,7 +32,7 @@ class FanOut:
             self.flush(room)
         room.unsent = change
         # A sweep that takes longer than a tick lets more changes become one.
-        wait = room.last_flush + max(TICK_SECONDS, 2 * room.sweep_seconds) - time.monotonic()
+        wait = room.last_flush + max(TICK_SECONDS, TICKS_A_SWEEP * room.sweep_seconds) - time.monotonic()
         if wait <= 0:
             self.flush(room)
         elif room.flush_at is None:

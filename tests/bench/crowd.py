@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import base64
 import json
-import os
 import select
 import socket
 import time
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 SLICE = 250
-TEXT_FRAME = 0x81
+TEXT_FRAME, DEFLATED_TEXT_FRAME = 0x81, 0xC1
 PING, PONG = b"\x89\x00", b"\x8a\x80\0\0\0\0"
 UPGRADE = (
     "GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n"
+    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n{more}\r\n"
 )
+KEY = "dGhlIHNhbXBsZSBub25jZQ=="
+OFFER = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"
 
 
 def masked(text: str) -> bytes:
@@ -45,8 +46,11 @@ class Watched:
                 length = int.from_bytes(rest[2:start]) if width else rest[1]
                 if len(rest) < start + length:
                     break
-                if rest[0] == TEXT_FRAME:
-                    yield at, json.loads(rest[start : start + length])
+                content = rest[start : start + length]
+                if rest[0] == DEFLATED_TEXT_FRAME:
+                    content = zlib.decompressobj(-zlib.MAX_WBITS).decompress(content + b"\0\0\xff\xff")
+                if rest[0] in (TEXT_FRAME, DEFLATED_TEXT_FRAME):
+                    yield at, json.loads(content)
                 rest = rest[start + length :]
 
 
@@ -68,15 +72,16 @@ class Crowd:
         self.watched = {descriptor: Watched() for descriptor in list(self.sockets)[::step]}
         self.bytes_of.clear()
 
-    def connect(self, port: int, count: int, greeting: bytes = b"", path: str | None = "/live") -> list[int]:
+    def connect(
+        self, port: int, count: int, greeting: bytes = b"", path: str | None = "/live", offer: str = ""
+    ) -> list[int]:
         """Open `count` connections, in slices; with a path they are upgraded, then each sends `greeting`."""
         opened = []
         for start in range(0, count, SLICE):
             fresh = [socket.create_connection(("127.0.0.1", port)) for _ in range(min(SLICE, count - start))]
             if path is not None:
                 for one in fresh:
-                    key = base64.b64encode(os.urandom(16)).decode()
-                    one.sendall(UPGRADE.format(path=path, key=key).encode())
+                    one.sendall(UPGRADE.format(path=path, key=KEY, more=offer).encode())
                 for one in fresh:
                     answer = b""
                     while b"\r\n\r\n" not in answer:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import statistics
 import subprocess
 import sys
@@ -13,13 +12,15 @@ from pathlib import Path
 
 import httpx2
 
+from tests.bench.compiled import compiled
 from tests.bench.crowd import Crowd, masked
 from tests.bench.figure import Figure, cpu_seconds, on_the_servers_core, resident_bytes
 from tests.processes import ROOT, Server
 
 FRAMES = 12
 FRAME_BYTES = 600
-JOIN = masked('{"type":"join","thread":"bench"}')
+JOIN_TEXT = '{"type":"join","thread":"bench"}'
+JOIN = masked(JOIN_TEXT)
 
 
 def fanout(folder: Path, readers: int) -> list[Figure]:
@@ -73,12 +74,9 @@ def _ours(folder: Path, readers: int) -> float:
 
 
 def _c_loop(folder: Path, readers: int) -> float:
-    compiler = shutil.which("cc") or shutil.which("gcc")
-    if compiler is None:
+    program = compiled("baseline", folder)
+    if program is None:
         return 0.0
-    program = folder / "baseline"
-    source = ROOT / "tests" / "bench" / "baseline.c"
-    subprocess.run([compiler, "-O2", "-o", str(program), str(source)], check=True)
     with on_the_servers_core():
         process = subprocess.Popen(
             [str(program), str(readers), str(FRAMES), str(FRAME_BYTES)], stdout=subprocess.PIPE, text=True

@@ -4,142 +4,140 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import re
-import socket
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 
-import httpx2
-
-from tests.bench.crowd import UPGRADE, Crowd, Watched
-from tests.bench.fan_out import JOIN, _server
-from tests.bench.figure import Figure, cpu_seconds, resident_bytes
+from tests.bench.crowd import OFFER, Crowd, Watched
+from tests.bench.deaf import DEAF, Deaf
+from tests.bench.fan_out import JOIN, JOIN_TEXT, _server
+from tests.bench.figure import Figure, cpu_seconds
+from tests.bench.multitude import Multitude
 from tests.processes import ROOT, Server
 
 SECONDS = 12.0
 RATE = 100
 COMING_AND_GOING = 500
-STAY_SECONDS = 2
 WATCHED = 100
 BODY_BYTES = 200
-DEAF = 50
 DEAF_BODY_BYTES = 2_500
 DEAF_RATE = 20
+DEAF_SECONDS = 8.0
+ROUNDS = 5
+
+
+class Audience:
+    """All who read the thread: a hundred whose messages are looked at, and a multitude."""
+
+    def __init__(self, folder: Path, app: Server, pid: int, readers: int) -> None:
+        self.app, self.pid, self.readers = app, pid, readers
+        self.multitude = Multitude(folder, app.port, readers - WATCHED, JOIN_TEXT)
+        self.crowd = Crowd()
+        self.crowd.connect(app.port, readers - self.multitude.count, JOIN, offer=OFFER)
+        self.drain()
+
+    def drain(self) -> None:
+        """Wait until everybody has everything."""
+        self.crowd.drain(1.0)
+        while self.multitude.read().quiet_ms < 1_000:
+            self.crowd.drain(1.0)
+
+    def close(self) -> None:
+        self.crowd.close()
+        self.multitude.close()
+
+
+@contextlib.contextmanager
+def audience(folder: Path, readers: int) -> Iterator[Audience]:
+    with _server(folder) as (app, pid), contextlib.closing(Audience(folder, app, pid, readers)) as all_of_them:
+        yield all_of_them
 
 
 def hot(folder: Path, readers: int) -> list[Figure]:
     """100 comments a second to all; then half of that while readers come and go."""
-    with _server(folder) as (app, pid), contextlib.closing(Crowd()) as crowd:
-        crowd.connect(app.port, readers, JOIN)
-        crowd.drain(1.0)
-        calm = _boil(app, pid, crowd, RATE, "hot")
-        crowd.drain(1.0)
-        busy = _boil(app, pid, crowd, RATE / 2, "restless", _come_and_go(app, crowd))
+    with audience(folder, readers) as readers_of_it:
+        calm = _boil(readers_of_it, RATE, "hot")
+        with _comers(readers_of_it.app):
+            busy = _boil(readers_of_it, RATE / 2, f"{COMING_AND_GOING} readers/s come and go")
     return [*calm, *busy]
 
 
 def slow(folder: Path, readers: int) -> list[Figure]:
-    """What the others notice of 50 readers who never read, and how long those stay."""
+    """What the others notice of 50 readers who never read, and how long those stay: medians of rounds with and without.
+
+    A p99 is a matter of few moments, of which this machine has its own.
+    """
     readers = readers // 2
-    with _server(folder) as (app, pid), contextlib.closing(Crowd()) as crowd:
-        crowd.connect(app.port, readers, JOIN)
-        crowd.drain(1.0)
-        before = _boil(app, pid, crowd, DEAF_RATE, "without", size=DEAF_BODY_BYTES)[0].value
-        deaf = _Deaf(app, pid)
-        among = _boil(app, pid, crowd, DEAF_RATE, "among the deaf", deaf.look, size=DEAF_BODY_BYTES)[0].value
-        while deaf.cut_after is None:
-            crowd.drain_for(0.25)
-            deaf.look()
-        deaf.close()
+    with audience(folder, readers) as others:
+        without, among = [], []
+        for number in range(ROUNDS):
+            without.append(_deafened(others, f"without {number}"))
+            with contextlib.closing(Deaf(others.app, others.pid)) as deaf:
+                among.append(_deafened(others, f"among them {number}"))
+                while number == 0 and deaf.cut_after is None:
+                    assert deaf.waited < 90, "those who never read were not cut"
+                    others.crowd.drain_for(0.25)
+            if number == 0:
+                first = deaf
+    what = f"p99 of {readers:,} readers with {DEAF} among them that never read"
     return [
-        Figure(f"p99 of {readers:,} readers with {DEAF} among them that never read", among, "ms", "without", before),
-        Figure("memory of each that never reads, at most", deaf.most_bytes / DEAF / 1024, "KiB"),
-        Figure("the last of them cut after", deaf.cut_after, "s since they came"),
+        Figure(what, statistics.median(among), "ms", "without", statistics.median(without)),
+        Figure("memory of each that never reads, at most", first.most_bytes / DEAF / 1024, "KiB"),
+        Figure("the last of them cut after", first.cut_after or 0.0, "s since they came"),
     ]
 
 
-class _Deaf:
-    """Readers who never read, and what becomes of them: `cut_after` s all were gone, and held `most_bytes` before."""
-
-    def __init__(self, app: Server, pid: int) -> None:
-        self._app, self._pid = app, pid
-        self._before = resident_bytes(pid)
-        self._came = time.monotonic()
-        self._sockets = [self._connect() for _ in range(DEAF)]
-        self.cut_after: float | None = None
-        self.most_bytes = 0
-
-    def look(self) -> None:
-        if self.cut_after is None:
-            self.most_bytes = max(self.most_bytes, resident_bytes(self._pid) - self._before)
-            told = httpx2.get(f"{self._app.origin}/metrics", trust_env=False).text
-            cut = float(re.findall(r"^livethread_slow_readers_total (\S+)", told, re.MULTILINE)[0])
-            waited = time.monotonic() - self._came
-            self.cut_after = waited if cut >= DEAF else None
-            assert cut >= DEAF or waited < 90, f"{cut} of {DEAF} were cut"
-
-    def close(self) -> None:
-        for one in self._sockets:
-            one.close()
-
-    def _connect(self) -> socket.socket:
-        one = socket.socket()
-        one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        one.connect(("127.0.0.1", self._app.port))
-        one.sendall(UPGRADE.format(path="/live", key="dGhlIHNhbXBsZSBub25jZQ==").encode())
-        answer = b""
-        while b"\r\n\r\n" not in answer:
-            answer += one.recv(1)
-        one.sendall(JOIN)
-        return one
+def _deafened(others: Audience, name: str) -> float:
+    return _boil(others, DEAF_RATE, name, size=DEAF_BODY_BYTES, duration=DEAF_SECONDS)[0].value
 
 
-def _come_and_go(app: Server, crowd: Crowd) -> Callable[[], None]:
-    """A step of a quarter of a second: some come, and those who came 2 s ago leave."""
-    here: list[list[int]] = []
-
-    def step() -> None:
-        here.append(crowd.connect(app.port, COMING_AND_GOING // 4, JOIN))
-        if len(here) > STAY_SECONDS * 4:
-            crowd.leave(here.pop(0))
-
-    return step
-
-
-def _boil(
-    app: Server, pid: int, crowd: Crowd, rate: float, name: str, step: Callable[[], None] | None = None,
-    size: int = BODY_BYTES,
-) -> list[Figure]:  # fmt: skip
-    readers = len(crowd.sockets)
-    crowd.watch(WATCHED)
-    token = app.token(f"boils {name}")
-    began, spent = time.monotonic(), cpu_seconds(pid)
+@contextlib.contextmanager
+def _comers(app: Server) -> Iterator[None]:
+    """Readers who come and go, in a process of their own: those who measure must not wait for them."""
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.bench.poster", *map(str, (app.port, token, rate, SECONDS, size))],
+        [sys.executable, "-m", "tests.bench.comers", str(app.port), str(COMING_AND_GOING)],
+        stdin=subprocess.PIPE, cwd=ROOT,
+    ) as comers:  # fmt: skip
+        time.sleep(3)
+        yield
+        assert comers.poll() is None, "those who came and went have stopped"
+        comers.communicate()
+        assert comers.returncode == 0, "a comment was lost on the way to somebody who came"
+
+
+def _boil(of: Audience, rate: float, name: str, size: int = BODY_BYTES, duration: float = SECONDS) -> list[Figure]:
+    crowd = of.crowd
+    crowd.watch(WATCHED)
+    of.multitude.read()
+    token = of.app.token(f"boils {name[:20]}")
+    began, spent = time.monotonic(), cpu_seconds(of.pid)
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.bench.poster", *map(str, (of.app.port, token, rate, duration, size))],
         stdout=subprocess.PIPE, text=True, cwd=ROOT,
     ) as poster:  # fmt: skip
         while poster.poll() is None:
             crowd.drain_for(0.25)
-            if step:
-                step()
-        seconds, used = time.monotonic() - began, cpu_seconds(pid) - spent
+        used = (cpu_seconds(of.pid) - spent) / (time.monotonic() - began)
         assert poster.stdout is not None
-        posted = int(poster.stdout.read())
+        acknowledged, taken = poster.stdout.read().split()
+    posted, seconds = int(acknowledged), float(taken)
     crowd.drain(1.0)
-    assert posted >= rate * SECONDS * 0.99, f"{posted} comments were acknowledged"
+    assert posted >= rate * duration * 0.99, f"{posted} comments were acknowledged"
     late = sorted(late for one in crowd.watched.values() for late in _lateness(one, posted))
-    staying = [crowd.bytes_of.get(descriptor, 0) for descriptor in list(crowd.sockets)[:readers]]
     # Whoever stayed got the same frames, give or take a count of readers.
-    assert min(staying) > statistics.median(staying) - 2_000, f"a reader has {min(staying)} bytes of {max(staying)}"
-    what = f"{name}: {posted / seconds:,.0f} comments/s to {readers:,} readers"
+    read = of.multitude.read()
+    assert not read.gone, f"{read.gone} readers were let go of"
+    assert read.least_bytes >= read.median_bytes - 2_000, (
+        f"a reader has {read.least_bytes} of {read.median_bytes} bytes"
+    )
+    what = f"{name}: {posted / seconds:,.0f} comments/s to {of.readers:,} readers"
     return [
         Figure(f"{what}, p99 from commit to receipt", late[int(len(late) * 0.99)] * 1000, "ms"),
-        Figure(f"{what}, deliveries", posted * readers / seconds, "a second"),
-        Figure(f"{what}, CPU of the server", used / seconds * 100, "% of a core"),
+        Figure(f"{what}, deliveries", posted * of.readers / seconds, "a second"),
+        Figure(f"{what}, CPU of the server", used * 100, "% of a core"),
     ]
 
 
