@@ -22,6 +22,7 @@ BENCHES: dict[str, Callable[[Path, int], list[Figure]]] = {
     "idle": fan_out.idle,
     "connect": arrivals.connect,
     "resume": arrivals.resume,
+    "shutdown": arrivals.shutdown,
     "redis": latency.redis,
     "posts": people.posts,
     "pages": people.pages,

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import httpx2
 
-from tests.bench.crowd import Crowd, masked
-from tests.bench.fan_out import _server
-from tests.bench.figure import Figure, cpu_seconds
+from tests.bench.crowd import OFFER, Crowd, masked
+from tests.bench.fan_out import JOIN, _server
+from tests.bench.figure import Figure, cpu_seconds, resident_bytes
 from tests.processes import Server
 
 MISSED = 8
+CLOSE_1012 = b"\x88\x02" + (1012).to_bytes(2)
 RETURNING = 15_000
 
 
@@ -46,6 +47,34 @@ def resume(folder: Path, readers: int) -> list[Figure]:
         Figure(f"{RETURNING:,} readers back and caught up, after", seconds, "s"),
         Figure("the same, diffs read from the database", asked, ""),
         Figure("the same, CPU of the server in all", spent, "s"),
+    ]
+
+
+def shutdown(folder: Path, readers: int) -> list[Figure]:
+    """SIGTERM: everybody is told when to come back, and the process ends."""
+    with _server(folder) as (app, pid), contextlib.closing(Crowd()) as crowd:
+        crowd.connect(app.port, readers, JOIN, offer=OFFER)
+        crowd.drain(1.0)
+        crowd.watch(len(crowd.sockets))
+        before, most = resident_bytes(pid), 0
+        assert app.process is not None
+        app.process.terminate()
+        began = time.monotonic()
+        while crowd.gone < readers:
+            most = max(most, resident_bytes(pid) - before)
+            crowd.drain_for(0.05)
+            assert time.monotonic() - began < 60, f"{readers - crowd.gone} are still connected"
+        gone = time.monotonic() - began
+        assert app.stop() == 0
+        ended = time.monotonic() - began
+        waits = [m["after_ms"] for one in crowd.watched.values() for _, m in one.messages() if m["type"] == "retry"]
+        assert len(waits) == readers, f"{readers - len(waits)} were not told when to come back"
+        assert all(one.pieces[-2][1].endswith(CLOSE_1012) for one in crowd.watched.values())
+    return [
+        Figure(f"shutdown with {readers:,} readers: all told and gone after", gone, "s"),
+        Figure("the same, the process has ended after", ended, "s"),
+        Figure("the same, memory grown by", most / 1024 / 1024, "MiB"),
+        Figure("the same, they come back within", max(waits) / 1000, "s"),
     ]
 
 

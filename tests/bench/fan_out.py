@@ -131,4 +131,5 @@ def _server(folder: Path, *program: str) -> Iterator[tuple[Server, int]]:
         httpx2.get(f"{app.origin}/t/bench", trust_env=False)
         yield app, app.process.pid
     finally:
-        app.kill()
+        if not app.died():
+            app.kill()
