@@ -192,11 +192,16 @@ class LiveProtocol(WebSocketsSansIOProtocol):
 
     limits: ClassVar[Limits] = Limits()
     _early = b""
+    _deflates = False
 
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
         if self.response.status_code == 101:
             self.scope["extensions"][EXTENSION] = self  # type: ignore[assignment]
+            offers = ",".join(event.headers.get_all("Sec-WebSocket-Extensions"))
+            self._deflates = deflate.is_offered(offers.encode("latin-1"))
+            if self._deflates:
+                self.response.headers["Sec-WebSocket-Extensions"] = deflate.ANSWER.decode()
 
     def data_received(self, data: bytes) -> None:
         if not self.handshake_initiated:
@@ -215,7 +220,7 @@ class LiveProtocol(WebSocketsSansIOProtocol):
         # Nothing of the handshake is needed; without its circles it goes at once, not at the next collection.
         self.conn.parser.close()
         del self.scope["extensions"][EXTENSION]
-        connection = take_over(transport, self.connections, self.limits, listener)
+        connection = take_over(transport, self.connections, self.limits, listener, deflates=self._deflates)
         if self._early:
             asyncio.get_running_loop().call_soon(connection.data_received, self._early)
         return connection

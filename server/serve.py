@@ -23,7 +23,7 @@ from server.web.context import LiveContext
 
 GRACE_SECONDS = 10
 TICKS_A_SECOND = 10
-SEND_BUFFER_BYTES = 128 * 1024
+SEND_BUFFER_BYTES = 64 * 1024
 
 
 def serve(create: Callable[[Settings], Starlette], what: str) -> int:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import socket
 
 import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 
-from channels.frames import BINARY, TEXT, Limits, build
+from channels.frames import BINARY, Limits, Text, build
 from channels.socket import EXTENSION, Connection, LiveProtocol
 
 MESSAGE_BYTES = 16 * 1024 * 1024
@@ -25,7 +26,7 @@ class Echo:
         if self._connection.unwritten_bytes > 4 * MESSAGE_BYTES:
             self._connection.abort()
         elif isinstance(message, str):
-            self._connection.write(build(TEXT, message.encode()))
+            self._connection.write(Text(message.encode()).frame(deflated=self._connection.deflates))
         else:
             self._connection.write(build(BINARY, message))
 
@@ -39,15 +40,15 @@ class Echo:
         pass
 
 
-async def echo(socket: WebSocket) -> None:
-    handshake: LiveProtocol = socket.scope["extensions"][EXTENSION]
-    await socket.accept()
+async def echo(peer: WebSocket) -> None:
+    handshake: LiveProtocol = peer.scope["extensions"][EXTENSION]
+    await peer.accept()
     Echo(handshake)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.conformance.echo")
-    parser.add_argument("--port", type=int, default=9001)
+    parser.add_argument("--port", type=int, default=9001, help="0: any free one; it is printed")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--message-bytes", type=int, default=MESSAGE_BYTES, metavar="N")
     parser.add_argument(
@@ -58,10 +59,10 @@ def main() -> None:
     class EchoProtocol(LiveProtocol):
         limits = Limits(given.message_bytes, given.fragments)
 
+    listener = socket.create_server((given.host, given.port), backlog=2048)
+    print(listener.getsockname()[1], flush=True)
     config = uvicorn.Config(
         Starlette(routes=[WebSocketRoute("/{path:path}", echo)]),
-        host=given.host,
-        port=given.port,
         loop="uvloop",
         http="httptools",
         ws=EchoProtocol,
@@ -70,7 +71,7 @@ def main() -> None:
         log_level="warning",
         lifespan="off",
     )
-    uvicorn.Server(config).run()
+    uvicorn.Server(config).run(sockets=[listener])
 
 
 if __name__ == "__main__":
