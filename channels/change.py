@@ -62,7 +62,8 @@ class Info(Struct, frozen=True, kw_only=True):
 class Change(Struct, frozen=True, kw_only=True, tag="changes", tag_field="type", dict=True):
     """What changed in `thread` after the version `after`, complete up to `version`.
 
-    Applies only to who stands at `after` or later, under the same `epoch`.
+    Applies only to who stands at `after` or later, under the same `epoch`. `branches`: how many visible comments hang
+    below the roots of what changed, so that who has not loaded all of a branch still knows its count.
     """
 
     thread: str
@@ -71,6 +72,7 @@ class Change(Struct, frozen=True, kw_only=True, tag="changes", tag_field="type",
     version: int
     comments: tuple[Comment, ...] = ()
     info: Info = Info()
+    branches: dict[int, int] | UnsetType = UNSET
 
     @cached_property
     def committed(self) -> float:
@@ -156,7 +158,12 @@ def merge(first: Change, second: Change) -> Change:
     """Return the one change that does what `first` and then `second` do. Raises ValueError where they do not fit."""
     if not fits(first, second):
         raise ValueError(f"{second.after}..{second.version} does not follow {first.after}..{first.version}")
-    merged = msgspec.structs.replace(second, after=first.after, comments=_overlay(first.comments, second.comments))
+    merged = msgspec.structs.replace(
+        second,
+        after=first.after,
+        comments=_overlay(first.comments, second.comments),
+        branches=((first.branches or {}) | (second.branches or {})) or UNSET,
+    )
     # Whoever waited longest counts.
     merged.__dict__["committed"] = first.committed
     return merged

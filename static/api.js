@@ -1,4 +1,4 @@
-/** The writes and the further pages, over HTTP. Never touches the DOM. */
+/** The questions to the server, over HTTP. Never touches the DOM. */
 
 const PATIENCE_MS = 15_000;
 
@@ -47,14 +47,4 @@ export async function postComment(thread, comment) {
 /** @returns {Promise<string>} */
 export async function ticket() {
   return (await ask("POST", "/api/ticket")).ticket;
-}
-
-/** @param {string} thread @param {string} cursor @param {string} sort @returns {Promise<import("./store.js").Snapshot>} */
-export function page(thread, cursor, sort) {
-  return ask("GET", `/api/threads/${thread}?limit=200&sort=${sort}&cursor=${cursor}`);
-}
-
-/** @param {string} thread @param {number} after @param {string} epoch */
-export function changes(thread, after, epoch) {
-  return ask("GET", `/api/threads/${thread}/changes?after=${after}&epoch=${encodeURIComponent(epoch)}`);
 }

@@ -2,18 +2,24 @@
  * The state of one thread as this client knows it. Pure: knows no DOM, no network, and runs in Node.
  *
  * A comment is placed when its parents are known and it lies between `start` and the frontier (the last comment of the
- * pages that were loaded); everything else is kept aside. Only snapshots, changes and joined move the position.
+ * pages that were loaded), and, where its branch is cut, before the cut; everything else is kept aside. Only snapshots,
+ * changes and joined move the position.
  *
  * @typedef {{name: string, avatar: string, badge: string | null}} Author
  * @typedef {{id: number, version: number, parent?: number | null, state?: string, revision?: number,
  *   author?: Author | null, html?: string, created?: string, edited?: string | null, score?: number,
  *   replies?: number, nonce?: string}} Comment
  * @typedef {{title: string, locked: boolean, comments: number}} Info
- * @typedef {{thread?: string, epoch: string, after: number, version: number, comments: Comment[], info: Info}} Change
- * @typedef {{epoch: string, version: number, info: Info, comments: Comment[], next: string | null}} Snapshot
+ * @typedef {{thread?: string, epoch: string, after: number, version: number, comments: Comment[], info: Info,
+ *   branches?: Record<string, number>}} Change
+ * @typedef {{cursor: string, count: number, below: number}} Cut where a branch goes on, how many visible comments are
+ *   behind that, and how many hang below its root in all
+ * @typedef {Record<string, Cut>} Cuts by root
+ * @typedef {{epoch: string, version: number, info: Info, comments: Comment[], next: string | null, cuts?: Cuts}} Snapshot
  */
 
 const UNRANKED = 2 ** 52;
+const BEYOND_ALL = 2 ** 53;
 
 export class Store {
   /** @type {Map<number, Comment>} */
@@ -33,6 +39,9 @@ export class Store {
   #visible = 0;
   /** @type {Map<number, number>} root → its place in the ranking, as far as it was loaded */
   #ranks = new Map();
+  /** @type {Map<number, {root: number, cursor: string, end: number[], count: number | null, below: number,
+   *   version: number}>} a root's key → up to where its branch is loaded; `below` is of `version` */
+  #cuts = new Map();
 
   /**
    * @param {{epoch: string, version: number, next?: string, start?: string, count?: number, sort?: string}} page
@@ -55,7 +64,31 @@ export class Store {
 
   /** How many visible comments wait behind "More comments"; unknown (null) when the page does not begin the thread. */
   get behind() {
-    return this.#start.length ? null : Math.max(0, this.count - this.#visible);
+    if (this.#start.length) return null;
+    let behind = this.count - this.#visible;
+    for (const { root } of this.#cuts.values()) behind -= this.hidden(root) ?? 0;
+    return Math.max(0, behind);
+  }
+
+  /** @returns {{root: number, cursor: string}[]} the branches of which more is to be had */
+  get cuts() {
+    return [...this.#cuts.values()];
+  }
+
+  /** How many visible comments of its branch wait behind "More replies"; null: unknown. @param {number} root */
+  hidden(root) {
+    const key = this.#key(root);
+    const cut = this.#cuts.get(key);
+    if (!cut) return 0;
+    // What comes before `start` was never seen: the server's number holds until something happens in the branch.
+    if (this.#start[0] === key && this.#start[1] < BEYOND_ALL) return cut.count;
+    return Math.max(0, cut.below - (this.#below.get(root) ?? 0));
+  }
+
+  /** Say whether a comment is known, and waits behind "More replies". @param {number} id */
+  isCutOff(id) {
+    const comment = this.#aside.get(id);
+    return Boolean(comment && this.#placed.has(this.#above(comment)) && this.#isBehindCut(this.#path(id)));
   }
 
   /** @param {number} id */
@@ -69,12 +102,12 @@ export class Store {
     return this.#path(comment.id, comment.parent ?? null).length - 1;
   }
 
-  /** @param {number} id A tombstone without visible descendants is not drawn. */
+  /** @param {number} id A tombstone without visible descendants, shown or behind a link, is not drawn. */
   isDrawn(id) {
     const comment = this.#placed.get(id);
     if (!comment) return false;
     if (this.sort === "flat") return comment.state === "visible";
-    return comment.state === "visible" || (this.#below.get(id) ?? 0) > 0;
+    return comment.state === "visible" || (this.#below.get(id) ?? 0) > 0 || this.hidden(id) !== 0;
   }
 
   /** @returns {Generator<Comment>} what is drawn, in the order of reading */
@@ -91,12 +124,12 @@ export class Store {
 
   /**
    * Take the comments that the server rendered. They are of `version`, whichever version each bears.
-   * @param {Comment[]} comments parents before replies
+   * @param {Comment[]} comments parents before replies @param {Cuts} [cuts]
    */
-  hydrate(comments) {
+  hydrate(comments, cuts) {
     this.#rank(comments);
     for (const comment of comments) this.#insert(comment, new Set());
-    this.#moveFrontier(this.next, new Set());
+    this.#moveFrontier(this.next, cuts, this.version, new Set());
   }
 
   /**
@@ -109,6 +142,11 @@ export class Store {
     if (change.epoch !== this.epoch) return { kind: "reset", touched };
     if (change.after > this.version) return { kind: "gap", touched };
     this.#takeAll(change.comments, touched);
+    for (const [root, below] of Object.entries(change.branches ?? {})) {
+      const cut = this.#cuts.get(this.#key(Number(root)));
+      if (!cut || change.version <= cut.version) continue;
+      Object.assign(cut, { below, count: null, version: change.version });
+    }
     // An older change may repeat what is known, but its count is of its own time.
     if (change.version >= this.version) this.count = change.info.comments;
     this.version = Math.max(this.version, change.version);
@@ -130,17 +168,21 @@ export class Store {
   }
 
   /**
-   * Take the page after the present frontier. Below the position ("stale") the diff after it is owed as well.
-   * @param {Snapshot} page @param {string} cursor the `next` that it was asked with
+   * Take the page after the present frontier, or the next part of a branch. Below the position ("stale") the diff after
+   * it is owed as well.
+   * @param {Snapshot} page @param {string} cursor the `next`, or the branch's, that it was asked with
+   * @param {number} [root] of the branch
    * @returns {{kind: "applied" | "stale" | "reset" | "unasked", touched: Set<number>}}
    */
-  page(page, cursor) {
+  page(page, cursor, root) {
     const touched = /** @type {Set<number>} */ (new Set());
     if (page.epoch !== this.epoch) return { kind: "reset", touched };
-    if (cursor !== this.next) return { kind: "unasked", touched };
+    const asked = root ? this.#cuts.get(this.#key(root))?.cursor : this.next;
+    if (cursor !== asked) return { kind: "unasked", touched };
+    if (root && !page.cuts?.[root]) this.#cuts.delete(this.#key(root));
     this.#rank(page.comments);
     this.#setAsideOrMerge(page.comments);
-    this.#moveFrontier(page.next ?? "", touched, page.comments);
+    this.#moveFrontier(root ? this.next : (page.next ?? ""), page.cuts, page.version, touched, page.comments);
     if (page.version >= this.version) this.count = page.info.comments;
     return { kind: page.version < this.version ? "stale" : "applied", touched };
   }
@@ -148,7 +190,8 @@ export class Store {
   /** Begin anew from the first page. @param {Snapshot} page @returns {Set<number>} every id that was or is known */
   reset(page) {
     const touched = new Set(this.#placed.keys());
-    for (const map of [this.#placed, this.#aside, this.#waiting, this.#children, this.#below, this.#ranks]) map.clear();
+    for (const map of [this.#placed, this.#aside, this.#waiting, this.#children, this.#below, this.#ranks, this.#cuts])
+      map.clear();
     this.#rank(page.comments);
     this.#start = [];
     this.#frontier = [];
@@ -157,7 +200,7 @@ export class Store {
     this.version = page.version;
     this.count = page.info.comments;
     this.#setAsideOrMerge(page.comments);
-    this.#moveFrontier(page.next ?? "", touched, page.comments);
+    this.#moveFrontier(page.next ?? "", page.cuts, page.version, touched, page.comments);
     return touched;
   }
 
@@ -207,13 +250,19 @@ export class Store {
   }
 
   /**
-   * Place what has come between the old frontier and the new one.
-   * @param {string} next @param {Set<number>} touched @param {Comment[]} [loaded]
+   * Place what has come between the old frontier and cuts and the new ones, which are of `version`.
+   * @param {string} next @param {Cuts | undefined} cuts @param {number} version @param {Set<number>} touched
+   * @param {Comment[]} [loaded]
    */
-  #moveFrontier(next, touched, loaded = []) {
+  #moveFrontier(next, cuts = {}, version, touched, loaded = []) {
     this.next = next;
-    // The name of a ranking may stand before it.
-    this.#frontier = next ? this.#path(Number(next.slice(next.lastIndexOf(".") + 1))) : [];
+    // The name of a ranking may stand before it, and behind it that the whole branch was visited.
+    this.#frontier = next ? this.#path(Number.parseInt(next.slice(next.lastIndexOf(".") + 1), 10)) : [];
+    if (next.endsWith("~")) this.#frontier.push(BEYOND_ALL);
+    for (const [id, cut] of Object.entries(cuts)) {
+      const root = Number(id);
+      this.#cuts.set(this.#key(root), { root, end: this.#path(Number(cut.cursor)), version, ...cut });
+    }
     // What the page itself brought is placed first: parents stand before their replies in it.
     const known = [...loaded.map(({ id }) => id), ...[...this.#aside.keys()].sort((one, other) => one - other)];
     for (const id of known) {
@@ -226,10 +275,16 @@ export class Store {
   #fits(comment) {
     const parent = this.#above(comment);
     if (parent && !this.#placed.has(parent)) return false;
-    if (!this.#frontier.length && !this.#start.length) return true;
     const path = this.#path(comment.id, comment.parent ?? null);
     if (this.#start.length && compare(path, this.#start) <= 0) return false;
+    if (this.#isBehindCut(path)) return false;
     return !this.#frontier.length || compare(path, this.#frontier) <= 0;
+  }
+
+  /** @param {number[]} path */
+  #isBehindCut(path) {
+    const end = this.#cuts.get(path[0])?.end;
+    return Boolean(end && compare(path, end) > 0);
   }
 
   /** What it hangs below: nothing in the flat view. @param {Comment} comment */

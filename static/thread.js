@@ -19,11 +19,12 @@ class Live {
   #news = 0;
   #unspoken = 0;
   #spokenAt = 0;
-  #isFetching = false;
   /** @type {import("./catch_up.js").LastVisit | undefined} */
   visit;
   /** @type {import("./actions.js").Actions | undefined} */
   #actions;
+  /** @type {import("./further.js").Further | undefined} */
+  #further;
 
   /** @param {HTMLElement} root */
   constructor(root) {
@@ -40,7 +41,7 @@ class Live {
       sort: this.#attribute("sort"),
     });
     this.view = new View(root, this.store, { thread: this.thread, viewer });
-    this.store.hydrate(this.view.hydrate());
+    this.store.hydrate(this.view.hydrate(), JSON.parse(this.#attribute("cuts")));
     this.composer = new Composer(root, {
       thread: this.thread,
       viewer,
@@ -57,6 +58,7 @@ class Live {
     this.#wire();
     this.connection.open();
     this.#catchUp();
+    if (this.store.cuts.length) this.#lead(() => undefined).catch(() => {});
   }
 
   end() {
@@ -116,36 +118,24 @@ class Live {
     this.#here(joined.readers);
   }
 
-  /** Begin anew under another epoch, or after too long an absence. Drafts and position stay. */
-  async #fetchAnew() {
-    if (this.#isFetching) return;
-    this.#isFetching = true;
-    try {
-      this.view.take(this.store.reset(await api.page(this.thread, "", this.store.sort)));
-      this.connection.join();
-    } catch {
-      setTimeout(() => this.#fetchAnew(), 1_000 + Math.random() * 4_000);
-    } finally {
-      this.#isFetching = false;
-    }
+  /** Further pages and parts. @param {(further: import("./further.js").Further) => Promise<void> | undefined} lead */
+  async #lead(lead) {
+    const { Further } = await import("./further.js");
+    this.#further ??= new Further({
+      root: this.#root,
+      thread: this.thread,
+      store: this.store,
+      view: this.view,
+      apply: (change) => this.#apply(change),
+      join: () => this.connection.join(),
+      speak: (text) => this.#speak(text),
+    });
+    await lead(this.#further);
   }
 
-  async #more() {
-    const cursor = this.store.next;
-    const more = this.#find(".more");
-    more.setAttribute("aria-busy", "true");
-    try {
-      const page = await api.page(this.thread, cursor, this.store.sort);
-      const { kind, touched } = this.store.page(page, cursor);
-      if (kind === "reset") await this.#fetchAnew();
-      this.view.show(touched);
-      // The page is older than what was heard since: partial changes to its comments went by unseen.
-      if (kind === "stale") this.#apply(await api.changes(this.thread, page.version, page.epoch));
-    } catch {
-      this.#say("More comments could not be loaded. Try again.");
-    } finally {
-      more.removeAttribute("aria-busy");
-    }
+  #fetchAnew() {
+    const again = () => setTimeout(() => this.#fetchAnew(), 1_000 + Math.random() * 4_000);
+    this.#lead((further) => further.anew()).catch(again);
   }
 
   /** @param {import("./composer.js").Post} post */
@@ -157,7 +147,10 @@ class Live {
       this.view.show(this.store.answer(comment));
       if (comment.state === "pending") this.#say("Your comment is held until a moderator has seen it.");
       else if (this.store.isDrawn(comment.id)) this.#speak("Your comment was posted.");
-      else this.#say("Your comment was posted. It stands behind “More comments”.");
+      else {
+        const door = this.store.isCutOff(comment.id) ? "replies" : "comments";
+        this.#say(`Your comment was posted. It stands behind “More ${door}”.`);
+      }
     } finally {
       this.view.removePending(post.nonce);
     }
@@ -168,9 +161,10 @@ class Live {
     const link = event.target instanceof Element ? event.target.closest("a") : null;
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
     const item = /** @type {HTMLElement | null} */ (link.closest("li[data-id]"));
-    if (link.matches(".more")) {
+    if (link.matches(".more, .more-replies")) {
       event.preventDefault();
-      this.#more();
+      const failed = () => this.#say("More comments could not be loaded. Try again.");
+      this.#lead((further) => further.more(link)).catch(failed);
     } else if (item && link.matches(".reply")) {
       event.preventDefault();
       this.composer.answer(item);

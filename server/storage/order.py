@@ -78,7 +78,15 @@ def walk(sql: sqlite3.Connection, thread: Thread, sort: str, path: tuple[int, ..
     if sort == "flat":
         yield from sql.execute(_FLAT, (thread.id, path[-1] if path else 0))
         return
-    stack: list[Places] = [_roots(sql, thread, sort, path[0] if path else None, ranking)]
+    yield from within(sql, thread, path)
+    for root in roots(sql, thread, sort, path[0] if path else None, ranking):
+        yield root
+        yield from within(sql, thread, (root[0],))
+
+
+def within(sql: sqlite3.Connection, thread: Thread, path: tuple[int, ...]) -> Places:
+    """Yield (id, state) of what is drawn after the comment at the end of `path` in the branch that it is of."""
+    stack: list[Places] = []
     for above, last in zip(path, (*path[1:], 0), strict=False):
         stack.append(sql.execute(_CHILDREN, (thread.id, above, last)))
     while stack:
@@ -90,7 +98,8 @@ def walk(sql: sqlite3.Connection, thread: Thread, sort: str, path: tuple[int, ..
         stack.append(sql.execute(_CHILDREN, (thread.id, place[0], 0)))
 
 
-def _roots(sql: sqlite3.Connection, thread: Thread, sort: str, last: int | None, ranking: Ranking | None) -> Places:
+def roots(sql: sqlite3.Connection, thread: Thread, sort: str, last: int | None, ranking: Ranking | None) -> Places:
+    """Yield (id, state) of the drawn roots after the root `last`; None: from the first."""
     if sort == "newest":
         yield from sql.execute(_NEWEST, (thread.id, BEYOND_ALL if last is None else last))
         return

@@ -28,6 +28,13 @@ INFO = """
 SELECT t.title, t.url, t.summary, a.name, t.locked, t.comments, t.key, t.version
 FROM threads t LEFT JOIN accounts a ON a.id = t.author AND a.state = 'open'
 """
+_BRANCHES = """
+WITH RECURSIVE up(id, parent) AS (
+    SELECT id, parent FROM comments WHERE thread = ? AND version > ? AND shown AND parent IS NOT NULL
+    UNION SELECT c.id, c.parent FROM comments c JOIN up ON c.id = up.parent
+)
+SELECT c.id, c.below FROM up JOIN comments c ON c.id = up.id WHERE up.parent IS NULL
+"""
 
 
 def moment(milliseconds: int) -> str:
@@ -112,7 +119,9 @@ def change(
     found = sql.execute(
         COMMENT + "WHERE c.thread = ? AND c.version > ? AND c.shown ORDER BY c.version, c.id LIMIT ?",
         (thread, after, limit),
-    )
+    ).fetchall()
+    # A count moves only with a reply that is stamped; what is too long to be sent needs none.
+    has_replies = len(found) != limit and any(row[2] is not None and row[0] not in scores for row in found)
     return Change(
         thread=described[6],
         epoch=epoch(sql),
@@ -120,4 +129,5 @@ def change(
         version=version,
         comments=tuple(_score(row) if row[0] in scores else comment(row) for row in found),
         info=info(described),
+        branches=dict(sql.execute(_BRANCHES, (thread, after)).fetchall()) if has_replies else UNSET,
     )

@@ -9,14 +9,16 @@ from channels.change import MAX_ROWS, Answer, Change, Comment, Info, Reset
 from server.errors import Invalid, NotFound
 from server.model import Thread
 from server.storage import rows, threads
-from server.storage.order import BEYOND_ALL, Places, Ranking, Rankings, walk
+from server.storage.branches import Cut, Visited, path_of, take, visit, visit_branch
+from server.storage.order import BEYOND_ALL, Ranking, Rankings, roots, walk
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
     """`comments` in the order of reading; `context` are their ancestors on earlier pages; `next` "" at the end.
 
-    `start` is the path of ids from the root to the comment that the page follows, empty on the first.
+    `start` is the path of ids from the root to the comment that the page follows, empty on the first. `cuts` are the
+    branches, by their roots, of which more is to be had.
     """
 
     thread: Thread
@@ -26,51 +28,83 @@ class Page:
     context: tuple[Comment, ...]
     start: tuple[int, ...]
     next: str
+    cuts: dict[int, Cut]
 
     @property
     def remaining(self) -> int:
         """How many visible comments the first page leaves for later ones."""
-        return self.info.comments - sum(comment.state == "visible" for comment in self.comments)
-
-    def holds(self, id_: int) -> bool:
-        return any(comment.id == id_ for comment in self.comments)
+        shown = sum(comment.state == "visible" for comment in self.comments)
+        return self.info.comments - shown - sum(cut.count for cut in self.cuts.values())
 
 
 def page(
-    sql: sqlite3.Connection, key: str, cursor: str, limit: int, sort: str = "oldest", rankings: Rankings | None = None
+    sql: sqlite3.Connection,
+    key: str,
+    cursor: str,
+    limit: int,
+    sort: str = "oldest",
+    rankings: Rankings | None = None,
+    replies: int = 0,
 ) -> Page:
     """Return up to `limit` comments of the thread after `cursor`, each root followed by its replies.
 
-    A cursor is the id of the last comment visited, after the name of a ranking where the sort is top. Rows are never
-    removed and never move, so it stays right while comments arrive. A page never ends on a tombstone: what makes one
-    drawable is on the page with it, so a page may be a few comments shorter (or, for a page of nothing but
-    tombstones, longer) than `limit`. Raises Invalid (field cursor).
+    A cursor is the id of the last comment visited, after the name of a ranking where the sort is top, and before a
+    `~` where all that hangs below it counts as visited. Rows are never removed and never move, so it stays right while
+    comments arrive. A page never ends on a tombstone: what makes one drawable is on the page with it, so a page may be
+    a few comments shorter (or, for a page of nothing but tombstones, longer) than `limit`. With `replies`, no more than
+    so many of each branch are there, and the page ends with a branch. Raises Invalid (field cursor).
     """
     thread = threads.by_key(sql, key)
     name, _, last = cursor.rpartition(".")
     ranking = None
     if sort == "top" and rankings is not None:
         ranking = rankings.named(name) if cursor else rankings.present(sql, thread)
-    path = _path(sql, thread, last) if cursor else ()
-    return _page(sql, thread, path, limit, sort, ranking)
+    path = _path(sql, thread, last, sort) if cursor else ()
+    return _built(sql, thread, path, _visit(sql, thread, path, limit, sort, ranking, replies), sort, ranking)
 
 
-def page_holding(sql: sqlite3.Connection, key: str, comment: int, limit: int) -> Page:
+def page_holding(sql: sqlite3.Connection, key: str, comment: int, limit: int, replies: int = 0) -> Page:
     """Return the page around a comment: the first where it stands there, else one that begins with its branch, or,
     deep inside of a long one, with the comment itself below its ancestors.
 
     Raises NotFound where the thread does not draw it.
     """
     thread = threads.by_key(sql, key)
-    try:
-        path = _path(sql, thread, str(comment))
-    except Invalid:
-        raise NotFound("There is no such comment in this thread.") from None
-    for start in ((), _before(path[:1]), _before(path)):
-        found = _page(sql, thread, start, limit, "oldest", None)
-        if found.holds(comment):
-            return found
+    path = path_of(sql, thread, comment)
+    for start in ((), _before(path[:1]), _before(path)) if path else ():
+        visited = _visit(sql, thread, start, limit, "oldest", None, replies)
+        if comment in visited.ids:
+            return _built(sql, thread, start, visited, "oldest", None)
     raise NotFound("There is no such comment in this thread.")
+
+
+def page_of_branch(
+    sql: sqlite3.Connection,
+    key: str,
+    root: int,
+    cursor: str,
+    limit: int,
+    sort: str = "oldest",
+    rankings: Rankings | None = None,
+) -> Page:
+    """Return the next `limit` comments of one branch, after the comment `cursor` of it ("": after the root).
+
+    `next` leads to the other branches, after this one. Raises Invalid (fields branch, cursor).
+    """
+    thread = threads.by_key(sql, key)
+    if sort == "flat":
+        raise Invalid("The flat order has no branches.", field="branch")
+    if len(path_of(sql, thread, root)) != 1:
+        raise Invalid("branch is the id of a comment of this thread that answers no other.", field="branch")
+    path = _path(sql, thread, cursor or str(root), sort)
+    if path[0] != root:
+        raise Invalid("The cursor is not one that a page of this branch gave.", field="cursor")
+    ranking = rankings.present(sql, thread) if sort == "top" and rankings is not None else None
+    visited = Visited()
+    visit_branch(sql, thread, path, limit, visited)
+    if next(roots(sql, thread, sort, root, ranking), None) is not None:
+        visited.end = f"{root}~"
+    return _built(sql, thread, path, visited, sort, ranking)
 
 
 def _before(path: tuple[int, ...]) -> tuple[int, ...]:
@@ -78,17 +112,32 @@ def _before(path: tuple[int, ...]) -> tuple[int, ...]:
     return (*path[:-1], path[-1] - 1, BEYOND_ALL)
 
 
-def _page(
+def _visit(
     sql: sqlite3.Connection,
     thread: Thread,
     path: tuple[int, ...],
     limit: int,
     sort: str,
     ranking: Ranking | None,
+    replies: int,
+) -> Visited:
+    if replies and sort != "flat":
+        return visit(sql, thread, sort, path, ranking, limit, replies)
+    places, is_last = take(walk(sql, thread, sort, path, ranking), limit)
+    ids = [id_ for id_, _ in places]
+    return Visited(ids, end="" if is_last else str(ids[-1]))
+
+
+def _built(
+    sql: sqlite3.Connection,
+    thread: Thread,
+    path: tuple[int, ...],
+    visited: Visited,
+    sort: str,
+    ranking: Ranking | None,
 ) -> Page:
-    ids, is_last = _visit(walk(sql, thread, sort, path, ranking), limit)
+    ids, end = visited.ids, visited.end
     shared = [] if sort == "flat" or not ids else [id_ for id_ in path if _is_above(sql, id_, ids[0])]
-    end = "" if is_last else str(ids[-1])
     return Page(
         thread=thread,
         epoch=rows.epoch(sql),
@@ -97,6 +146,7 @@ def _page(
         context=_comments(sql, shared),
         start=path,
         next=f"{ranking.name}.{end}" if ranking is not None and end else end,
+        cuts=visited.cuts,
     )
 
 
@@ -130,33 +180,14 @@ def changes(sql: sqlite3.Connection, key: str, after: int | None, epoch: str | N
     return diff
 
 
-def _visit(places: Places, limit: int) -> tuple[list[int], bool]:
-    """Return the ids of the next `limit` comments, and whether they are the last."""
-    visited: list[int] = []
-    end = 0
-    for id_, state in places:
-        if len(visited) >= limit and end:
-            return visited[:end], False
-        visited.append(id_)
-        if state == "visible":
-            end = len(visited)
-    return visited, True
-
-
-def _path(sql: sqlite3.Connection, thread: Thread, cursor: str) -> tuple[int, ...]:
-    path: list[int] = []
-    above: int | None = int(cursor) if cursor.isascii() and cursor.isdigit() and len(cursor) < 19 else None
-    while above is not None:
-        row = sql.execute(
-            "SELECT parent FROM comments WHERE id = ? AND thread = ? AND shown", (above, thread.id)
-        ).fetchone()
-        if row is None:
-            break
-        path.insert(0, above)
-        (above,) = row
+def _path(sql: sqlite3.Connection, thread: Thread, cursor: str, sort: str) -> tuple[int, ...]:
+    """Return the place that the cursor names. Raises Invalid (field cursor)."""
+    is_whole = cursor.endswith("~") and sort != "flat"
+    id_ = cursor.removesuffix("~") if is_whole else cursor
+    path = path_of(sql, thread, int(id_)) if id_.isascii() and id_.isdigit() and len(id_) < 19 else ()
     if not path:
         raise Invalid("The cursor is not one that a page of this thread gave.", field="cursor")
-    return tuple(path)
+    return (*path, BEYOND_ALL) if is_whole else path
 
 
 def _parent(sql: sqlite3.Connection, id_: int) -> int | None:

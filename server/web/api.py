@@ -45,10 +45,23 @@ async def thread(visit: Visit) -> Response:
     query = visit.query_params
     sort = requests.sort(query.get("sort"))
     limit = requests.whole(query.get("limit"), "limit", least=1, most=200, default=100)
+    replies = requests.whole(query.get("replies"), "replies", least=1, most=200, default=0)
+    branch = requests.whole(query.get("branch"), "branch", least=1, most=MAX_VERSION, default=0)
+    if replies and branch:
+        raise Invalid("Of one branch, limit says how many comments are wanted.", field="replies")
+    if replies and sort == "flat":
+        raise Invalid("The flat order has no branches to cut.", field="replies")
     context = visit.state["context"]
+    cursor = query.get("cursor", "")
     page = await context.database.read(
-        lambda sql: snapshot.page(sql, key, query.get("cursor", ""), limit, sort, context.rankings)
+        lambda sql: (
+            snapshot.page_of_branch(sql, key, branch, cursor, limit, sort)
+            if branch
+            else snapshot.page(sql, key, cursor, limit, sort, context.rankings, replies)
+        )
     )
+    following = page.cuts[branch].cursor if branch in page.cuts else "" if branch else page.next
+    cuts = {"cuts": page.cuts} if replies or branch else {}
     return answer(
         {
             "thread": key,
@@ -57,7 +70,8 @@ async def thread(visit: Visit) -> Response:
             "version": page.thread.version,
             "info": page.info,
             "comments": page.comments,
-            "next": page.next or None,
+            "next": following or None,
+            **cuts,
         }
     )
 

@@ -22,6 +22,11 @@ _COMMENTS = re.compile(r"^[ \t]*/\*(?:(?!\*/).)*\*/[ \t]*\n|^[ \t]*//[^\n]*\n", 
 # Types stand between signs that nothing else in this folder uses; text in backquotes is never more than a line.
 _TYPES = re.compile(r"/\*\* @(?:type|param) (?:(?!\*/).)*\*/ ?")
 _INDENTS = re.compile(r"^[ \t]+|\n(?=\n)", re.MULTILINE)
+# Spaces around signs, but not within text, nor on a line with backquotes, which may stand within each other. A test
+# holds that what is left is the same program.
+_SPACES = re.compile(
+    r"""(^[^\n]*`[^\n]*$|"(?:[^"\\\n]|\\.)*"|/[^/*\s][^/\n]*/[a-z]*\.)|\s*([{};,=()<>?:&|!\[\]])\s*""", re.MULTILINE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,8 @@ def _stripped(path: Path) -> bytes:
     text = path.read_text(encoding="utf-8")
     if path.suffix in (".js", ".css"):
         text = _INDENTS.sub("", _TYPES.sub("", _COMMENTS.sub("", text)))
+    if path.suffix == ".js":
+        text = _SPACES.sub(r"\1\2", text)
     return text.encode()
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import jinja2
+import msgspec
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
@@ -19,12 +21,17 @@ from server.actions.post import Post, rendered
 from server.errors import DomainError, Invalid, NotFound, NotSignedIn
 from server.model import MAX_DEPTH, Account, Thread
 from server.storage import accounts, comments, notices, rows, snapshot, threads, votes
+from server.storage.database import Sql
 from server.web import api, avatars, requests, session, tree
 from server.web.context import Visit, address
 
 COMMENTS_ON_A_PAGE = 200
+# Of each branch; and of one branch, by its link.
+REPLIES_SHOWN = 30
+REPLIES_IN_A_PART = 100
 THREADS_ON_HOME = 50
 TEMPLATES = Path(__file__).parent / "templates"
+Find = Callable[[Sql], snapshot.Page]
 
 
 def templates() -> jinja2.Environment:
@@ -112,26 +119,39 @@ async def open_thread(visit: Visit) -> Response:
 
 
 async def thread(visit: Visit) -> Response:
-    sort = requests.sort(visit.query_params.get("sort"))
-    return await _thread_page(visit, cursor=visit.query_params.get("cursor", ""), sort=sort)
+    """A page of the thread; with `branch`, what follows of one long branch; the author's answers are never cut off."""
+    query, rankings = visit.query_params, visit.state["context"].rankings
+    key, sort, cursor = _page_key(visit), requests.sort(query.get("sort")), query.get("cursor", "")
+    branch = requests.whole(query.get("branch"), "branch", least=1, most=api.MAX_VERSION, default=0)
+    replies = 0 if sort == "flat" or query.get("only") == "author" else REPLIES_SHOWN
+
+    def find(sql: Sql) -> snapshot.Page:
+        if branch:
+            return snapshot.page_of_branch(sql, key, branch, cursor, REPLIES_IN_A_PART, sort, rankings)
+        return snapshot.page(sql, key, cursor, COMMENTS_ON_A_PAGE, sort, rankings, replies)
+
+    return await _thread_page(visit, find, sort=sort, replies=replies)
 
 
 async def permalink(visit: Visit) -> Response:
     """The page around one comment: the first where it stands there, else one that begins with its branch."""
+    key = _page_key(visit)
     id_ = requests.whole(visit.path_params["id"], "id", least=1, most=api.MAX_VERSION, default=0)
-    return await _thread_page(visit, holding=id_)
+    return await _thread_page(
+        visit, lambda sql: snapshot.page_holding(sql, key, id_, COMMENTS_ON_A_PAGE, REPLIES_SHOWN)
+    )
 
 
-async def _thread_page(visit: Visit, *, cursor: str = "", holding: int | None = None, sort: str = "oldest") -> Response:
+async def _thread_page(visit: Visit, find: Find, *, sort: str = "oldest", replies: int = REPLIES_SHOWN) -> Response:
     """A page for an account is made for it alone; the one that all others see, once until the thread changes."""
     key = _page_key(visit)
     viewer = await session.identify(visit)
     if viewer is not None:
-        html, _ = await _render_thread(visit, key, viewer, cursor, holding, sort)
+        html, _ = await _render_thread(visit, key, viewer, find, sort, replies)
         own = {"Cache-Control": "private, no-store", "Vary": "Cookie"}
         return Response(html, 200, own, "text/html; charset=utf-8")
     html, tag = await visit.state["context"].shared.get(
-        key, ("page", _path(visit)), lambda: _render_thread(visit, key, None, cursor, holding, sort)
+        key, ("page", _path(visit)), lambda: _render_thread(visit, key, None, find, sort, replies)
     )
     headers = {"Cache-Control": "no-cache", "Vary": "Cookie", "ETag": tag}
     if tag in visit.headers.get("if-none-match", ""):
@@ -140,16 +160,14 @@ async def _thread_page(visit: Visit, *, cursor: str = "", holding: int | None = 
 
 
 async def _render_thread(
-    visit: Visit, key: str, viewer: Account | None, cursor: str, holding: int | None, sort: str
+    visit: Visit, key: str, viewer: Account | None, find: Find, sort: str, replies: int
 ) -> tuple[bytes, str]:
     """Return the page and a weak validator of it. Its nonce is no secret: one is taken per account."""
     reply = visit.query_params.get("reply")
     context = visit.state["context"]
     found, cast, told = await context.database.read(
         lambda sql: (
-            snapshot.page_holding(sql, key, holding, COMMENTS_ON_A_PAGE)
-            if holding
-            else snapshot.page(sql, key, cursor, COMMENTS_ON_A_PAGE, sort, context.rankings),
+            find(sql),
             votes.cast_by(sql, viewer.id, key) if viewer else {},
             notices.unread(sql, viewer.id) if viewer else 0,
         )
@@ -167,6 +185,9 @@ async def _render_thread(
         nodes=nodes,
         start=tree.start_path(found),
         next_cursor=found.next,
+        cuts=found.cuts,
+        cuts_json=msgspec.json.encode(found.cuts).decode(),
+        replies=replies,
         remaining=None if found.start else found.remaining,
         is_first_page=not found.start,
         composer=composer(answered.comment, "", nonce) if answered and answered.is_open else None,

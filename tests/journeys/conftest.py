@@ -27,7 +27,7 @@ PAINTED = """() => [...document.querySelectorAll("ol.comments li[data-id]")].map
 }))"""
 
 SHOW_ON = """() => {
-  const waiting = [".pill", ".more"].map((name) => document.querySelector(name)).find((button) => !button.hidden);
+  const waiting = document.querySelector(":is(.pill, .more, .rest > a):not([hidden], [hidden] > a)");
   waiting?.click();
   return Boolean(waiting);
 }"""
@@ -82,7 +82,7 @@ class Visitor:
         return self.page
 
     async def painted(self) -> list[dict[str, Any]]:
-        """Show all that waits behind the pill and behind More comments, then read what is painted."""
+        """Show all that waits behind the pill, More replies and More comments, then read what is painted."""
         page = self.page
         while await page.evaluate(SHOW_ON):
             await page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 50)))")

@@ -55,12 +55,15 @@ async def test_axe_finds_nothing(app: Server, key: str, name: str, visit: Any, s
     with app.commenter(name) as client:
         post_all(client, key, ["A *comment* with a https://example.org link", "> quote\n\n- list\n\n`code`"])
         first = client.get(f"/api/threads/{key}").json()["comments"][0]["id"]
-        client.post(f"/api/threads/{key}/comments", json={"body": "Reply", "parent": first, "nonce": "r" * 20})
+        reply = client.post(f"/api/threads/{key}/comments", json={"body": "R", "parent": first, "nonce": "r" * 20})
+        answered = reply.json()["comment"]["id"]
+        client.post(f"/api/threads/{key}/comments", json={"body": "S", "parent": answered, "nonce": "s" * 20})
         client.delete(f"/api/comments/{first}")
     reader = await visit(color_scheme=scheme, bypass_csp=True)
     await reader.read(f"{app.origin}/t/{key}")
     await reader.page.locator(".reply").first.click()
-    pages = [None, "/", "/login", "/register", "/nothing-here", "/t/nobody-was-here"]
+    # Below the comment that is answered, which stands there only as context.
+    pages = [None, f"/t/{key}?cursor={answered}", "/", "/login", "/register", "/nothing-here", "/t/nobody-was-here"]
     for path in pages:
         if path is not None:
             await reader.page.goto(app.origin + path)

@@ -6,13 +6,14 @@ const stores = new Map();
 
 const commands = {
   open({ name, snapshot }) {
-    const { epoch, version, info, comments, next } = snapshot;
-    const store = new Store({ epoch, version, next: next ?? "", count: info.comments });
-    store.hydrate(comments);
+    const { epoch, version, info, comments, next, cuts, sort, start } = snapshot;
+    const store = new Store({ epoch, version, next: next ?? "", count: info.comments, sort, start });
+    store.hydrate(comments, cuts);
     stores.set(name, store);
   },
   apply: ({ name, change }) => stores.get(name).apply(change).kind,
-  page: ({ name, page, cursor }) => stores.get(name).page(page, cursor).kind,
+  touched: ({ name, change }) => [...stores.get(name).apply(change).touched],
+  page: ({ name, page, cursor, root }) => stores.get(name).page(page, cursor, root ?? undefined).kind,
   reset: ({ name, snapshot }) => void stores.get(name).reset(snapshot),
   answer: ({ name, comment }) => void stores.get(name).answer(comment),
   state({ name }) {
@@ -28,7 +29,8 @@ const commands = {
       revision,
       edited,
     }));
-    return { version: store.version, next: store.next, count: store.count, behind: store.behind, drawn };
+    const cuts = store.cuts.map(({ root, cursor }) => ({ root, cursor, hidden: store.hidden(root) }));
+    return { version: store.version, next: store.next, count: store.count, behind: store.behind, cuts, drawn };
   },
 };
 

@@ -1,0 +1,115 @@
+/**
+ * What leads further into a thread: More comments, More replies, and beginning anew. Loaded when it is first wanted.
+ */
+
+import { ask } from "./api.js";
+import { setText } from "./item.js";
+import * as words from "./words.js";
+
+const PART = 100;
+
+/** @typedef {import("./store.js").Snapshot} Snapshot */
+
+export class Further {
+  #isFetching = false;
+
+  /**
+   * @param {{root: HTMLElement, thread: string, store: import("./store.js").Store, view: import("./view.js").View,
+   *   apply: (change: import("./store.js").Change) => void, join: () => void, speak: (text: string) => void}} page
+   */
+  constructor({ root, thread, store, view, apply, join, speak }) {
+    this.thread = thread;
+    this.store = store;
+    this.view = view;
+    this.apply = apply;
+    this.join = join;
+    this.speak = speak;
+    const replies = Number(root.getAttribute("replies"));
+    this.cutting = replies ? `&replies=${replies}` : "";
+    view.addEventListener("settled", () => this.#drawLinks());
+  }
+
+  /** Begin anew under another epoch, or after too long an absence. Drafts and position stay. */
+  async anew() {
+    if (this.#isFetching) return;
+    this.#isFetching = true;
+    try {
+      this.view.take(this.store.reset(await this.#page("", this.cutting)));
+      this.join();
+    } finally {
+      this.#isFetching = false;
+    }
+  }
+
+  /** Load what is behind the link. @param {HTMLElement} link */
+  async more(link) {
+    const root = Number(link.dataset.root) || undefined;
+    const cursor = root ? this.store.cuts.find((cut) => cut.root === root)?.cursor : this.store.next;
+    if (!cursor || link.ariaBusy) return;
+    link.ariaBusy = "true";
+    try {
+      const page = await (root ? this.#page(cursor, `&branch=${root}`, PART) : this.#page(cursor, this.cutting));
+      const { kind, touched } = this.store.page(page, cursor, root);
+      if (kind === "reset") await this.anew();
+      if (root) this.#goTo(page.comments[0]?.id, touched.size);
+      this.view.show(touched);
+      // The page is older than what was heard since: partial changes to its comments went by unseen.
+      if (kind === "stale")
+        this.apply(await this.#ask(`/changes?after=${page.version}&epoch=${encodeURIComponent(page.epoch)}`));
+    } finally {
+      link.ariaBusy = null;
+    }
+  }
+
+  /** The link moves away below what it has shown: the focus goes to the first of that. @param {number} id @param {number} count */
+  #goTo(id, count) {
+    const focus = () => {
+      const article = /** @type {HTMLElement | null} */ (this.view.item(id)?.querySelector("article") ?? null);
+      if (!article) return;
+      article.tabIndex = -1;
+      article.focus({ preventScroll: true });
+      this.speak(words.comments(count, "more "));
+    };
+    this.view.addEventListener("settled", focus, { once: true });
+  }
+
+  /** Under each branch that is cut a link with the number of what is behind it, as the server draws it. */
+  #drawLinks() {
+    const cuts = new Map(this.store.cuts.map(({ root, cursor }) => [root, cursor]));
+    for (const link of /** @type {NodeListOf<HTMLElement>} */ (this.view.list.querySelectorAll(".more-replies"))) {
+      if (!cuts.has(Number(link.dataset.root))) link.parentElement?.remove();
+    }
+    const sort = this.store.sort === "oldest" ? "" : `sort=${this.store.sort}&`;
+    for (const [root, cursor] of cuts) {
+      const item = this.view.item(root);
+      if (!item) continue;
+      const link = item.querySelector(":scope > .rest > a") ?? this.#newLink(item, root);
+      link.setAttribute("href", `/t/${this.thread}?${sort}branch=${root}&cursor=${cursor}`);
+      const hidden = this.store.hidden(root);
+      setText(link, `More replies${hidden === null ? "" : ` (${hidden})`}`);
+      /** @type {HTMLElement} */ (link.parentElement).hidden = hidden === 0;
+    }
+  }
+
+  /** @param {HTMLElement} item @param {number} root */
+  #newLink(item, root) {
+    const place = item.ownerDocument.createElement("p");
+    place.className = "rest";
+    const link = item.ownerDocument.createElement("a");
+    link.className = "more-replies";
+    link.dataset.root = String(root);
+    place.append(link);
+    item.append(place);
+    return link;
+  }
+
+  /** @param {string} cursor @param {string} rest of the query @param {number} [limit] @returns {Promise<Snapshot>} */
+  #page(cursor, rest, limit = 200) {
+    return this.#ask(`?limit=${limit}&sort=${this.store.sort}&cursor=${cursor}${rest}`);
+  }
+
+  /** @param {string} rest of the path */
+  #ask(rest) {
+    return ask("GET", `/api/threads/${this.thread}${rest}`);
+  }
+}

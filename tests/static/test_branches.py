@@ -1,0 +1,122 @@
+"""The law where branches are cut, and how many comments wait behind each cut."""
+
+from __future__ import annotations
+
+import json
+import random
+
+import pytest
+
+from server.actions.delete import delete_comment
+from server.storage.database import Database
+from tests.static.histories import History, assert_equal_to_fresh, catch_up, deliver_badly, histories, node
+
+SEEDS = range(12)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+async def test_branches_are_opened_part_by_part_while_comments_arrive_and_go(database: Database, seed: int) -> None:
+    chance = random.Random(seed)
+    sort = chance.choice(("oldest", "newest"))
+    async with histories(database, seed, 1) as (history,), node() as stores:
+        await grow(history, 60)
+        limit, replies = chance.choice((1, 8, 30)), chance.choice((1, 2, 4))
+        first = await history.page(limit=limit, sort=sort, replies=replies)
+        await stores.ask("open", name="client", snapshot=first)
+        await assert_equal_to_fresh(history, stores, "client", sort)
+        history.told.clear()
+        cut_branches = 0
+        while True:
+            for _ in range(chance.randrange(6) if len(history.ids) < 160 else 0):
+                await history.happen()
+            state = await stores.ask("state", name="client")
+            cut_branches = max(cut_branches, len(state["cuts"]))
+            doors = [(cut["cursor"], cut["root"]) for cut in state["cuts"]] + [(state["next"], None)]
+            doors = [door for door in doors if door[0]]
+            if not doors:
+                break
+            cursor, root = chance.choice(doors)
+            # Built before the next things happen, and taken after: it may be older than the position.
+            page = (
+                await history.page(cursor, chance.choice((1, 3, 9)), sort=sort, branch=root)
+                if root
+                else await history.page(cursor, limit, sort=sort, replies=replies)
+            )
+            for _ in range(chance.randrange(3)):
+                await history.happen()
+            await deliver_badly(history, stores, chance)
+            kind = await stores.ask("page", name="client", page=page, cursor=cursor, root=root)
+            assert kind in ("applied", "stale")
+            if kind == "stale":
+                assert await stores.ask("apply", name="client", change=await history.diff(page["version"])) == "applied"
+            if chance.random() < 0.7:
+                await catch_up(history, stores, "client")
+                await assert_equal_to_fresh(history, stores, "client", sort)
+        assert cut_branches
+        await catch_up(history, stores, "client")
+        await assert_equal_to_fresh(history, stores, "client", sort)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+async def test_a_branch_that_is_entered_midway_never_counts_wrongly(database: Database, seed: int) -> None:
+    """Its number is the server's until something happens in the branch; then there is none until the next part."""
+    chance = random.Random(seed)
+    async with histories(database, seed, 1) as (history,), node() as stores:
+        await grow(history, 80)
+        first = await history.page(limit=1, replies=3)
+        ((root, cut),) = first["cuts"].items()
+        part = await history.page(cut["cursor"], 5, branch=int(root))
+        start = part["start"]
+        await stores.ask("open", name="client", snapshot=part | {"comments": part["context"] + part["comments"]})
+        for _ in range(30):
+            history.told.clear()
+            for _ in range(chance.randrange(3)):
+                await history.happen()
+            await catch_up(history, stores, "client")
+            state = await stores.ask("state", name="client")
+            if not state["cuts"]:
+                break
+            ((shown, cursor, hidden),) = [tuple(cut.values()) for cut in state["cuts"]]
+            assert shown == int(root)
+            fresh = await history.fresh(stores, f"{root}~", {shown: int(cursor)})
+            assert hidden in (fresh["hidden"][shown], None)
+            path, above = await history.paths(), [int(id_) for id_ in start.split(".")]
+            after = [one for one in fresh["drawn"] if path(one["id"]) > above and one["state"] == "visible"]
+            assert after == [one for one in state["drawn"] if one["id"] not in above and one["state"] == "visible"]
+            part = await history.page(cursor, 2, branch=shown)
+            await stores.ask("page", name="client", page=part, cursor=cursor, root=shown)
+            if part["cuts"]:
+                state = await stores.ask("state", name="client")
+                assert state["cuts"][0]["hidden"] == part["cuts"][root]["count"]
+
+
+async def test_a_dead_root_stands_while_something_waits_behind_its_link(database: Database) -> None:
+    async with histories(database, 1, 1) as (history,), node() as stores:
+        await history.post(None)
+        for _ in range(8):
+            await history.post(history.ids[0][0])
+        page = await history.page(replies=2)
+        await stores.ask("open", name="client", snapshot=page)
+        (root, author), first, second, *behind = history.ids
+        for id_, by in ((root, author), first, second):
+            await delete_comment(database, by, id_)
+            await catch_up(history, stores, "client")
+            await assert_equal_to_fresh(history, stores, "client")
+        for id_, by in behind:
+            state = await stores.ask("state", name="client")
+            assert [one["id"] for one in state["drawn"]] == [root]
+            history.told.clear()
+            await delete_comment(database, by, id_)
+            assert root in await stores.ask("touched", name="client", change=json.loads(history.told[0].frame))
+            await assert_equal_to_fresh(history, stores, "client")
+        assert (await stores.ask("state", name="client"))["drawn"] == []
+
+
+async def grow(history: History, count: int) -> None:
+    """Let a few roots have long branches."""
+    for _ in range(3):
+        await history.post(None)
+    for _ in range(count):
+        await history.post(history.chance.choice(history.ids)[0])
+    for _ in range(count // 3):
+        await history.happen()
