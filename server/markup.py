@@ -68,8 +68,22 @@ def to_html(body: str, people: Mapping[str, str] | None = None) -> str:
 
     `people` gives the account's name for each mention that is one's: these become links to their profiles.
     """
-    # Beyond a few levels a quote is no longer read, and each level multiplies the work.
-    bounded = _RUN.sub(r"\1", _DEEP_LIST.sub("- ", _DEEP_QUOTE.sub("> " * MAX_QUOTE_DEPTH, body)))
+    html = safe(_rendered(bounded(body)))
+    return _with_mentions(html, people) if people else html
+
+
+def bounded(body: str) -> str:
+    """Return the body without what is only costly: beyond a few levels a quote is no longer read, and each multiplies
+    the work. Its lines stay."""
+    return _RUN.sub(r"\1", _DEEP_LIST.sub("- ", _DEEP_QUOTE.sub("> " * MAX_QUOTE_DEPTH, body)))
+
+
+def positioned(text: str) -> str:
+    """Render bounded Markdown so that each element tells where it stands in it: to be read, never to be shown."""
+    return _rendered(text, positions=True)
+
+
+def _rendered(text: str, *, positions: bool = False) -> str:
     extension = comrak.ExtensionOptions()
     extension.autolink = True
     extension.strikethrough = True
@@ -77,8 +91,8 @@ def to_html(body: str, people: Mapping[str, str] | None = None) -> str:
     render = comrak.RenderOptions()
     render.escape = True
     render.hardbreaks = True
-    html = safe(comrak.render_markdown(bounded, extension_options=extension, render_options=render))
-    return _with_mentions(html, people) if people else html
+    render.sourcepos = positions
+    return comrak.render_markdown(text, extension_options=extension, render_options=render)
 
 
 def _with_mentions(html: str, people: Mapping[str, str]) -> str:

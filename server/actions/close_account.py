@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from server.actions import sign_in
-from server.actions.restamp import restamp_comments
+from server.actions.restamp import erase_quotes, restamp_comments, restamp_quotes
 from server.errors import Forbidden
 from server.limits import Limits
 from server.model import Account
@@ -36,16 +36,17 @@ async def close_account(
 
     await database.write(work)
     if kept == "erase":
-        while await database.write(lambda write: _erase_some(write, account.id)):
-            pass
+        while (some := await database.write(lambda write: _erase_some(write, account.id))) is not None:
+            for id_, quoting in some:
+                await restamp_quotes(database, id_, quoting)
+        await erase_quotes(database)
     await restamp_comments(database, account.id)
 
 
-def _erase_some(write: Write, account: int) -> bool:
+def _erase_some(write: Write, account: int) -> list[tuple[int, int | None]] | None:
+    """Return what was erased, each with where its quotes are still to be stamped; None at the end."""
     some = comments.with_text_of(write.sql, account, limit=ROWS_IN_ONE_WRITE)
-    for comment in some:
-        comments.set_state(write, comment, "deleted")
-    return bool(some)
+    return [(comment.id, comments.set_state(write, comment, "deleted")) for comment in some] or None
 
 
 async def everything_of(database: Database, account: Account) -> dict[str, Any]:

@@ -4,24 +4,33 @@ from __future__ import annotations
 
 from channels.change import Comment
 from server import permissions
+from server.actions.restamp import erase_quotes, restamp_quotes
 from server.errors import Forbidden, NotFound
 from server.model import Account
-from server.storage import comments, rows
+from server.storage import comments, quotes, rows
 from server.storage.database import Database
 from server.storage.write import Write
 
 
 async def delete_comment(database: Database, account: Account, id_: int) -> Comment:
-    """Turn the comment into a tombstone and erase its text; once more changes nothing. Raises NotFound, Forbidden."""
+    """Turn the comment into a tombstone and erase its text, wherever it is quoted; once more changes nothing.
 
-    def work(write: Write) -> Comment:
+    Raises NotFound, Forbidden.
+    """
+
+    def work(write: Write) -> tuple[Comment, int | None]:
         comment = comments.by_id(write.sql, id_)
         if comment is None:
             raise NotFound("There is no such comment.")
         if not permissions.may_delete(account, comment):
             raise Forbidden("Only its author may delete a comment.")
+        quoting = None
         if comment.state != "deleted":
-            comments.set_state(write, comment, "deleted")
-        return rows.public(write.sql, id_)
+            quoting = comments.set_state(write, comment, "deleted")
+            quotes.erase_some(write)
+        return rows.public(write.sql, id_), quoting
 
-    return await database.write(work)
+    deleted, quoting = await database.write(work)
+    await restamp_quotes(database, id_, quoting)
+    await erase_quotes(database)
+    return deleted

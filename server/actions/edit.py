@@ -46,8 +46,8 @@ async def edit_comment(
         if not permissions.is_in_time(account, comment, write.now, settings.edit_seconds):
             raise Forbidden("The time for editing this comment is over.", code="too_late")
         if comment.revision != revision:
-            raise Outdated(comments.seen_by(write.sql, id_, is_trusted=True), comment.body)
-        if comment.body != body:
+            raise Outdated(comments.seen_by(write.sql, id_, is_trusted=True), comments.text(write.sql, comment))
+        if body not in (comment.body, comments.text(write.sql, comment)):
             comments.edit(write, comment, body, html)
             if comment.state == "visible":
                 tell_of(write, id_, comment.author, comment.parent, mentioned)

@@ -1,8 +1,8 @@
-"""After a name or a badge has changed: stamp every comment that shows it."""
+"""After a name, a badge or what is quoted has changed: stamp every comment that shows it."""
 
 from __future__ import annotations
 
-from server.storage import comments
+from server.storage import comments, quotes
 from server.storage.database import Database
 from server.storage.write import Write
 
@@ -21,3 +21,19 @@ async def restamp_comments(database: Database, account: int) -> None:
 
     while (reached := await database.write(work)) is not None:
         last = reached
+
+
+async def restamp_quotes(database: Database, source: int, quoting: int | None) -> None:
+    """Stamp what quotes `source`, after the comment `quoting` where `set_state` left off (None: nowhere)."""
+
+    def work(write: Write) -> int | None:
+        return quotes.stamp(write, source, after=quoting or 0)
+
+    while quoting is not None:
+        quoting = await database.write(work)
+
+
+async def erase_quotes(database: Database) -> None:
+    """Erase what others quote of texts that were erased; what a crash leaves of it, the database finds by itself."""
+    while await database.write(quotes.erase_some):
+        pass

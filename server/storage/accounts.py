@@ -7,6 +7,7 @@ from typing import Any
 
 from channels.change import Concern
 from server.model import Account, Role
+from server.storage import comments, quotes
 from server.storage.write import Write
 
 
@@ -77,6 +78,8 @@ def close(write: Write, account: int) -> None:
     for table in ("notices", "visits"):
         write.sql.execute(f"DELETE FROM {table} WHERE account = ?", (account,))
     end_sessions(write, account)
+    # The name leaves the file too.
+    write.has_erased = True
 
 
 def count_staff(sql: sqlite3.Connection) -> int:
@@ -85,7 +88,10 @@ def count_staff(sql: sqlite3.Connection) -> int:
 
 
 def everything(sql: sqlite3.Connection, account: int) -> dict[str, Any]:
-    """Return what is kept of an account, as plain values: times in unix milliseconds."""
+    """Return what is kept of an account, as plain values: times in unix milliseconds.
+
+    Of texts that quote what is hidden, without it.
+    """
     name, role, created = sql.execute("SELECT name, role, created FROM accounts WHERE id = ?", (account,)).fetchone()
     found = sql.execute(
         "SELECT c.id, t.key, c.parent, c.state, c.body, c.revision, c.created, c.edited"
@@ -93,21 +99,30 @@ def everything(sql: sqlite3.Connection, account: int) -> dict[str, Any]:
         (account,),
     )
     columns = ("id", "thread", "parent", "state", "body", "revision", "created", "edited")
-    comments = [dict(zip(columns, row, strict=True)) for row in found]
+    written = [dict(zip(columns, row, strict=True)) for row in found]
     earlier = sql.execute(
         "SELECT r.comment, r.revision, r.body, r.replaced FROM revisions r JOIN comments c ON c.id = r.comment"
         " WHERE c.author = ? ORDER BY r.comment, r.revision",
         (account,),
     )
+    texts = [dict(zip(("comment", "revision", "body", "replaced"), row, strict=True)) for row in earlier]
     votes = sql.execute(
         "SELECT comment, value FROM votes WHERE account = ? AND value <> 0 ORDER BY comment", (account,)
     )
     return {
         "account": {"name": name, "role": role, "created": created},
-        "comments": comments,
-        "earlier_texts": [dict(zip(("comment", "revision", "body", "replaced"), row, strict=True)) for row in earlier],
+        "comments": _without_hidden(sql, written, "id"),
+        "earlier_texts": _without_hidden(sql, texts, "comment"),
         "votes": [{"comment": comment, "value": value} for comment, value in votes],
     }
+
+
+def _without_hidden(sql: sqlite3.Connection, texts: list[dict[str, Any]], named: str) -> list[dict[str, Any]]:
+    for text in texts:
+        if text["revision"] in quotes.hidden(sql, text[named]):
+            shown = {revision: body for revision, body, *_ in comments.revisions(sql, text[named])}
+            text["body"] = shown[text["revision"]]
+    return texts
 
 
 def feed(sql: sqlite3.Connection, account: int) -> str | None:

@@ -90,15 +90,14 @@ def insert(write: Write, new: NewComment) -> int:
     """Insert a comment and stamp it, and what shows differently by it. One that is pending was never shown."""
     cursor = write.sql.execute(
         "INSERT INTO comments (thread, parent, depth, author, nonce, request_hash, source, state, shown, body, html,"
-        " format, base_up, base_down, created, edited, revision, version)"
-        " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+        " format, base_up, base_down, created, edited, revision, ended, version)"
+        " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
         (new.thread, new.parent, new.depth, new.author, new.nonce, new.request_hash, new.source, new.state,
          int(new.state != "pending"), new.body, new.html, new.format, new.up, new.down, new.created, new.edited,
-         new.revision,
-         write.version),
+         new.revision, write.now if new.state == "removed" else None, write.version),
     )  # fmt: skip
     id_ = int(cursor.lastrowid or 0)
-    quotes.remember(write, id_, new.html)
+    quotes.remember(write, id_, new.revision, new.html)
     if new.state == "visible":
         _count(write, new.thread, new.parent, 1, active=new.created)
     if new.state != "pending":
@@ -106,23 +105,34 @@ def insert(write: Write, new: NewComment) -> int:
     return id_
 
 
-def set_state(write: Write, comment: StoredComment, state: State) -> None:
-    """Move a comment to another state. Deleted by its author: every text of it is erased at once."""
+def set_state(write: Write, comment: StoredComment, state: State) -> int | None:
+    """Move a comment to another state. Deleted by its author: every text of it is erased at once.
+
+    Return where `quotes.stamp` has to go on, if more than it stamps at once quote the comment.
+    """
     by = (state == "visible") - (comment.state == "visible")
-    if state == "deleted":
-        write.sql.execute("UPDATE comments SET body = '', html = '' WHERE id = ?", (comment.id,))
-        write.sql.execute("DELETE FROM revisions WHERE comment = ?", (comment.id,))
-        write.has_erased = True
     is_shown = comment.shown or state == "visible"
     write.sql.execute(
         "UPDATE comments SET state = ?, shown = ?, ended = ? WHERE id = ?",
         (state, int(is_shown), write.now if state == "removed" else None, comment.id),
     )
+    quoting = None
     if by:
         _count(write, comment.thread, comment.parent, by)
-        quotes.stamp(write, comment.id)
+        quoting = quotes.stamp(write, comment.id)
     if is_shown:
         write.stamp(comment.thread, [comment.id, *(_shown_by(write.sql, comment.parent) if by else ())])
+    if state == "deleted":
+        erase(write, comment.id)
+    return quoting
+
+
+def erase(write: Write, id_: int) -> None:
+    """Erase every text of a comment; what others quote of it is erased by `quotes.erase_some`."""
+    write.sql.execute("UPDATE comments SET body = '', html = '' WHERE id = ?", (id_,))
+    write.sql.execute("DELETE FROM revisions WHERE comment = ?", (id_,))
+    quotes.lose(write, id_)
+    write.has_erased = True
 
 
 def edit(write: Write, comment: StoredComment, body: str, html: str) -> None:
@@ -136,19 +146,32 @@ def edit(write: Write, comment: StoredComment, body: str, html: str) -> None:
         "UPDATE comments SET body = ?, html = ?, format = 'markdown', revision = revision + 1, edited = ? WHERE id = ?",
         (body, html, write.now, comment.id),
     )
-    quotes.remember(write, comment.id, html)
+    quotes.remember(write, comment.id, comment.revision + 1, html)
     if comment.shown:
         write.stamp(comment.thread, [comment.id])
 
 
 def revisions(sql: sqlite3.Connection, id_: int) -> list[tuple[int, str, str, int]]:
-    """Return every text of the comment as (revision, body, html, when it was written in ms), the oldest first."""
+    """Return every text of the comment as (revision, body, html, when it was written in ms), the oldest first.
+
+    As it may be shown: without what it quotes of comments that are hidden.
+    """
     found = sql.execute(
         "SELECT revision, body, html, replaced FROM revisions WHERE comment = ? ORDER BY revision", (id_,)
     ).fetchall()
     row = sql.execute("SELECT revision, body, html, created FROM comments WHERE id = ?", (id_,)).fetchone()
     written = [row[3], *(replaced for *_, replaced in found)]
-    return [(*text[:3], at) for text, at in zip([*found, row], written, strict=True)]
+    hidden = quotes.hidden(sql, id_)
+    return [
+        (revision, *quotes.cut(body, html, hidden.get(revision, ())), at)
+        for (revision, body, html, _), at in zip([*found, row], written, strict=True)
+    ]
+
+
+def text(sql: sqlite3.Connection, comment: StoredComment) -> str:
+    """Return the text of the comment for who may edit it: without what it quotes of comments that are hidden."""
+    hidden = quotes.hidden(sql, comment.id).get(comment.revision)
+    return revisions(sql, comment.id)[-1][1] if hidden else comment.body
 
 
 def _count(write: Write, thread: int, parent: int | None, by: int, *, active: int | None = None) -> None:

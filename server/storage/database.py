@@ -18,7 +18,7 @@ import aiosqlite
 from channels.change import Change, Concern
 from channels.tally import COUNTS, Histogram
 from server.errors import CannotStart, DomainError, Unavailable
-from server.storage import erase, search
+from server.storage import erase, quotes, search
 from server.storage.schema import Owner, migrate, open_connection
 from server.storage.write import Write
 
@@ -91,6 +91,8 @@ class Database:
                 writing = asyncio.create_task(database._write_groups())
                 tidying = asyncio.create_task(database._tidy())
                 try:
+                    while await database.write(quotes.find_again):
+                        pass
                     yield database
                 finally:
                     await database._queue.join()
@@ -191,7 +193,8 @@ class Database:
                 if time.monotonic() - scrubbed_at < SCRUB_SECONDS:
                     continue
                 scrubbed_at = time.monotonic()
-                await self.write(erase.forget_removed)
+                while await self.write(erase.forget_some):
+                    pass
                 if self._has_erased:
                     self._has_erased = False
                     self._has_erased = not await _run(self._writer, erase.scrub)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
+from server.storage import comments, quotes
 from server.storage.write import Write
 
 REMOVED_KEPT_MS = 30 * 24 * 3600 * 1000
@@ -19,13 +20,15 @@ def scrub(sql: sqlite3.Connection) -> bool:
     return not is_busy
 
 
-def forget_removed(write: Write) -> None:
-    """Erase the texts of what moderators removed more than 30 days ago."""
+def forget_some(write: Write) -> bool:
+    """Erase what moderators removed more than 30 days ago, and what is quoted of texts that were erased.
+
+    At most 100 rows; True where there may be more.
+    """
     old = write.sql.execute(
-        "SELECT id FROM comments WHERE state = 'removed' AND ended < ? AND body <> ''",
+        "SELECT id FROM comments WHERE state = 'removed' AND ended < ? AND body <> '' LIMIT 100",
         (write.now - REMOVED_KEPT_MS,),
     ).fetchall()
     for (id_,) in old:
-        write.sql.execute("UPDATE comments SET body = '', html = '' WHERE id = ?", (id_,))
-        write.sql.execute("DELETE FROM revisions WHERE comment = ?", (id_,))
-        write.has_erased = True
+        comments.erase(write, id_)
+    return bool(old) or quotes.erase_some(write)

@@ -18,8 +18,8 @@ COMMENT = """
 SELECT c.id, c.version, c.parent, c.revision, c.state, c.html, c.created, c.edited, c.nonce,
        c.base_up + c.up - c.base_down - c.down,
        c.replies,
-       (SELECT group_concat(q.source) FROM quotes q JOIN comments s ON s.id = q.source
-        WHERE q.comment = c.id AND s.state <> 'visible'),
+       (SELECT group_concat(q.place) FROM quotes q JOIN comments s ON s.id = q.source
+        WHERE q.comment = c.id AND q.revision = c.revision AND s.state <> 'visible'),
        a.id, a.name, a.role, t.author
 FROM comments c JOIN threads t ON t.id = c.thread
 LEFT JOIN accounts a ON a.id = c.author AND a.state = 'open'

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
+from itertools import islice
 
 from channels.change import Comment
 from server.errors import Invalid
-from server.storage import rows
+from server.storage import comments, quotes, rows
 from server.storage.write import Write
 
 MIN_CHARACTERS, MAX_CHARACTERS = 3, 100
@@ -45,10 +46,19 @@ def find(sql: sqlite3.Connection, text: str, *, thread: str | None, before: int,
         "SELECT t.key, t.title, c.id FROM search JOIN comments c ON c.id = search.rowid"
         " JOIN threads t ON t.id = c.thread"
         " WHERE search MATCH ? AND search.rowid < ? AND (?3 IS NULL OR t.key = ?3) AND c.state = 'visible'"
-        " ORDER BY search.rowid DESC LIMIT ?4",
-        (wanted, before, thread, limit),
-    ).fetchall()
-    return [Found(key, title, rows.public(sql, id_)) for key, title, id_ in found]
+        " ORDER BY search.rowid DESC",
+        (wanted, before, thread),
+    )
+    shown = (one for one in found if _says(sql, one[2], words))
+    return [Found(key, title, rows.public(sql, id_)) for key, title, id_ in islice(shown, limit)]
+
+
+def _says(sql: sqlite3.Connection, id_: int, words: list[str]) -> bool:
+    """Say whether the comment holds the words itself, where it also quotes what is hidden."""
+    if not quotes.hidden(sql, id_):
+        return True
+    *_, (_, body, _, _) = comments.revisions(sql, id_)
+    return all(word.casefold() in body.casefold() for word in words)
 
 
 def latest(sql: sqlite3.Connection, *, author: int | None = None, thread: str | None = None, parent: int | None = None,

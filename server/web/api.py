@@ -139,7 +139,7 @@ def _one(sql: Sql, account: Account | None, id_: int) -> dict[str, Any]:
     is_trusted = account is not None and (stored.author == account.id or permissions.may_moderate(account))
     found: dict[str, Any] = {"thread": stored.thread_key, "comment": comments.seen_by(sql, id_, is_trusted=is_trusted)}
     if account is not None and permissions.may_edit(account, stored) and stored.state in ("visible", "pending"):
-        found["body"] = stored.body
+        found["body"] = comments.text(sql, stored)
     if stored.state == "visible":
         texts = comments.revisions(sql, id_)[:-1]
         found["earlier"] = [{"revision": text[0], "html": text[2], "created": rows.moment(text[3])} for text in texts]

@@ -158,7 +158,7 @@ async def _found(visit: Visit) -> tuple[Account | None, Comment, str, str]:
         is_trusted = account is not None and (stored.author == account.id or permissions.may_moderate(account))
         may_edit = account is not None and permissions.may_edit(account, stored)
         seen = comments.seen_by(sql, id_, is_trusted=is_trusted)
-        return account, seen, stored.thread_key, stored.body if may_edit else ""
+        return account, seen, stored.thread_key, comments.text(sql, stored) if may_edit else ""
 
     return await visit.state["context"].database.read(read)
 

@@ -59,3 +59,14 @@ def test_upgraded_and_new_databases_have_the_same_form(tmp_path: Path) -> None:
         sql.close()
         forms.append(form(path))
     assert all(one == forms[0] for one in forms)
+
+
+async def test_quotes_of_before_are_found_anew_and_those_of_erased_words_erased(tmp_path: Path) -> None:
+    path = tmp_path / "old.db"
+    with sqlite3.connect(path) as old:
+        old.executescript((Path(__file__).parent / "upgrades" / "003.sql").read_text(encoding="utf-8"))
+    old.close()
+    async with Database.opened(path) as database:
+        kept = await database.read(lambda sql: sql.execute("SELECT body, html FROM comments WHERE id = 4").fetchone())
+        assert kept[0] == "> What was quoted here is gone.\n\nPosted then"
+        assert "words of five" not in kept[1]

@@ -1,0 +1,144 @@
+"""Quotes within a text: where they stand in its HTML and its Markdown, whom they name, and taking them out. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from html import unescape
+
+from server import markup
+
+GONE = "What was quoted here is gone."
+_GONE_HTML = f"<blockquote>\n<p>{GONE}</p>\n</blockquote>"
+_MARK = re.compile(
+    r'<blockquote\b(?: data-sourcepos="(\d+):(\d+)-(\d+):\d+")?[^>]*>|(</blockquote>)'
+    r'|href="/t/([A-Za-z0-9._~-]{1,200})/c/(\d{1,16})"'
+)
+_TAG = re.compile(r'<(?:[^>"]|"[^"]*")*>')
+_LINK = re.compile(r'(?:—\s*)?<a [^>]*?href="/t/[^"]*/c/(\d{1,16})"[^>]*>.*?</a>', re.DOTALL)
+_SPACE = re.compile(r"\s+")
+# So many characters in a row are not shared by chance.
+SHARED_CHARACTERS = 12
+
+
+@dataclass(slots=True)
+class Quotation:
+    """One quote of an HTML text, from `start` to `end`; `sources` are (thread's key, id) of what it links to itself.
+
+    `lines` are (first line, its column, last line) in the Markdown, from 1, where the HTML tells them.
+    """
+
+    start: int
+    end: int = 0
+    sources: set[tuple[str, int]] = field(default_factory=set)
+    lines: tuple[int, int, int] | None = None
+
+
+def find(html: str) -> list[Quotation]:
+    """Return the quotes of safe HTML in the order in which they begin: a place is the index in this list."""
+    if "<blockquote" not in html:
+        return []
+    found: list[Quotation] = []
+    within: list[Quotation] = []
+    for mark in _MARK.finditer(html):
+        line, column, last_line, is_end, key, id_ = mark.groups()
+        if id_:
+            if within:
+                within[-1].sources.add((key, int(id_)))
+        elif not is_end:
+            lines = (int(line), int(column), int(last_line)) if line else None
+            within.append(Quotation(mark.start(), lines=lines))
+            found.append(within[-1])
+        elif within:
+            within.pop().end = mark.end()
+    return [one for one in found if one.end]
+
+
+def own_html(html: str, found: list[Quotation], one: Quotation) -> str:
+    """Return the HTML of one of the quotes found in `html`, without those within it that name a source themselves."""
+    text, end = "", one.start
+    for other in found:
+        if other.sources and end <= other.start and other.end < one.end:
+            text, end = text + html[end : other.start], other.end
+    return text + html[end : one.end]
+
+
+def cut(html: str, places: Collection[int]) -> str:
+    """Return the HTML with an empty place for each of these quotes, and for what they quote themselves."""
+    for one in reversed(_outermost(find(html), places)):
+        html = html[: one.start] + _GONE_HTML + html[one.end :]
+    return html
+
+
+def places_after(html: str, places: Collection[int]) -> dict[int, int]:
+    """Return where the quotes that are left by `cut(html, places)` stand then, by where they stand now."""
+    found = find(html)
+    gone = _outermost(found, places)
+    # An empty place is a quote as well.
+    left = [
+        place
+        for place, one in enumerate(found)
+        if not any(other.start < one.start and one.end < other.end for other in gone)
+    ]
+    return {place: after for after, place in enumerate(left) if found[place] not in gone}
+
+
+def cut_markdown(body: str, html: str, places: Collection[int]) -> str | None:
+    """Return the Markdown without these quotes of the HTML that it makes; None where it does not make this HTML."""
+    text = markup.bounded(body)
+    found = find(markup.positioned(text))
+    if len(found) != len(find(html)):
+        return None
+    wanted = cut(markup.to_html(body), places)
+    for is_apart in (False, True):
+        left = _cut_lines(text, _outermost(found, places), is_apart=is_apart)
+        made = markup.to_html(left)
+        # An empty line more makes paragraphs of a list's lines: that says the same.
+        if made == wanted or (is_apart and _outline(made) == _outline(wanted)):
+            return left
+    return None
+
+
+def _cut_lines(text: str, quotes: list[Quotation], *, is_apart: bool) -> str:
+    """Take the lines of these quotes out, and put an empty line behind them where what follows has to stand apart."""
+    lines = text.split("\n")
+    for one in reversed(quotes):
+        assert one.lines is not None
+        first, column, last = one.lines
+        # What stands before a quote is the quote or the list that it is in.
+        before = lines[first - 1].encode()[: column - 1].decode(errors="ignore")
+        rest = re.sub(r"[^>\s]", " ", before).rstrip()
+        apart = [rest] if is_apart and last < len(lines) and lines[last].strip(" \t>") else []
+        lines[first - 1 : last] = [f"{before}> {GONE}", *apart]
+    return "\n".join(lines).strip()
+
+
+def _outline(html: str) -> list[str]:
+    return [plain(part) for part in re.split(r"(?=<blockquote|</blockquote)", html)]
+
+
+def _outermost(found: list[Quotation], places: Collection[int]) -> list[Quotation]:
+    chosen: list[Quotation] = []
+    for place in sorted(places):
+        if place < len(found) and not (chosen and found[place].start < chosen[-1].end):
+            chosen.append(found[place])
+    return chosen
+
+
+def plain(html: str) -> str:
+    """Return what HTML says, without any space, to be compared."""
+    return _SPACE.sub("", unescape(_TAG.sub("", html)))
+
+
+def said_in(html: str, source: int) -> str:
+    """Return what a quote says, without the link to its source."""
+    return plain(_LINK.sub(lambda link: "" if int(link[1]) == source else link[0], html))
+
+
+def share_words(one: str, other: str) -> bool:
+    """Say whether two plain texts have so much in common that one is likely to be taken from the other."""
+    if min(len(one), len(other)) < SHARED_CHARACTERS:
+        return one in other or other in one
+    parts = {one[at : at + SHARED_CHARACTERS] for at in range(len(one) - SHARED_CHARACTERS + 1)}
+    return any(other[at : at + SHARED_CHARACTERS] in parts for at in range(len(other) - SHARED_CHARACTERS + 1))

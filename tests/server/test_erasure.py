@@ -1,0 +1,221 @@
+"""What is erased at its source is erased wherever it was quoted, and what is hidden there is hidden."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from channels.change import Change
+from server.actions import close_account, sign_in
+from server.actions.delete import delete_comment
+from server.actions.edit import edit_comment
+from server.actions.moderate import set_state
+from server.actions.post import Post, post_comment
+from server.limits import Limits
+from server.model import Account
+from server.settings import read
+from server.storage import accounts, comments, erase, quotes, rows, search
+from server.storage.database import Database
+from server.storage.write import Write
+
+SETTINGS = read({"LIVETHREAD_SECRET": "a-secret-of-the-tests", "LIVETHREAD_LIMITS": "off"})
+MODERATOR = Account(10**6, "moderator", "moderator")
+GONE = "> What was quoted here is gone."
+_nonces = itertools.count(10**16)
+Say = Callable[..., Any]
+
+
+@pytest.fixture
+async def people(database: Database) -> list[Account]:
+    made = [await sign_in.create_account(database, name, None, "reader") for name in ("Ana", "Bo", "Cy", "Dee")]
+    return [one for one in made if one is not None]
+
+
+async def say(database: Database, author: Account, body: str) -> int:
+    post = Post("t", body, str(next(_nonces)), None, "")
+    comment, _ = await post_comment(database, Limits(is_on=False), SETTINGS, author, post)
+    return int(comment.id)
+
+
+def quote(words: str, source: int, name: str = "Ana") -> str:
+    lines = "\n".join(f"> {line}" for line in words.split("\n"))
+    return f"{lines}\n>\n> — [{name}](/t/t/c/{source})\n\n"
+
+
+async def body_of(database: Database, id_: int) -> str:
+    return str(
+        await database.read(lambda sql: sql.execute("SELECT body FROM comments WHERE id = ?", (id_,)).fetchone()[0])
+    )
+
+
+async def everything(database: Database) -> str:
+    """Every text that the database holds, by whatever way."""
+
+    def read_all(sql: Any) -> str:
+        tables = ("comments", "revisions", "search_data", "notices")
+        return "\n".join(str(row) for table in tables for row in sql.execute(f"SELECT * FROM {table}"))
+
+    return await database.read(read_all)
+
+
+async def shown(database: Database, id_: int) -> str:
+    return str((await database.read(lambda sql: rows.public(sql, id_))).html)
+
+
+async def found(database: Database, words: str) -> list[int]:
+    while await database.write(search.index_some):
+        pass
+    hits = await database.read(lambda sql: search.find(sql, words, thread=None, before=2**53, limit=20))
+    return [one.comment.id for one in hits]
+
+
+async def test_a_deletion_erases_its_words_from_every_text_that_quotes_them(
+    database: Database, people: list[Account]
+) -> None:
+    ana, bo, cy, _ = people
+    source = await say(database, ana, "flibbertigibbet and more")
+    quoting = await say(database, bo, quote("flibbertigibbet and more", source) + "Bo's first words")
+    await edit_comment(database, SETTINGS, bo, quoting, quote("flibbertigibbet", source) + "Bo's second words", 1)
+    await edit_comment(database, SETTINGS, bo, quoting, "Bo's third words", 2)
+    other = await say(database, cy, "Mine. \n\n" + quote("and more", source) + "Cy's words")
+    assert await found(database, "more") == [other, source]
+    await delete_comment(database, ana, source)
+    kept = await everything(database)
+    assert "flibbertigibbet" not in kept
+    assert "and more" not in kept
+    assert [await body_of(database, id_) for id_ in (quoting, other)] == [
+        "Bo's third words",
+        f"Mine. \n\n{GONE}\n\nCy's words",
+    ]
+    texts = await database.read(lambda sql: comments.revisions(sql, quoting))
+    assert [body for _, body, _, _ in texts] == [
+        f"{GONE}\n\nBo's first words", f"{GONE}\n\nBo's second words", "Bo's third words",
+    ]  # fmt: skip
+    assert await found(database, "more") == []
+    assert await found(database, "Cy's words") == [other]
+
+
+async def test_a_quote_of_a_quote_goes_with_whose_words_it_holds(database: Database, people: list[Account]) -> None:
+    ana, bo, cy, dee = people
+    source = await say(database, ana, "flibbertigibbet is what I said")
+    bos = await say(database, bo, quote("flibbertigibbet is what I said", source) + "Bo's own words")
+    # As the page quotes a selection: the lines of the inner quote are lines of the outer one.
+    both = await say(database, cy, quote("flibbertigibbet is\n— Ana\nBo's own words", bos, "Bo") + "Cy's words")
+    only_bo = await say(database, cy, quote("Bo's own words", bos, "Bo") + "Agreed.")
+    nested = await say(database, dee, "> " + quote("flibbertigibbet", source).strip().replace("\n", "\n> ")
+                       + f"\n>\n> Bo's own words [Bo](/t/t/c/{bos})\n\nDee's words")  # fmt: skip
+    third = await say(database, dee, quote("gibbet is", both, "Cy") + "Dee again")
+    await delete_comment(database, ana, source)
+    assert "gibbet" not in await everything(database)
+    assert await body_of(database, both) == f"{GONE}\n\nCy's words"
+    assert await body_of(database, third) == f"{GONE}\n\nDee again"
+    assert "Bo's own words" in await body_of(database, only_bo)
+    assert (await body_of(database, nested)).startswith(f"> {GONE}\n>\n> Bo's own words")
+    await delete_comment(database, bo, bos)
+    assert "Bo's own" not in await everything(database)
+    assert await body_of(database, nested) == f"{GONE}\n\nDee's words"
+
+
+async def test_what_is_removed_is_hidden_in_quotes_and_erased_there_after_30_days(
+    database: Database, people: list[Account]
+) -> None:
+    ana, bo, cy, _ = people
+    source = await say(database, ana, "flibbertigibbet is what I said")
+    bos = await say(database, bo, quote("flibbertigibbet is what I said", source) + "Bo's own words")
+    cys = await say(database, cy, quote("flibbertigibbet is what", bos, "Bo") + "Cy's words")
+    before = [await body_of(database, id_) for id_ in (bos, cys)]
+    await set_state(database, MODERATOR, source, "removed")
+    for id_, author in ((bos, bo), (cys, cy)):
+        assert "gibbet" not in await shown(database, id_)
+        stored = await database.read(lambda sql, id_=id_: comments.by_id(sql, id_))
+        assert stored is not None
+        assert "gibbet" not in await database.read(lambda sql, one=stored: comments.text(sql, one))
+        mine = await database.read(lambda sql, who=author: accounts.everything(sql, who.id))
+        assert "gibbet" not in str(mine)
+    assert await found(database, "flibbertigibbet") == []
+    assert await found(database, "words") == [cys, bos]
+    await set_state(database, MODERATOR, source, "visible")
+    assert [await body_of(database, id_) for id_ in (bos, cys)] == before
+    assert "gibbet" in await shown(database, cys)
+    await set_state(database, MODERATOR, source, "removed")
+    public = await shown(database, bos)
+    head = await database.read(lambda sql: sql.execute("SELECT version FROM threads").fetchone())
+
+    def a_month_ago(write: Write) -> None:
+        write.sql.execute("UPDATE comments SET ended = ended - ? WHERE id = ?", (erase.REMOVED_KEPT_MS + 1, source))
+
+    assert not await database.write(quotes.erase_some)
+    await database.write(a_month_ago)
+    while await database.write(erase.forget_some):
+        pass
+    assert "gibbet" not in await everything(database)
+    # It was hidden before: nothing changed for anybody.
+    assert await shown(database, bos) == public
+    assert await database.read(lambda sql: sql.execute("SELECT version FROM threads").fetchone()) == head
+
+
+async def test_words_that_were_erased_already_are_not_kept_of_a_late_quote(
+    database: Database, people: list[Account]
+) -> None:
+    ana, bo, *_ = people
+    source = await say(database, ana, "flibbertigibbet")
+    await delete_comment(database, ana, source)
+    late = await say(database, bo, quote("flibbertigibbet", source) + "Too late")
+    assert await body_of(database, late) == f"{GONE}\n\nToo late"
+    await edit_comment(database, SETTINGS, bo, late, quote("flibbertigibbet", source) + "Again", 1)
+    assert await body_of(database, late) == f"{GONE}\n\nAgain"
+    assert "gibbet" not in await everything(database)
+
+
+async def test_many_quotes_are_stamped_and_erased_in_writes_of_at_most_100(
+    database: Database, people: list[Account]
+) -> None:
+    ana, bo, *_ = people
+    source = await say(database, ana, "flibbertigibbet")
+    quoting = [await say(database, bo, quote("flibbertigibbet", source) + str(n)) for n in range(230)]
+    told: list[Change] = []
+    database.on_commit = told.append
+    await set_state(database, MODERATOR, source, "removed")
+    assert [len(change.comments) for change in told] == [101, 100, 30]
+    await set_state(database, MODERATOR, source, "visible")
+    told.clear()
+    await delete_comment(database, ana, source)
+    assert {one.id for change in told for one in change.comments} == {source, *quoting}
+    assert max(len(change.comments) for change in told) <= 101
+    assert "gibbet" not in await everything(database)
+
+
+async def test_what_a_crash_left_of_an_erasure_is_found_by_the_database(
+    database: Database, people: list[Account]
+) -> None:
+    ana, bo, *_ = people
+    source = await say(database, ana, "flibbertigibbet")
+    await say(database, bo, quote("flibbertigibbet", source) + "Bo's words")
+
+    def half(write: Write) -> None:
+        stored = comments.by_id(write.sql, source)
+        assert stored is not None
+        comments.set_state(write, stored, "deleted")
+
+    await database.write(half)
+    assert "gibbet" in await everything(database)
+    while await database.write(erase.forget_some):
+        pass
+    assert "gibbet" not in await everything(database)
+
+
+async def test_closing_an_account_erases_its_words_from_the_quotes_of_others(
+    database: Database, people: list[Account]
+) -> None:
+    _, bo, *_ = people
+    hashed = await sign_in.hash_password("a long password")
+    eve = await sign_in.create_account(database, "Eve", hashed, "reader")
+    assert eve is not None
+    sources = [await say(database, eve, f"flibbertigibbet {number}") for number in range(3)]
+    quoting = [await say(database, bo, quote("flibbertigibbet", id_) + "Bo's") for id_ in sources]
+    await close_account.close_account(database, Limits(is_on=False), SETTINGS, eve, "a long password", "erase", "")
+    assert "gibbet" not in await everything(database)
+    assert {await body_of(database, id_) for id_ in quoting} == {f"{GONE}\n\nBo's"}
