@@ -20,7 +20,7 @@ async def delete_comment(database: Database, account: Account, id_: int) -> Comm
 
     def work(write: Write) -> tuple[Comment, int | None]:
         comment = comments.by_id(write.sql, id_)
-        if comment is None:
+        if comment is None or not permissions.may_see(account, comment):
             raise NotFound("There is no such comment.")
         if not permissions.may_delete(account, comment):
             raise Forbidden("Only its author may delete a comment.")

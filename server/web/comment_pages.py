@@ -33,9 +33,10 @@ async def vote(visit: Visit) -> Response:
 
 
 async def edit_form(visit: Visit) -> Response:
-    account, comment, key, body = await _found(visit)
-    if not body or account is None:
-        raise Forbidden("Only its author may edit a comment.")
+    await session.require(visit)
+    _, comment, key, body = await _found(visit)
+    if not body:
+        raise Forbidden("Only its author may edit a comment, and only while it is there.")
     return await _edit_page(visit, comment, key, body)
 
 
@@ -103,9 +104,11 @@ def _words(text: str) -> list[str]:
 
 
 async def confirm_delete(visit: Visit) -> Response:
-    account, comment, key, _ = await _found(visit)
-    if account is None:
-        await session.require(visit)
+    account = await session.require(visit)
+    _, comment, key, _ = await _found(visit)
+    stored = await visit.state["context"].database.read(lambda sql: comments.by_id(sql, comment.id))
+    if stored is None or not permissions.may_delete(account, stored):
+        raise Forbidden("Only its author may delete a comment.")
     return await pages.page(visit, "confirm_delete.html", title="Delete this comment?", comment=comment, key=key)
 
 
@@ -118,7 +121,8 @@ async def delete(visit: Visit) -> Response:
 
 async def moderation(visit: Visit) -> Response:
     """What a moderator can do to a comment and its author."""
-    account, comment, key, _ = await _found(visit)
+    account = await session.require(visit)
+    _, comment, key, _ = await _found(visit)
     if not permissions.may_moderate(account):
         raise Forbidden("Only moderators may do this.")
     comment = await visit.state["context"].database.read(lambda sql: comments.as_kept(sql, comment_id(visit)))
@@ -136,8 +140,9 @@ async def set_state(visit: Visit) -> Response:
 async def ban(visit: Visit) -> Response:
     account, form = await session.require(visit), await visit.form()
     name, banned = str(form.get("name", "")), str(form.get("banned", "")) == "yes"
+    key = await _key_of(visit)
     await moderate.ban_account(visit.state["context"].database, account, name, banned=banned)
-    return _back_to(await _key_of(visit), comment_id(visit), is_drawn=False)
+    return _back_to(key, comment_id(visit), is_drawn=False)
 
 
 async def lock(visit: Visit) -> Response:
@@ -156,7 +161,8 @@ async def _found(visit: Visit) -> tuple[Account | None, Comment, str, str]:
         if stored is None or not permissions.may_see(account, stored):
             raise NotFound("There is no such comment.")
         is_trusted = account is not None and (stored.author == account.id or permissions.may_moderate(account))
-        may_edit = account is not None and permissions.may_edit(account, stored)
+        is_there = stored.state in ("visible", "pending")
+        may_edit = is_there and account is not None and permissions.may_edit(account, stored)
         seen = comments.seen_by(sql, id_, is_trusted=is_trusted)
         return account, seen, stored.thread_key, comments.text(sql, stored) if may_edit else ""
 
