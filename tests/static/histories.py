@@ -224,7 +224,7 @@ async def histories(database: Database, seed: int, count: int) -> AsyncIterator[
     yield made
 
 
-async def deliver_badly(history: History, stores: Stores, chance: random.Random) -> None:
+async def deliver_badly(history: History, stores: Stores, chance: random.Random, name: str = "client") -> None:
     told, history.told[:] = list(history.told), []
     if len(told) > 1 and chance.random() < 0.5:
         cut = chance.randrange(1, len(told))
@@ -237,5 +237,5 @@ async def deliver_badly(history: History, stores: Stores, chance: random.Random)
         chance.shuffle(told)
     for change in told:
         frame = json.loads(change.frame)
-        if await stores.ask("apply", name="client", change=frame) == "gap":
-            await catch_up(history, stores, "client")
+        if await stores.ask("apply", name=name, change=frame) == "gap":
+            await catch_up(history, stores, name)
