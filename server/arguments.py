@@ -58,7 +58,7 @@ an idle reader costs, posts and pages. CPU time is what counts: a busy machine m
 BENCHES = ("all", "fanout", "idle", "posts", "pages")
 
 EXPORT = """Write every comment of a thread to a file that `import jsonl` reads: texts, votes and states included, those
-of removed comments too. Earlier texts of edited comments are not in it. A running server is not disturbed."""
+of removed comments and of edits too. A running server is not disturbed."""
 ROLES = ("reader", "moderator", "staff")
 
 

@@ -1,19 +1,29 @@
 """livethread's own form: one JSON object a line, `id, parent, author, created, edited, score, removed, body_md`.
 
-What `export` writes says besides `up, down, state, revision, format`, so that nothing is lost on the way.
+What `export` writes says besides `up, down, state, revision, format` and, where it was edited, `earlier`, so that
+nothing is lost on the way.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
 from server.model import State
-from server.porting.record import Record, milliseconds, skipped
+from server.porting.record import Earlier, Record, milliseconds, skipped
 from server.storage.export import Exported
+
+
+class EarlierLine(msgspec.Struct):
+    """A text that was replaced at a time in unix seconds."""
+
+    revision: int
+    body_md: str
+    replaced: int | float
+    format: Literal["markdown", "html"] = "markdown"
 
 
 class Line(msgspec.Struct):
@@ -32,12 +42,13 @@ class Line(msgspec.Struct):
     state: State | None = None
     revision: int = 1
     format: Literal["markdown", "html"] = "markdown"
+    earlier: list[EarlierLine] = []
 
 
 def write(comments: Iterable[Exported]) -> Iterator[bytes]:
     """Yield a line per comment. Read again and written again, it is the same to the byte."""
     for one in comments:
-        line = {
+        line: dict[str, Any] = {
             "id": one.id,
             "parent": one.parent,
             "author": one.author,
@@ -52,6 +63,10 @@ def write(comments: Iterable[Exported]) -> Iterator[bytes]:
             "format": one.format,
             "body_md": one.body,
         }
+        if one.earlier:
+            line["earlier"] = [
+                EarlierLine(text.revision, text.body, text.replaced / 1000, text.format) for text in one.earlier
+            ]
         yield msgspec.json.encode(line) + b"\n"
 
 
@@ -71,6 +86,10 @@ def read(path: Path) -> Iterator[Record]:
             if created is None:
                 yield skipped(number, "created is no time in unix seconds")
                 continue
+            earlier = _earlier(line)
+            if earlier is None:
+                yield skipped(number, "its earlier texts are not in the order of their revisions and times")
+                continue
             # Only "it was edited" is known of some: the moment is then the one it was written at.
             edited = created if line.edited is True else milliseconds(line.edited) if line.edited else None
             yield Record(
@@ -88,4 +107,17 @@ def read(path: Path) -> Iterator[Record]:
                 revision=max(1, line.revision),
                 format=line.format,
                 body="" if line.removed and line.state != "removed" else line.body_md,
+                earlier=earlier if not line.removed or line.state == "removed" else [],
             )
+
+
+def _earlier(line: Line) -> list[Earlier] | None:
+    """Return the earlier texts of a line, or None where they cannot have been its."""
+    found: list[Earlier] = []
+    for text in line.earlier:
+        replaced = milliseconds(text.replaced)
+        least = found[-1].revision if found else 0
+        if replaced is None or not least < text.revision < line.revision:
+            return None
+        found.append(Earlier(revision=text.revision, body=text.body_md, replaced=replaced, format=text.format))
+    return found

@@ -45,32 +45,45 @@ async def load_batch(database: Database, batch: Batch) -> dict[str, Any]:
     return report
 
 
-def _bodies(records: list[Record]) -> list[tuple[str, str]]:
-    return [_body(record) for record in records]
+Texts = tuple[str, str, tuple[comments.EarlierText, ...]]
 
 
-def _body(record: Record) -> tuple[str, str]:
-    """Return (text, html) as they are kept, through the same renderer and allow-list as every comment."""
+def _bodies(records: list[Record]) -> list[Texts]:
+    return [_texts(record) for record in records]
+
+
+def _texts(record: Record) -> Texts:
+    """Return (text, html, earlier texts) as they are kept."""
     if record.removed and not record.body:
-        return "", ""
-    text = markup.clean_text(record.body)
-    return text, markup.safe(text) if record.format == "html" else markup.to_html(text)
+        return "", "", ()
+    earlier = tuple(
+        comments.EarlierText(one.revision, *_rendered(one.body, one.format), one.replaced, one.format)
+        for one in record.earlier
+    )
+    return *_rendered(record.body, record.format), earlier
 
 
-def _load(write: Write, *, batch: Batch, rows: list[tuple[Record, tuple[str, str]]]) -> list[str | None]:
+def _rendered(body: str, format_: str) -> tuple[str, str]:
+    """Return (text, html) through the same renderer and allow-list as every comment."""
+    text = markup.clean_text(body)
+    return text, markup.safe(text) if format_ == "html" else markup.to_html(text)
+
+
+def _load(write: Write, *, batch: Batch, rows: list[tuple[Record, Texts]]) -> list[str | None]:
     thread = threads.ensure(write, batch.thread)
-    return [_load_one(write, thread, batch.origin, record, *body) for record, body in rows]
+    return [_load_one(write, thread, batch.origin, record, texts) for record, texts in rows]
 
 
-def _load_one(write: Write, thread: int, origin: str, record: Record, text: str, html: str) -> str | None:
+def _load_one(write: Write, thread: int, origin: str, record: Record, texts: Texts) -> str | None:
     """Insert one record; return None, or why it was skipped."""
+    text, html, earlier = texts
     if record.skip is not None:
         return record.skip
     if comments.by_source(write.sql, thread, f"{origin}:{record.id}") is not None:
         return "imported before"
     if not record.removed and not text and record.format == "markdown":
         return "no text"
-    if len(text) > MAX_BODY_CHARACTERS:
+    if any(len(one) > MAX_BODY_CHARACTERS for one in (text, *(one.body for one in earlier))):
         return f"longer than {MAX_BODY_CHARACTERS:,} characters"
     parent = None
     if record.parent is not None:
@@ -101,6 +114,7 @@ def _load_one(write: Write, thread: int, origin: str, record: Record, text: str,
             up=max(record.score, 0) if record.up is None else record.up,
             down=max(-record.score, 0) if record.down is None else record.down,
             revision=record.revision,
+            earlier=earlier,
         ),
     )
     return None

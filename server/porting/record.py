@@ -9,6 +9,15 @@ import msgspec
 from server.model import State
 
 
+class Earlier(msgspec.Struct, frozen=True, kw_only=True):
+    """A text that a comment had until `replaced`, in unix milliseconds."""
+
+    revision: int
+    body: str
+    replaced: int
+    format: Literal["markdown", "html"] = "markdown"
+
+
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """One comment of a foreign discussion. `line` says where it stands in its file; times in unix milliseconds.
 
@@ -31,6 +40,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     revision: int = 1
     body: str = ""
     format: Literal["markdown", "html"] = "markdown"
+    earlier: list[Earlier] = []
     skip: str | None = None
 
 

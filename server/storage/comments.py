@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import sqlite3
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from channels.change import Comment
 from server.errors import Conflict
@@ -28,6 +28,17 @@ SELECT up.id, c.state FROM up JOIN comments c USING (id)
 
 
 @dataclass(frozen=True, slots=True)
+class EarlierText:
+    """A text that a comment had until `replaced`, in milliseconds."""
+
+    revision: int
+    body: str
+    html: str
+    replaced: int
+    format: Literal["markdown", "html"] = "markdown"
+
+
+@dataclass(frozen=True, slots=True)
 class NewComment:
     """What a post, or an importer, hands in. Times in milliseconds; `up` and `down` are votes that it brings along."""
 
@@ -47,6 +58,7 @@ class NewComment:
     up: int = 0
     down: int = 0
     revision: int = 1
+    earlier: tuple[EarlierText, ...] = ()
 
 
 def _stored(row: tuple[Any, ...] | None) -> StoredComment | None:
@@ -97,6 +109,12 @@ def insert(write: Write, new: NewComment) -> int:
          new.revision, write.now if new.state == "removed" else None, write.version),
     )  # fmt: skip
     id_ = int(cursor.lastrowid or 0)
+    for text in new.earlier:
+        write.sql.execute(
+            "INSERT INTO revisions (comment, revision, body, html, replaced, format) VALUES (?, ?, ?, ?, ?, ?)",
+            (id_, text.revision, text.body, text.html, text.replaced, text.format),
+        )
+        quotes.remember(write, id_, text.revision, text.html)
     quotes.remember(write, id_, new.revision, new.html)
     if new.state == "visible":
         _count(write, new.thread, new.parent, 1, active=new.created)
@@ -138,8 +156,8 @@ def erase(write: Write, id_: int) -> None:
 def edit(write: Write, comment: StoredComment, body: str, html: str) -> None:
     """Give a comment another text, and keep the one that it had."""
     write.sql.execute(
-        "INSERT INTO revisions (comment, revision, body, html, replaced)"
-        " SELECT id, revision, body, html, ? FROM comments WHERE id = ?",
+        "INSERT INTO revisions (comment, revision, body, html, replaced, format)"
+        " SELECT id, revision, body, html, ?, format FROM comments WHERE id = ?",
         (write.now, comment.id),
     )
     write.sql.execute(

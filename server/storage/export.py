@@ -10,6 +10,7 @@ from pathlib import Path
 
 from server.errors import CannotStart
 from server.model import State
+from server.storage.comments import EarlierText
 
 _COMMENTS = """
 SELECT c.id, c.source, c.parent, p.source, a.name, c.created, c.edited, c.base_up + c.up, c.base_down + c.down, c.state,
@@ -20,9 +21,15 @@ WHERE t.key = ? ORDER BY c.id
 """
 
 
+_EARLIER = "SELECT revision, body, '', replaced, format FROM revisions WHERE comment = ? ORDER BY revision"
+
+
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """`id` and `parent` are those of the file that the comment came from, else its own; times in unix milliseconds."""
+    """`id` and `parent` are those of the file that the comment came from, else its own; times in unix milliseconds.
+
+    `earlier` are the texts that it had, the oldest first, without their HTML.
+    """
 
     id: str
     parent: str | None
@@ -35,6 +42,7 @@ class Exported:
     revision: int
     format: str
     body: str
+    earlier: tuple[EarlierText, ...]
 
 
 def comments(database: Path, key: str) -> Iterator[Exported]:
@@ -43,8 +51,10 @@ def comments(database: Path, key: str) -> Iterator[Exported]:
         sql = sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
         with contextlib.closing(sql):
             sql.execute("BEGIN")
-            for id_, source, parent, above, *fields in sql.execute(_COMMENTS, (key,)):
-                yield Exported(_name(id_, source), None if parent is None else _name(parent, above), *fields)
+            for id_, source, parent, above, *fields, body in sql.execute(_COMMENTS, (key,)):
+                earlier = tuple(EarlierText(*row) for row in sql.execute(_EARLIER, (id_,)))
+                above_it = None if parent is None else _name(parent, above)
+                yield Exported(_name(id_, source), above_it, *fields, body=body, earlier=earlier)
     except sqlite3.Error as error:
         raise CannotStart(f"{database} cannot be read: {error}.") from error
 

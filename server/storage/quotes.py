@@ -140,7 +140,8 @@ def erase_in(write: Write, comment: int) -> None:
             (text, left, comment, revision),
         )
         write.sql.execute(
-            "UPDATE revisions SET body = ?, html = ? WHERE comment = ? AND revision = ?",
+            "UPDATE revisions SET body = ?1, html = ?2, format = iif(?1 = ?2, 'html', format)"
+            " WHERE comment = ?3 AND revision = ?4",
             (text, left, comment, revision),
         )
         _renumber(write.sql, comment, revision, quotations.places_after(html, places))

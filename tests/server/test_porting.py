@@ -137,6 +137,7 @@ async def test_an_export_read_into_an_empty_database_is_equal_and_exported_again
     post = Post("one", "Written *here*", "n" * 20, None, "")
     own, _ = await post_comment(database, Limits(is_on=False), SETTINGS, account, post)
     await edit_comment(database, SETTINGS, account, own.id, "Edited *here*", 1)
+    await edit_comment(database, SETTINGS, account, own.id, "Edited *twice*", 2)
     imported = [one for one in await every_comment(database, "one") if one.state == "visible"][:2]
     await set_state(database, Account(10**6, "m", "moderator"), imported[0].id, "removed")
     await database.write(lambda write: (votes.put(write, own.id, account.id, 1), votes.fold(write, 1)))
@@ -155,3 +156,31 @@ async def test_an_export_read_into_an_empty_database_is_equal_and_exported_again
             ]
 
         assert shown(await every_comment(second, "one")) == shown(await every_comment(database, "one"))
+
+        def texts(sql: Any) -> list[Any]:
+            return list(sql.execute("SELECT revision, body, html, replaced, format FROM revisions ORDER BY 1"))
+
+        earlier = await second.read(texts)
+        assert [(revision, body) for revision, body, *_ in earlier] == [(1, "Written *here*"), (2, "Edited *here*")]
+        assert earlier == await database.read(texts)
+
+
+@pytest.mark.parametrize(
+    "earlier",
+    [
+        [{"revision": 2, "body_md": "x", "replaced": 1}],
+        [{"revision": 1, "body_md": "x", "replaced": "then"}],
+        [{"revision": 1, "body_md": "x", "replaced": -1}],
+        [{"revision": 1, "body_md": "x", "replaced": 1}, {"revision": 1, "body_md": "y", "replaced": 2}],
+        [{"revision": 1, "body_md": "x" * 10_001, "replaced": 1}],
+        ["x"],
+    ],
+    ids=str,
+)
+async def test_earlier_texts_that_do_not_fit_skip_their_record(
+    database: Database, tmp_path: Path, earlier: list[Any]
+) -> None:
+    line = {"id": "a", "created": 1, "revision": 2, "body_md": "One", "earlier": earlier}
+    records = list(jsonl.read(write(tmp_path / "x.jsonl", [line])))
+    report = await load_batch(database, Batch(thread="x", origin="jsonl", records=records))
+    assert (report["imported"], len(report["skipped"])) == (0, 1)

@@ -17,3 +17,5 @@ CREATE TABLE unquoted (comment INTEGER PRIMARY KEY) STRICT;
 INSERT INTO unquoted
 SELECT id FROM comments WHERE html LIKE '%<blockquote>%'
 UNION SELECT comment FROM revisions WHERE html LIKE '%<blockquote>%';
+
+ALTER TABLE revisions ADD COLUMN format TEXT NOT NULL DEFAULT 'markdown' CHECK (format IN ('markdown', 'html'));
