@@ -2,7 +2,7 @@
  * What leads further into a thread: More comments, More replies, and beginning anew. Loaded when it is first wanted.
  */
 
-import { ask } from "./api.js";
+import { ask, Refused } from "./api.js";
 import { setText } from "./item.js";
 import * as words from "./words.js";
 
@@ -15,14 +15,15 @@ export class Further {
 
   /**
    * @param {{root: HTMLElement, thread: string, store: import("./store.js").Store, view: import("./view.js").View,
-   *   apply: (change: import("./store.js").Change) => void, join: () => void, speak: (text: string) => void}} page
+   *   apply: (change: import("./store.js").Change) => void, join: () => void, say: (text: string) => void, speak: (text: string) => void}} page
    */
-  constructor({ root, thread, store, view, apply, join, speak }) {
+  constructor({ root, thread, store, view, apply, join, say, speak }) {
     this.thread = thread;
     this.store = store;
     this.view = view;
     this.apply = apply;
     this.join = join;
+    this.say = say;
     this.speak = speak;
     const replies = Number(root.getAttribute("replies"));
     this.cutting = replies ? `&replies=${replies}` : "";
@@ -56,6 +57,11 @@ export class Further {
       // The page is older than what was heard since: partial changes to its comments went by unseen.
       if (kind === "stale")
         this.apply(await this.#ask(`/changes?after=${page.version}&epoch=${encodeURIComponent(page.epoch)}`));
+    } catch (error) {
+      if (!(error instanceof Refused) || error.code !== "ranking_forgotten") throw error;
+      // Of an order that the server has forgotten there is no more.
+      await this.anew();
+      this.say(error.message);
     } finally {
       link.ariaBusy = null;
     }

@@ -51,10 +51,10 @@ def comments(database: Path, key: str) -> Iterator[Exported]:
         sql = sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
         with contextlib.closing(sql):
             sql.execute("BEGIN")
-            for id_, source, parent, above, *fields, body in sql.execute(_COMMENTS, (key,)):
+            for id_, source, parent, above, *fields in sql.execute(_COMMENTS, (key,)):
                 earlier = tuple(EarlierText(*row) for row in sql.execute(_EARLIER, (id_,)))
                 above_it = None if parent is None else _name(parent, above)
-                yield Exported(_name(id_, source), above_it, *fields, body=body, earlier=earlier)
+                yield Exported(*(_name(id_, source), above_it, *fields, earlier))
     except sqlite3.Error as error:
         raise CannotStart(f"{database} cannot be read: {error}.") from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import secrets
 import sqlite3
 import time
 from collections import OrderedDict
@@ -51,10 +52,12 @@ class Rankings:
 
     def __init__(self) -> None:
         self._made: OrderedDict[str, Ranking] = OrderedDict()
+        # Those of the process before were others.
+        self._own = secrets.token_hex(3)
 
     def present(self, sql: sqlite3.Connection, thread: Thread) -> Ranking:
         """Return the thread's ranking of the last ten seconds."""
-        name = f"{thread.id}-{int(time.monotonic() // RANKING_SECONDS)}"
+        name = f"{self._own}-{thread.id}-{int(time.monotonic() // RANKING_SECONDS)}"
         if name not in self._made:
             rows = sql.execute(_RANKED, (thread.id,)).fetchall()
             ranked = sorted(rows, key=lambda row: (-wilson(row[1], row[2]), row[2] - row[1], row[0]))
@@ -69,7 +72,11 @@ class Rankings:
         """Return the ranking that an earlier page was made by. Raises Invalid (field cursor)."""
         found = self._made.get(name)
         if found is None:
-            raise Invalid("This ranking is too old to be continued: begin with the first page.", field="cursor")
+            raise Invalid(
+                "This order is too old to be continued: it begins anew.",
+                field="cursor",
+                code="ranking_forgotten",
+            )
         return found
 
 

@@ -130,7 +130,12 @@ async def thread(visit: Visit) -> Response:
             return snapshot.page_of_branch(sql, key, branch, cursor, REPLIES_IN_A_PART, sort, rankings)
         return snapshot.page(sql, key, cursor, COMMENTS_ON_A_PAGE, sort, rankings, replies)
 
-    return await _thread_page(visit, find, sort=sort, replies=replies)
+    try:
+        return await _thread_page(visit, find, sort=sort, replies=replies)
+    except Invalid as error:
+        if error.code != "ranking_forgotten":
+            raise
+        return RedirectResponse(f"/t/{key}?sort={sort}&anew=yes", 303)
 
 
 async def permalink(visit: Visit) -> Response:
@@ -195,6 +200,7 @@ async def _render_thread(
         placeholder=tree.placeholder(),
         sort=sort,
         is_held="held" in visit.query_params,
+        is_anew="anew" in visit.query_params,
         only_author=visit.query_params.get("only") == "author",
         told=told,
         max_depth=MAX_DEPTH,
