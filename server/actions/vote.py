@@ -69,16 +69,20 @@ class Votes:
         """The first vote of a quiet thread counts at once; those within a second of it are counted together."""
         if thread in self._waiting:
             return
-        wait = self._folded_at.get(thread, float("-inf")) + FOLD_SECONDS - time.monotonic()
-        if wait <= 0:
+        if self._wait(thread) <= 0:
             await self._fold(thread)
         else:
             self._waiting.add(thread)
-            self._tasks.create_task(self._fold_after(thread, wait))
+            self._tasks.create_task(self._fold_in_time(thread))
 
-    async def _fold_after(self, thread: int, seconds: float) -> None:
+    def _wait(self, thread: int) -> float:
+        """Return for how many seconds the thread's scores still have to rest."""
+        return self._folded_at.get(thread, float("-inf")) + FOLD_SECONDS - time.monotonic()
+
+    async def _fold_in_time(self, thread: int) -> None:
         try:
-            await asyncio.sleep(seconds)
+            while (wait := self._wait(thread)) > 0:  # noqa: ASYNC110 — the clock is waited for
+                await asyncio.sleep(wait)
             self._waiting.discard(thread)
             await self._fold(thread)
         except DomainError:
@@ -86,8 +90,13 @@ class Votes:
             self._waiting.discard(thread)
 
     async def _fold(self, thread: int) -> None:
+        self._rest(thread)
+        await self._database.write(lambda write: votes.fold(write, thread))
+        # From when it could be seen: a write may wait for its turn.
+        self._rest(thread)
+
+    def _rest(self, thread: int) -> None:
         self._folded_at.pop(thread, None)
         self._folded_at[thread] = time.monotonic()
         if len(self._folded_at) > THREADS_KEPT:
             del self._folded_at[next(iter(self._folded_at))]
-        await self._database.write(lambda write: votes.fold(write, thread))

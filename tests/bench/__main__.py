@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import arrivals, fan_out, hot, latency, long, people
+from tests.bench import arrivals, ballots, fan_out, hot, latency, long, people
 from tests.bench.figure import Figure
 
 BENCHES: dict[str, Callable[[Path, int], list[Figure]]] = {
@@ -26,6 +26,7 @@ BENCHES: dict[str, Callable[[Path, int], list[Figure]]] = {
     "redis": latency.redis,
     "posts": people.posts,
     "pages": people.pages,
+    "votes": ballots.votes,
     "long": long.long,
 }
 
