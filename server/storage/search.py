@@ -37,7 +37,8 @@ def find(sql: sqlite3.Connection, text: str, *, thread: str | None, before: int,
 
     Raises Invalid (field q) where the text is too short or too long.
     """
-    words = [word for word in text.split() if len(word) >= MIN_CHARACTERS]
+    # FTS5 reads no further than a NUL.
+    words = [word for word in text.replace("\0", " ").split() if len(word) >= MIN_CHARACTERS]
     if not words or len(text) > MAX_CHARACTERS:
         raise Invalid(f"Search for words of at least {MIN_CHARACTERS} characters, {MAX_CHARACTERS} in all.", field="q")
     # Quoted, so that nothing in them is taken for FTS5's own language.

@@ -44,9 +44,9 @@ async def edit(visit: Visit) -> Response:
     """Take the edited text; whatever stands in its way, the text comes back, beside the present one."""
     account, form = await session.require(visit), await visit.form()
     body = str(form.get("body", ""))
-    revision = requests.whole(str(form.get("revision", "")), "revision", least=1, most=2**53, default=1)
     context = visit.state["context"]
     try:
+        revision = requests.whole(str(form.get("revision", "")), "revision", least=1, most=2**53, default=1)
         await edit_comment(context.database, context.settings, account, comment_id(visit), body, revision)
     except Outdated as outdated:
         return await _edit_page(visit, outdated.current, await _key_of(visit), body, outdated)
