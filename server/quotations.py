@@ -20,6 +20,8 @@ _LINK = re.compile(r'(?:—\s*)?<a [^>]*?href="/t/[^"]*/c/(\d{1,16})"[^>]*>.*?</
 _SPACE = re.compile(r"\s+")
 # So many characters in a row are not shared by chance.
 SHARED_CHARACTERS = 12
+# What one text may quote: whom each quote quotes has to be found as it is written.
+MAX_SOURCES, MAX_QUOTES = 10, 20
 
 
 @dataclass(slots=True)
@@ -55,6 +57,12 @@ def find(html: str) -> list[Quotation]:
     return [one for one in found if one.end]
 
 
+def are_too_many(html: str) -> bool:
+    """Say whether the HTML quotes more than one text may."""
+    sources = [one.sources for one in find(html) if one.sources]
+    return len(sources) > MAX_QUOTES or len({source for some in sources for source in some}) > MAX_SOURCES
+
+
 def own_html(html: str, found: list[Quotation], one: Quotation) -> str:
     """Return the HTML of one of the quotes found in `html`, without those within it that name a source themselves."""
     text, end = "", one.start
@@ -66,9 +74,11 @@ def own_html(html: str, found: list[Quotation], one: Quotation) -> str:
 
 def cut(html: str, places: Collection[int]) -> str:
     """Return the HTML with an empty place for each of these quotes, and for what they quote themselves."""
-    for one in reversed(_outermost(find(html), places)):
-        html = html[: one.start] + _GONE_HTML + html[one.end :]
-    return html
+    left, end = [], 0
+    for one in _outermost(find(html), places):
+        left += [html[end : one.start], _GONE_HTML]
+        end = one.end
+    return "".join([*left, html[end:]])
 
 
 def places_after(html: str, places: Collection[int]) -> dict[int, int]:
@@ -136,9 +146,6 @@ def said_in(html: str, source: int) -> str:
     return plain(_LINK.sub(lambda link: "" if int(link[1]) == source else link[0], html))
 
 
-def share_words(one: str, other: str) -> bool:
-    """Say whether two plain texts have so much in common that one is likely to be taken from the other."""
-    if min(len(one), len(other)) < SHARED_CHARACTERS:
-        return one in other or other in one
-    parts = {one[at : at + SHARED_CHARACTERS] for at in range(len(one) - SHARED_CHARACTERS + 1)}
-    return any(other[at : at + SHARED_CHARACTERS] in parts for at in range(len(other) - SHARED_CHARACTERS + 1))
+def parts(text: str, step: int = 1) -> set[str]:
+    """Return runs of a plain text that another does not share by chance: all of them, or one in `step`."""
+    return {text[at : at + SHARED_CHARACTERS] for at in range(0, max(1, len(text) - SHARED_CHARACTERS + 1), step)}

@@ -7,7 +7,7 @@ import hmac
 from dataclasses import dataclass
 
 from channels.change import Comment
-from server import markup, names, permissions
+from server import markup, names, permissions, quotations
 from server.actions.moderate import tell_of
 from server.errors import DomainError, Forbidden, Invalid, TooMany
 from server.limits import Limits
@@ -85,7 +85,10 @@ async def post_comment(
 
 
 async def rendered(database: Database, body: str) -> tuple[str, tuple[int, ...]]:
-    """Return the body as HTML, rendered beside the event loop where it is long, and the accounts that it mentions."""
+    """Return the body as HTML, rendered beside the event loop where it is long, and the accounts that it mentions.
+
+    Raises Invalid (body) where it quotes too much.
+    """
     people: dict[str, Account] = {}
     if "@" in body:
         skeletons = {name: names.skeleton(name) for name in markup.mentions(body)}
@@ -94,6 +97,10 @@ async def rendered(database: Database, body: str) -> tuple[str, tuple[int, ...]]
     html = (
         markup.to_html(body, links) if len(body) <= SHORT_BODY else await asyncio.to_thread(markup.to_html, body, links)
     )
+    if quotations.are_too_many(html):
+        raise Invalid(
+            f"A comment has at most {quotations.MAX_QUOTES} quotes, of {quotations.MAX_SOURCES} comments.", field="body"
+        )
     return html, tuple({account.id for account in people.values()})
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from server import markup, names
+from server import markup, names, quotations
 from server.errors import Invalid
 from server.model import MAX_BODY_CHARACTERS, MAX_DEPTH
 from server.porting.record import Record
@@ -85,6 +85,8 @@ def _load_one(write: Write, thread: int, origin: str, record: Record, texts: Tex
         return "no text"
     if any(len(one) > MAX_BODY_CHARACTERS for one in (text, *(one.body for one in earlier))):
         return f"longer than {MAX_BODY_CHARACTERS:,} characters"
+    if any(map(quotations.are_too_many, (html, *(one.html for one in earlier)))):
+        return "quotes too much"
     parent = None
     if record.parent is not None:
         parent = comments.by_source(write.sql, thread, f"{origin}:{record.parent}")

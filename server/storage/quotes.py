@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections import defaultdict
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from server import quotations
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
     from server.storage.write import Write
 
 ROWS_IN_ONE_WRITE = 100
+# Of a comment that is quoted: its last texts, whom one quote of it can be from, and how much of it is compared.
+TEXTS_LOOKED_AT = 2
+ORIGINS_KEPT = 20
+PARTS_APART = 12
 # What its author has deleted, and what was erased after it was removed, never comes back.
 _LOST = "s.state = 'deleted' OR (s.state = 'removed' AND s.body = '')"
 _TEXTS = """
@@ -21,42 +26,68 @@ UNION ALL SELECT revision, body, html FROM revisions WHERE comment = ?1
 """
 
 
+@dataclass(slots=True)
+class _Source:
+    """What a quoted comment says itself, and what it quotes: plain texts, in its last versions."""
+
+    own: list[str] = field(default_factory=list)
+    quoted: list[tuple[set[int], set[str]]] = field(default_factory=list)
+
+
 def remember(write: Write, comment: int, revision: int, html: str) -> None:
     """Keep what each quote of this text takes from whom, and erase at once what must not be kept any more."""
     write.sql.execute("DELETE FROM quotes WHERE comment = ? AND revision = ?", (comment, revision))
-    for place, one in enumerate(found := quotations.find(html)):
-        text = quotations.own_html(html, found, one)
-        named = {id_ for key, id_ in one.sources if _is_comment(write.sql, key, id_)} - {comment}
-        inherited = [_by_way_of(write.sql, id_, text) for id_ in named]
+    sources: dict[int, _Source | None] = {}
+    found = quotations.find(html)
+    for place, one in enumerate(found[: quotations.MAX_QUOTES]):
+        text = quotations.own_html(html, found, one) if one.sources else ""
+        taken: set[int] = set()
+        for key, id_ in sorted(one.sources)[: quotations.MAX_SOURCES]:
+            if id_ not in sources:
+                sources[id_] = _source(write.sql, key, id_)
+            if (source := sources[id_]) is not None:
+                taken |= {id_} | _by_way_of(source, quotations.said_in(text, id_))
         write.sql.executemany(
             f"INSERT INTO quotes SELECT ?1, ?2, ?3, s.id, {_LOST} FROM comments s WHERE s.id = ?4",
-            [(comment, revision, place, source) for source in sorted(named.union(*inherited) - {comment})],
+            [(comment, revision, place, source) for source in sorted(taken - {comment})],
         )
     erase_in(write, comment)
 
 
-def _is_comment(sql: sqlite3.Connection, key: str, id_: int) -> bool:
-    found = sql.execute("SELECT t.key FROM comments c JOIN threads t ON t.id = c.thread WHERE c.id = ?", (id_,))
-    return bool(found.fetchone() == (key,))
-
-
-def _by_way_of(sql: sqlite3.Connection, source: int, quote: str) -> set[int]:
-    """Return the comments whose words `quote` takes from what its source itself quotes."""
-    known = sql.execute("SELECT revision, place, source FROM quotes WHERE comment = ?", (source,)).fetchall()
+def _source(sql: sqlite3.Connection, key: str, id_: int) -> _Source | None:
+    """Return what the comment of that thread says, or None where there is none."""
+    row = sql.execute(
+        "SELECT t.key FROM comments c JOIN threads t ON t.id = c.thread WHERE c.id = ?", (id_,)
+    ).fetchone()
+    if row != (key,):
+        return None
+    source = _Source()
+    known = sql.execute("SELECT revision, place, source FROM quotes WHERE comment = ?", (id_,)).fetchall()
     if not known:
-        return set()
-    said = quotations.said_in(quote, source)
-    likely: set[int] = set()
-    for revision, _, html in sql.execute(_TEXTS, (source,)).fetchall():
-        quoted = [(place, origin) for at, place, origin in known if at == revision]
-        if said in quotations.plain(quotations.cut(html, {place for place, _ in quoted})):
-            return set()
+        return source
+    for revision, _, html in sql.execute(f"{_TEXTS} ORDER BY revision DESC LIMIT {TEXTS_LOOKED_AT}", (id_,)).fetchall():
+        places: dict[int, set[int]] = defaultdict(set)
+        for at, place, origin in known:
+            if at == revision:
+                places[place].add(origin)
         found = quotations.find(html)
-        for place, origin in quoted:
-            if quotations.share_words(said, quotations.plain(html[found[place].start : found[place].end])):
-                likely.add(origin)
+        source.own.append(quotations.plain(quotations.cut(html, places)))
+        source.quoted += [
+            (origins, quotations.parts(quotations.plain(html[found[place].start : found[place].end]), PARTS_APART))
+            for place, origins in places.items()
+        ]
+    return source
+
+
+def _by_way_of(source: _Source, said: str) -> set[int]:
+    """Return the comments whose words a quote that says `said` takes from what its source itself quotes."""
+    if not source.quoted or any(said in own for own in source.own):
+        return set()
+    parts = quotations.parts(said)
+    likely = [origins for origins, quoted in source.quoted if not parts.isdisjoint(quoted)]
     # Words of nobody that we know of: better lost with one too many than kept.
-    return likely or {origin for _, _, origin in known}
+    origins = set().union(*(likely or [origins for origins, _ in source.quoted]))
+    return set(sorted(origins)[-ORIGINS_KEPT:])
 
 
 def stamp(write: Write, source: int, *, after: int = 0) -> int | None:

@@ -221,9 +221,9 @@ async def post(visit: Visit) -> Response:
             visit, "account.html", title="Log in or register", status=401,
             next=f"/t/{key}", draft=draft, error=None, name="", mode="login",
         )  # fmt: skip
-    if form.get("preview"):
-        return await compose(visit, key, parent_text, body, None, is_preview=True)
     try:
+        if form.get("preview"):
+            return await compose(visit, key, parent_text, body, None, is_preview=True)
         parent = requests.whole(parent_text, "parent", least=1, most=api.MAX_VERSION, default=0) or None
         if not re.fullmatch(r"[A-Za-z0-9_-]{16,64}", nonce):
             raise Invalid("The form was incomplete. Your text is below: post it again.", field="nonce")

@@ -14,6 +14,7 @@ from server.actions.delete import delete_comment
 from server.actions.edit import edit_comment
 from server.actions.moderate import set_state
 from server.actions.post import Post, post_comment
+from server.errors import Invalid
 from server.limits import Limits
 from server.model import Account
 from server.settings import read
@@ -168,6 +169,17 @@ async def test_words_that_were_erased_already_are_not_kept_of_a_late_quote(
     await edit_comment(database, SETTINGS, bo, late, quote("flibbertigibbet", source) + "Again", 1)
     assert await body_of(database, late) == f"{GONE}\n\nAgain"
     assert "gibbet" not in await everything(database)
+
+
+async def test_one_comment_quotes_only_so_many_others(database: Database, people: list[Account]) -> None:
+    ana, bo, *_ = people
+    sources = [await say(database, ana, f"words {number}") for number in range(11)]
+    await say(database, bo, "\n\n".join(quote("words", id_) for id_ in sources[:10]))
+    await say(database, bo, "\n\n".join(quote("words", sources[0]) for _ in range(20)))
+    with pytest.raises(Invalid, match="at most 20 quotes"):
+        await say(database, bo, "\n\n".join(quote("words", id_) for id_ in sources))
+    with pytest.raises(Invalid, match="of 10 comments"):
+        await say(database, bo, "\n\n".join(quote("words", sources[0]) for _ in range(21)))
 
 
 async def test_many_quotes_are_stamped_and_erased_in_writes_of_at_most_100(
