@@ -55,7 +55,9 @@ Without --quick it takes about an hour. Some scenarios need root and say so wher
 BENCH = """Measure the real server, pinned to one core, beside baselines of the same run: the fan-out of a comment, what
 an idle reader costs, posts and pages. CPU time is what counts: a busy machine makes it slower, not wrong."""
 
-BENCHES = ("all", "fanout", "hot", "slow", "stall", "idle", "connect", "resume", "redis", "posts", "pages", "votes", "long")
+BENCHES = (
+    "all", "fanout", "hot", "slow", "stall", "idle", "connect", "resume", "redis", "posts", "pages", "votes", "long"
+)  # fmt: skip
 
 EXPORT = """Write every comment of a thread to a file that `import jsonl` reads: texts, votes and states included, those
 of removed comments and of edits too. A running server is not disturbed."""

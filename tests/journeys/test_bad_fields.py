@@ -169,12 +169,14 @@ QUERIES = {
     "q": ["/api/search", "/search", "/api/threads/bad/names"],
     "key": ["/t"],
     "reply": ["/t/bad"],
+    "replies": ["/api/threads/bad"],
+    "branch": ["/api/threads/bad", "/t/bad", "/api/threads/bad?sort=newest"],
     "only": ["/t/bad"],
     "next": ["/login", "/register"],
 }
 FLAGS = {"held", "anew"}
 STRICT = {"limit", "after", "before", "sort"}
-NUMBERS = {"limit", "after", "before", "reply"}
+NUMBERS = {"limit", "after", "before", "reply", "replies", "branch"}
 
 
 def test_every_parameter_and_field_of_a_form_is_tried() -> None:
