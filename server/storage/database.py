@@ -91,8 +91,8 @@ class Database:
                 writing = asyncio.create_task(database._write_groups())
                 tidying = asyncio.create_task(database._tidy())
                 try:
-                    while await database.write(quotes.find_again):
-                        pass
+                    while await database.read(quotes.are_unfound):
+                        await database.write(quotes.find_again)
                     yield database
                 finally:
                     await database._queue.join()

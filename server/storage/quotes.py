@@ -189,8 +189,13 @@ def _renumber(sql: sqlite3.Connection, comment: int, revision: int, places: dict
     )
 
 
-def find_again(write: Write) -> bool:
-    """Find the quotes of up to 100 comments that were written when less was kept of them; True where others wait."""
+def are_unfound(sql: sqlite3.Connection) -> bool:
+    """Say whether comments of before wait for `find_again`."""
+    return sql.execute("SELECT 1 FROM unquoted LIMIT 1").fetchone() is not None
+
+
+def find_again(write: Write) -> None:
+    """Find the quotes of up to 100 comments that were written when less was kept of them."""
     waiting = write.sql.execute(
         "SELECT comment FROM unquoted ORDER BY comment LIMIT ?", (ROWS_IN_ONE_WRITE,)
     ).fetchall()
@@ -198,7 +203,6 @@ def find_again(write: Write) -> bool:
         for revision, html in _html_of(write.sql, comment):
             remember(write, comment, revision, html)
     write.sql.executemany("DELETE FROM unquoted WHERE comment = ?", waiting)
-    return len(waiting) == ROWS_IN_ONE_WRITE
 
 
 def _html_of(sql: sqlite3.Connection, comment: int) -> Iterable[tuple[int, str]]:
