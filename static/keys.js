@@ -10,11 +10,13 @@ export class Keys {
 
   /**
    * @param {HTMLElement} root @param {import("./view.js").View} view
-   * @param {(item: HTMLElement) => void} answer opens the answer's form @param {AbortSignal} signal ends it
+   * @param {{visit: import("./catch_up.js").LastVisit, answer: (item: HTMLElement) => void}} page
+   * `answer` opens the answer's form @param {AbortSignal} signal ends it
    */
-  constructor(root, view, answer, signal) {
+  constructor(root, view, { visit, answer }, signal) {
     this.root = root;
     this.view = view;
+    this.visit = visit;
     this.answer = answer;
     // A click anywhere in the thread brings the focus into it.
     root.tabIndex = -1;
@@ -80,8 +82,15 @@ export class Keys {
   }
 
   #nextUnread() {
-    // What waits behind the pill is unread as well.
-    if (!this.#go("li.unread", 1) && !this.view.pill.hidden) this.view.reveal();
+    if (this.#go("li.unread", 1)) return;
+    const more = /** @type {HTMLElement} */ (this.root.querySelector(".more"));
+    // What waits behind the pill is unread as well, and so may be what waits behind "More comments".
+    if (!this.view.pill.hidden) this.view.reveal();
+    else if (!more.hidden && this.visit.isMoreBehind) {
+      // One page for each press: what is new may be several further, or within a branch that is cut.
+      this.view.addEventListener("settled", () => this.#go("li.unread", 1), { once: true });
+      more.click();
+    }
   }
 
   /** @param {Element} target */

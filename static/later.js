@@ -15,10 +15,10 @@ const HIDDEN_MS = 300_000;
 /** @param {HTMLElement} root @param {Page} page @param {AbortSignal} signal ends it @returns {LastVisit} */
 export function begin(root, page, signal) {
   const { store, view, thread, viewer } = page;
-  new Keys(root, view, (item) => page.composer.answer(item), signal);
   shareWithTabs(root, page, signal);
   restWhileHidden(page.connection, signal);
   const visit = new LastVisit(root, store, view, { thread, viewer });
+  new Keys(root, view, { visit, answer: (item) => page.composer.answer(item) }, signal);
   visit.begin();
   return visit;
 }

@@ -99,14 +99,6 @@ export class View extends EventTarget {
     this.#fill(item, /** @type {Comment} */ (this.store.get(Number(item.dataset.id))));
   }
 
-  /** Mark what came since the last visit. @param {number} after the newest comment of then */
-  markNewer(after) {
-    for (const [id, item] of this.#items) {
-      if (id > after && item.dataset.state === "visible") this.unread.mark(item);
-    }
-    this.#showCounts();
-  }
-
   /** @param {number} id */
   item(id) {
     return this.#items.get(id);

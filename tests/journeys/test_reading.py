@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
+import httpx2
 from playwright.async_api import Page, WebSocket, expect
 
 from tests.journeys.test_two_browsers import fill, sign_up
@@ -177,3 +179,65 @@ async def test_on_a_phone_who_is_writing_is_shown_and_moves_nothing(
     assert await hint.bounding_box() == before
     assert before
     assert before["height"] == 20
+
+
+async def test_what_is_new_is_counted_and_reached_behind_more_comments(
+    app: Server, key: str, name: str, visit: Any
+) -> None:
+    ids = fill(app, key, name, 210)
+    reader = await visit()
+    page = await reader.read(f"{app.origin}/t/{key}")
+    await page.wait_for_selector(".keys", state="attached")
+    await page.goto(f"{app.origin}/")
+    # As if an hour went by.
+    await page.clock.set_system_time(time.time() + 3600)
+    late = fill(app, key, f"{name} L", 3)
+    app.run("account", "create", f"{name} M", "--role", "moderator", stdin="a long password\n")
+    session = {"name": f"{name} M", "password": "a long password", "token": True}
+    token = httpx2.post(f"{app.origin}/api/session", json=session, trust_env=False).json()["token"]
+    for id_ in (ids[205], ids[206]):
+        removed = httpx2.put(
+            f"{app.origin}/api/comments/{id_}/state",
+            json={"state": "removed"},
+            headers={"authorization": f"Bearer {token}"},
+            trust_env=False,
+        )
+        assert removed.status_code == 200
+    await page.goto(f"{app.origin}/t/{key}")
+    await expect(page.locator(".since span")).to_contain_text(": 3 new, 2 removed")
+    await expect(page.locator("li[data-id]")).to_have_count(200)
+    await page.locator(f"#c-{ids[0]} .body").click()
+    await page.keyboard.press("n")
+    await expect(page.locator(f"#c-{late[0]} > article")).to_be_focused()
+    await page.click(".since button")
+    assert await page.locator("li[data-id]:visible").count() == 3
+
+
+async def test_an_account_is_told_on_one_device_what_came_since_it_read_on_another(
+    app: Server, key: str, name: str, visit: Any
+) -> None:
+    mine, *_ = fill(app, key, f"{name} D", 2)
+    phone, desk = await visit(), await visit()
+    for device in (phone, desk):
+        page = device.page
+        await page.goto(f"{app.origin}/login?next=/t/{key}")
+        await page.fill("#name", f"{name} D")
+        await page.fill("#password", "a long password")
+        if device is desk:
+            await page.clock.set_system_time(time.time() + 3600)
+        await page.click("main form button")
+        await page.wait_for_selector(".keys", state="attached")
+        if device is phone:
+            await page.goto(f"{app.origin}/")
+
+            async def is_kept(asks: Any = page.request) -> bool:
+                answer = await asks.get(f"{app.origin}/api/threads/{key}/mine")
+                return bool((await answer.json())["visit"])
+
+            await eventually(is_kept)
+            with app.commenter(f"{name} E") as client:
+                for number, parent in enumerate([None, mine]):
+                    body = {"body": "Since", "parent": parent, "nonce": f"since-{number:020d}"}
+                    assert client.post(f"/api/threads/{key}/comments", json=body).status_code == 201
+    await expect(desk.page.locator(".since span")).to_contain_text(": 2 new, 1 to you")
+    await expect(desk.page.locator(".since-last")).to_have_count(2)
