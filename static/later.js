@@ -1,6 +1,7 @@
-/** What can wait until the thread is painted: the last visit, keys, other tabs, and rest while nobody looks. */
+/** What can wait until the thread is painted: the last visit, what is held, keys, other tabs, and rest while nobody looks. */
 
 import { LastVisit } from "./catch_up.js";
+import { tellHeld } from "./held.js";
 import { Keys } from "./keys.js";
 import { shareWithTabs } from "./tabs.js";
 
@@ -15,6 +16,7 @@ const HIDDEN_MS = 300_000;
 /** @param {HTMLElement} root @param {Page} page @param {AbortSignal} signal ends it @returns {LastVisit} */
 export function begin(root, page, signal) {
   const { store, view, thread, viewer } = page;
+  tellHeld(view, store);
   shareWithTabs(root, page, signal);
   restWhileHidden(page.connection, signal);
   const visit = new LastVisit(root, store, view, { thread, viewer });

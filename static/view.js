@@ -93,6 +93,11 @@ export class View extends EventTarget {
     return this.#newest;
   }
 
+  /** What waits to be asked for. */
+  get held() {
+    return this.#held;
+  }
+
   /** The text that was edited while it was read. @param {HTMLElement} item */
   showEdited(item) {
     item.classList.remove("outdated");
