@@ -37,6 +37,10 @@ def firefox_path() -> str:
     return found
 
 
+class NoAnswer(Exception):
+    """The browser refused a command, or an expression threw; it says why."""
+
+
 class Firefox:
     """One browser's connection; answers come by their number, log entries gather in `errors`."""
 
@@ -59,7 +63,8 @@ class Firefox:
         self._waiting[number] = asyncio.get_running_loop().create_future()
         await self._socket.send(json.dumps({"id": number, "method": method, "params": params}))
         answer = await asyncio.wait_for(self._waiting[number], 60)
-        assert answer["type"] == "success", answer
+        if answer["type"] != "success":
+            raise NoAnswer(answer)
         return dict(answer["result"])
 
     async def tab(self) -> Tab:
@@ -92,11 +97,18 @@ class Tab:
         target = {"context": self._context}
         code = f"(async () => JSON.stringify(await ({expression}), {PLAIN}) ?? 'null')()"
         said = await self._firefox.ask("script.evaluate", expression=code, target=target, awaitPromise=True)
-        assert said["type"] == "success", said
+        if said["type"] != "success":
+            raise NoAnswer(said)
         return json.loads(said["result"]["value"])
 
     async def until(self, expression: str) -> Any:
-        return await eventually(lambda: self.look(expression))
+        """Wait for it; a page that is just going or coming has nothing to say yet."""
+
+        async def said() -> Any:
+            with contextlib.suppress(NoAnswer):
+                return await self.look(expression)
+
+        return await eventually(said)
 
     async def click(self, selector: str) -> None:
         x, y = await self.until(f"((one) => one && {CENTRE}(one))(document.querySelector({selector!r}))")
