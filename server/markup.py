@@ -135,4 +135,6 @@ def safe(html: str) -> str:
         clean_content_tags={"script", "style", "svg", "math", "iframe", "object", "noscript", "template", "title"},
     )
     # The page's outline belongs to the page.
-    return _HEADING.sub(lambda match: f"<{match[1]}p>", _DROPPED.sub("", cleaned)).strip()
+    plain = _HEADING.sub(lambda match: f"<{match[1]}p>", _DROPPED.sub("", cleaned)).strip()
+    # Whoever reads with the keyboard must come to what is hidden.
+    return plain.replace('<span class="spoiler">', '<span class="spoiler" tabindex="0">')

@@ -3,7 +3,11 @@
 import { ask } from "./api.js";
 import { showVote } from "./item.js";
 
-/** @typedef {{comment: number, version: number, at: string}} Visit */
+/**
+ * @typedef {import("./store.js").Comment} Comment
+ * @typedef {{comment: number, version: number, at: string}} Visit
+ * @typedef {{id: number, isOld: boolean, state?: string, name?: string | null}} Seen
+ */
 
 const SHORT_MS = 60_000;
 
@@ -17,6 +21,10 @@ export async function ringBell() {
 export class LastVisit {
   /** @type {Visit | null} */
   last = null;
+  /** @type {Set<number>} what is new since then */
+  #fresh = new Set();
+  #newest = 0;
+  #isWhole = true;
 
   /**
    * @param {HTMLElement} root @param {import("./store.js").Store} store @param {import("./view.js").View} view
@@ -40,7 +48,7 @@ export class LastVisit {
     } else {
       this.last = this.#read();
     }
-    this.#tell();
+    await this.#tell();
   }
 
   /** @param {Record<string, number>} votes the account's own, by comment */
@@ -60,25 +68,23 @@ export class LastVisit {
     else this.#write(visit);
   }
 
-  /** Say what came since then, and mark it. */
-  #tell() {
+  /** Whether something new waits behind "More comments". */
+  get isMoreBehind() {
+    return [...this.#fresh].some((id) => !this.view.item(id));
+  }
+
+  /** Say what came since then, and mark it, now and when more pages bring it. */
+  async #tell() {
     const { last } = this;
     const place = this.root.querySelector(".since");
     if (!last || !(place instanceof HTMLElement) || Date.now() - Date.parse(last.at) < SHORT_MS) return;
-    const items = /** @type {HTMLElement[]} */ ([...this.root.querySelectorAll("li[data-id]")]);
-    const fresh = items.filter(({ dataset: { id, state } }) => Number(id) > last.comment && state === "visible");
-    const removed = items.filter(
-      ({ dataset: { id, state, version } }) =>
-        Number(id) <= last.comment && state !== "visible" && Number(version) > last.version,
-    );
+    const [changed, toMe] = await Promise.all([this.#changedSince(last), this.#toMeSince(last)]);
+    const fresh = changed.filter(({ isOld, state, name }) => !isOld && state === "visible" && this.#isOther(name));
+    const removed = changed.filter(({ isOld, state }) => isOld && state !== "visible");
     if (!fresh.length && !removed.length) return;
     const author = this.root.getAttribute("author");
-    const name = (/** @type {Element | null | undefined} */ item) => item?.querySelector(".name")?.textContent;
-    const parts = [`${fresh.length} new`];
-    const byAuthor = author ? fresh.filter((item) => name(item) === author).length : 0;
-    const toMe = this.viewer
-      ? fresh.filter((item) => name(item.parentElement?.closest("li")) === this.viewer).length
-      : 0;
+    const byAuthor = author ? fresh.filter(({ name }) => name === author).length : 0;
+    const parts = [`${this.#isWhole ? "" : "at least "}${fresh.length} new`];
     if (byAuthor) parts.push(`${byAuthor} by the author`);
     if (toMe) parts.push(`${toMe} to you`);
     if (removed.length) parts.push(`${removed.length} removed`);
@@ -87,8 +93,64 @@ export class LastVisit {
     toggle.addEventListener("click", () => this.#onlyNew(toggle));
     toggle.hidden = !fresh.length;
     place.hidden = false;
-    this.view.markNewer(last.comment);
-    for (const item of fresh) item.classList.add("since-last");
+    this.#fresh = new Set(fresh.map(({ id }) => id));
+    this.#newest = Math.max(...changed.map(({ id }) => id), this.view.newest);
+    this.view.addEventListener("settled", () => this.#mark());
+    this.#mark();
+    this.view.take([]);
+  }
+
+  /** @param {string | null | undefined} name */
+  #isOther(name) {
+    return !this.viewer || name !== this.viewer;
+  }
+
+  /** What changed, also behind "More comments"; after too much of it, what of it is loaded. @param {Visit} last @returns {Promise<Seen[]>} */
+  async #changedSince(last) {
+    const since = `after=${last.version}&epoch=${encodeURIComponent(this.store.epoch)}`;
+    const { comments } = await ask("GET", `/api/threads/${this.thread}/changes?${since}`).catch(() => ({}));
+    // What stood behind "More comments" then had another id than any that was seen, but was there.
+    const isOld = (/** @type {number} */ id, /** @type {string | undefined} */ created) =>
+      id <= last.comment || (created ?? "") < last.at;
+    if (comments) {
+      return comments.map((/** @type {Comment} */ { id, state, author, created }) => {
+        return { id, isOld: isOld(id, created), state, name: author?.name };
+      });
+    }
+    this.#isWhole = !this.store.next;
+    return this.#items()
+      .filter(({ dataset: { id, version } }) => Number(id) > last.comment || Number(version) > last.version)
+      .map((item) => {
+        const id = Number(item.dataset.id);
+        return {
+          id,
+          isOld: isOld(id, item.querySelector("time")?.dateTime),
+          state: item.dataset.state,
+          name: nameIn(item),
+        };
+      });
+  }
+
+  /** @param {Visit} last @returns {Promise<number>} answers and mentions */
+  async #toMeSince(last) {
+    if (!this.viewer) return 0;
+    const { notices } = await ask("GET", `/api/me/changes?after=${last.version}`).catch(() => ({ notices: [] }));
+    return notices.filter((/** @type {{thread: string}} */ { thread }) => thread === this.thread).length;
+  }
+
+  #items() {
+    return /** @type {HTMLElement[]} */ ([...this.root.querySelectorAll("li[data-id]")]);
+  }
+
+  /** What arrives live is new as well, but marks itself. */
+  #mark() {
+    for (const item of this.#items()) {
+      const id = Number(item.dataset.id);
+      const isFresh = this.#fresh.has(id);
+      if (!(isFresh || id > this.#newest) || item.classList.contains("since-last")) continue;
+      item.classList.add("since-last");
+      if (isFresh && item.dataset.state === "visible") this.view.unread.mark(item);
+    }
   }
 
   /** @param {HTMLButtonElement} toggle */
@@ -122,6 +184,11 @@ export class LastVisit {
       // Storage may be full or forbidden: then everything is as new as it was.
     }
   }
+}
+
+/** @param {HTMLElement} item */
+function nameIn(item) {
+  return item.querySelector(".name")?.textContent;
 }
 
 /** @param {string} moment @returns {string} "14:02" today, else with the day */

@@ -15,8 +15,6 @@ export class Composer {
   /** @type {Map<HTMLFormElement, ReturnType<typeof setTimeout>>} */
   #keeping = new Map();
   #typedAt = 0;
-  /** @type {Map<HTMLElement, ReturnType<typeof setTimeout>>} */
-  #showing = new Map();
 
   /**
    * @param {HTMLElement} root
@@ -76,18 +74,6 @@ export class Composer {
   parentChanged(item) {
     const form = /** @type {HTMLFormElement | null} */ (item?.querySelector(":scope > ol > .answering form") ?? null);
     if (form && body(form).value.trim()) say(form, "This comment changed while you wrote.");
-  }
-
-  /** Who else writes an answer to the same, for a while in the place of the hint. @param {number | null} parent @param {string[]} names */
-  showTyping(parent, names) {
-    const others = names.filter((name) => name !== this.viewer);
-    const form = this.#forms().find((form) => parentOf(form) === parent);
-    const place = form?.querySelector(".hint");
-    if (!(place instanceof HTMLElement) || !others.length) return;
-    place.dataset.typing = others.length === 1 ? `${others[0]} is writing…` : `${others.length} people are writing…`;
-    clearTimeout(this.#showing.get(place));
-    const forget = setTimeout(() => delete place.dataset.typing, TYPING_EVERY_MS + 2_000);
-    this.#showing.set(place, forget);
   }
 
   /** @returns {HTMLFormElement[]} */

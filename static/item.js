@@ -59,9 +59,7 @@ export function fill(item, comment, { thread, depth, parentName, viewer, vote, b
   }
   // The server's own rendering, the only HTML that is ever put in as such.
   if (!isVisible) part(".body").textContent = TOMBSTONES[state] ?? "";
-  else if (comment.html !== undefined && !keepBody && (isAnother || isAnotherText(item, comment))) {
-    putHtml(part(".body"), comment.html);
-  }
+  else if (comment.html !== undefined && !keepBody) putHtml(part(".body"), comment.html);
   if (!keepBody) item.dataset.revision = String(comment.revision ?? item.dataset.revision);
   const isOwn = Boolean(viewer) && author?.name === viewer;
   for (const action of ["edit", "delete", "moderate"]) link(part(`.${action}`), `/c/${id}/${action}`);
@@ -78,14 +76,13 @@ export function fill(item, comment, { thread, depth, parentName, viewer, vote, b
   }
 }
 
-/** The one door for HTML: only what the server has rendered. @param {HTMLElement} place @param {string} html */
+/**
+ * The one door for HTML: only what the server has rendered. The same text is left as it stands, and what is selected in
+ * it; another revision is not all that changes one: a quote goes with its source.
+ * @param {HTMLElement} place @param {string} html
+ */
 export function putHtml(place, html) {
-  place.innerHTML = policy.createHTML(html);
-}
-
-/** @param {HTMLElement} item @param {Comment} comment */
-function isAnotherText(item, comment) {
-  return item.dataset.revision !== String(comment.revision) || !item.querySelector(":scope > article .body")?.innerHTML;
+  if (place.innerHTML !== html) place.innerHTML = policy.createHTML(html);
 }
 
 /** @param {(name: string) => any} part @param {import("./store.js").Author | null} author @param {boolean} isVisible */

@@ -44,12 +44,14 @@ export class Store {
   #cuts = new Map();
 
   /**
-   * @param {{epoch: string, version: number, next?: string, start?: string, count?: number, sort?: string}} page
+   * @param {{epoch: string, version: number, next?: string, start?: string, count?: number, sort?: string,
+   *   locked?: boolean}} page
    * `start`: ids joined by dots, the path of the comment before the first page ("" at the beginning);
    * `sort`: oldest, newest, top (as the pages rank the roots) or flat
    */
-  constructor({ epoch, version, next = "", start = "", count = 0, sort = "oldest" }) {
+  constructor({ epoch, version, next = "", start = "", count = 0, sort = "oldest", locked = false }) {
     this.sort = sort;
+    this.locked = locked;
     this.epoch = epoch;
     this.version = version;
     this.next = next;
@@ -148,7 +150,7 @@ export class Store {
       Object.assign(cut, { below, count: null, version: change.version });
     }
     // An older change may repeat what is known, but its count is of its own time.
-    if (change.version >= this.version) this.count = change.info.comments;
+    if (change.version >= this.version) this.#told(change.info);
     this.version = Math.max(this.version, change.version);
     return { kind: "applied", touched };
   }
@@ -183,7 +185,7 @@ export class Store {
     this.#rank(page.comments);
     this.#setAsideOrMerge(page.comments);
     this.#moveFrontier(root ? this.next : (page.next ?? ""), page.cuts, page.version, touched, page.comments);
-    if (page.version >= this.version) this.count = page.info.comments;
+    if (page.version >= this.version) this.#told(page.info);
     return { kind: page.version < this.version ? "stale" : "applied", touched };
   }
 
@@ -198,10 +200,16 @@ export class Store {
     this.#visible = 0;
     this.epoch = page.epoch;
     this.version = page.version;
-    this.count = page.info.comments;
+    this.#told(page.info);
     this.#setAsideOrMerge(page.comments);
     this.#moveFrontier(page.next ?? "", page.cuts, page.version, touched, page.comments);
     return touched;
+  }
+
+  /** @param {Info} info */
+  #told({ comments, locked }) {
+    this.count = comments;
+    this.locked = locked;
   }
 
   /** @param {Comment[]} comments @param {Set<number>} touched */

@@ -39,6 +39,7 @@ class Live {
       start: this.#attribute("start"),
       count: Number(this.#find(".count").textContent),
       sort: this.#attribute("sort"),
+      locked: root.hasAttribute("locked"),
     });
     this.view = new View(root, this.store, { thread: this.thread, viewer });
     this.store.hydrate(this.view.hydrate(), JSON.parse(this.#attribute("cuts")));
@@ -57,7 +58,7 @@ class Live {
     });
     this.#wire();
     this.connection.open();
-    this.#catchUp();
+    this.#later();
     if (this.store.cuts.length) this.#lead(() => undefined).catch(() => {});
   }
 
@@ -97,7 +98,9 @@ class Live {
     else if (message.type === "reset") setTimeout(() => this.#fetchAnew(), message.after_ms ?? 0);
     else if (message.type === "readers") this.#here(message.count);
     else if (message.type === "you") import("./catch_up.js").then(({ ringBell }) => ringBell()).catch(() => {});
-    else if (message.type === "typing") this.composer.showTyping(message.parent, message.names);
+    else if (message.type === "typing") {
+      import("./typing.js").then(({ showTyping }) => showTyping(this.#root, message, this.viewer)).catch(() => {});
+    }
   }
 
   /** @param {import("./store.js").Change} change */
@@ -146,11 +149,11 @@ class Live {
     try {
       const comment = await api.postComment(this.thread, post);
       this.view.show(this.store.answer(comment));
-      if (comment.state === "pending") this.#say("Your comment is held until a moderator has seen it.");
+      if (comment.state === "pending") this.say("Your comment is held until a moderator has seen it.");
       else if (this.store.isDrawn(comment.id)) this.#speak("Your comment was posted.");
       else {
         const door = this.store.isCutOff(comment.id) ? "replies" : "comments";
-        this.#say(`Your comment was posted. It stands behind “More ${door}”.`);
+        this.say(`Your comment was posted. It stands behind “More ${door}”.`);
       }
     } finally {
       this.view.removePending(post.nonce);
@@ -164,7 +167,7 @@ class Live {
     const item = /** @type {HTMLElement | null} */ (link.closest("li[data-id]"));
     if (link.matches(".more, .more-replies")) {
       event.preventDefault();
-      const failed = () => this.#say("More comments could not be loaded. Try again.");
+      const failed = () => this.say("More comments could not be loaded. Try again.");
       this.#lead((further) => further.more(link)).catch(failed);
     } else if (item && link.matches(".reply")) {
       event.preventDefault();
@@ -208,17 +211,16 @@ class Live {
       store: this.store,
       view: this.view,
       answer: (item) => this.composer.answer(item),
-      say: (text) => this.#say(text),
+      say: (text) => this.say(text),
       speak: (text) => this.#speak(text),
     });
     act(this.#actions);
   }
 
-  /** What came since the last visit, and what of the thread concerns the viewer alone. */
-  async #catchUp() {
-    const { LastVisit } = await import("./catch_up.js");
-    this.visit = new LastVisit(this.#root, this.store, this.view, { thread: this.thread, viewer: this.viewer });
-    await this.visit.begin();
+  /** What can wait until the thread is painted. */
+  async #later() {
+    const { begin } = await import("./later.js");
+    this.visit = begin(this.#root, this, this.#ending.signal);
   }
 
   #visibilityChanged() {
@@ -236,13 +238,13 @@ class Live {
       this.#wasLost = true;
       this.#news = 0;
       place.textContent = "Offline";
-      this.#say("Reconnecting… what you write is saved.");
+      this.say("Reconnecting… what you write is saved.");
     } else if (state === "live" && this.#wasLost) {
       this.#wasLost = false;
-      this.#say(this.#news ? `Back online. ${words.comments(this.#news, "new ")}.` : "Back online.", BACK_SHOWN_MS);
+      this.say(this.#news ? `Back online. ${words.comments(this.#news, "new ")}.` : "Back online.", BACK_SHOWN_MS);
     } else if (state === "ended") {
       place.textContent = "Not live";
-      this.#say("This page is not live any more. Reload it to go on.");
+      this.say("This page is not live any more. Reload it to go on.");
     }
   }
 
@@ -252,7 +254,7 @@ class Live {
   }
 
   /** A status for the eye, in reserved space, spoken as well. @param {string} text @param {number} [forMs] */
-  #say(text, forMs) {
+  say(text, forMs) {
     const place = this.#find(".status");
     place.textContent = text;
     this.#speak(text);

@@ -8,7 +8,7 @@ export class Unread {
   /** @type {WeakMap<HTMLElement, ReturnType<typeof setTimeout>>} */
   #dwelling = new WeakMap();
 
-  /** @param {Document} document @param {() => void} changed called when one was read */
+  /** @param {Document} document @param {(item: HTMLElement) => void} changed called when one was read */
   constructor(document, changed) {
     this.document = document;
     this.changed = changed;
@@ -45,6 +45,6 @@ export class Unread {
   #dwelt(item) {
     if (!this.document.hasFocus()) return this.look(item, true);
     this.drop(item);
-    this.changed();
+    this.changed(item);
   }
 }

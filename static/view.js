@@ -1,7 +1,7 @@
 /**
  * Draws the thread: one flush per frame, and never a shift of what is being read. Touches only `root`, never the network.
  *
- * Event: `settled`, when everything that was taken is drawn or held.
+ * Events: `settled`, when everything that was taken is drawn or held; `read` (detail: the `li`), when one was read.
  */
 
 import { fill, fillPending, setText, showTime, vacate } from "./item.js";
@@ -45,7 +45,10 @@ export class View extends EventTarget {
     this.viewer = viewer;
     this.document = root.ownerDocument;
     this.title = this.document.title;
-    this.unread = new Unread(this.document, () => this.#showCounts());
+    this.unread = new Unread(this.document, (item) => {
+      this.#showCounts();
+      this.dispatchEvent(new CustomEvent("read", { detail: item }));
+    });
     this.list = this.#find("ol.comments");
     this.pill = /** @type {HTMLButtonElement} */ (this.#find(".pill"));
     this.unreadButton = /** @type {HTMLButtonElement} */ (this.#find(".unread"));
@@ -90,18 +93,15 @@ export class View extends EventTarget {
     return this.#newest;
   }
 
+  /** What waits to be asked for. */
+  get held() {
+    return this.#held;
+  }
+
   /** The text that was edited while it was read. @param {HTMLElement} item */
   showEdited(item) {
     item.classList.remove("outdated");
     this.#fill(item, /** @type {Comment} */ (this.store.get(Number(item.dataset.id))));
-  }
-
-  /** Mark what came since the last visit. @param {number} after the newest comment of then */
-  markNewer(after) {
-    for (const [id, item] of this.#items) {
-      if (id > after && item.dataset.state === "visible") this.unread.mark(item);
-    }
-    this.#showCounts();
   }
 
   /** @param {number} id */
@@ -134,13 +134,13 @@ export class View extends EventTarget {
   reveal() {
     const held = [...this.#held];
     this.show(held);
-    const goToFirst = () => this.#goTo(/** @type {HTMLElement | null} */ (this.list.querySelector("li.unread")));
+    const goToFirst = () => this.goTo(/** @type {HTMLElement | null} */ (this.list.querySelector("li.unread")));
     this.addEventListener("settled", goToFirst, { once: true });
   }
 
   nextUnread() {
     const unread = /** @type {HTMLElement[]} */ ([...this.list.querySelectorAll("li.unread")]);
-    this.#goTo(unread.find((item) => this.#placeOf(item) === "below") ?? unread[0]);
+    this.goTo(unread.find((item) => this.#placeOf(item) === "below") ?? unread[0]);
   }
 
   /** The page is seen again, or not any more. */
@@ -350,7 +350,8 @@ export class View extends EventTarget {
   }
 
   #showCounts() {
-    const { count, next, behind } = this.store;
+    const { count, next, behind, locked } = this.store;
+    this.root.toggleAttribute("locked", locked);
     setText(this.#find(".count"), String(count));
     setText(this.#find(".noun"), count === 1 ? "comment" : "comments");
     const held = [...this.#held].filter((id) => this.store.get(id)?.state === "visible").length;
@@ -367,8 +368,8 @@ export class View extends EventTarget {
     if (this.document.title !== title) this.document.title = title;
   }
 
-  /** @param {HTMLElement | null | undefined} item */
-  #goTo(item) {
+  /** Bring it before the eyes, and the focus to it. @param {HTMLElement | null | undefined} item */
+  goTo(item) {
     if (!item) return;
     const article = /** @type {HTMLElement} */ (item.querySelector("article"));
     article.tabIndex = -1;

@@ -27,6 +27,7 @@ _INDENTS = re.compile(r"^[ \t]+|\n(?=\n)", re.MULTILINE)
 _SPACES = re.compile(
     r"""(^[^\n]*`[^\n]*$|"(?:[^"\\\n]|\\.)*"|/[^/*\s][^/\n]*/[a-z]*\.)|\s*([{};,=()<>?:&|!\[\]])\s*""", re.MULTILINE
 )
+_LINES = re.compile(r"(?<=[{};,])\n| (?={\n)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,8 @@ def _stripped(path: Path) -> bytes:
         text = _INDENTS.sub("", _TYPES.sub("", _COMMENTS.sub("", text)))
     if path.suffix == ".js":
         text = _SPACES.sub(r"\1\2", text)
+    if path.suffix == ".css":
+        text = _LINES.sub("", text)
     return text.encode()
 
 

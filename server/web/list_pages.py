@@ -10,7 +10,7 @@ from starlette.routing import Route
 from server import permissions
 from server.actions import close_account
 from server.errors import DomainError, Forbidden, Invalid
-from server.storage import accounts, comments, notices, search, threads
+from server.storage import accounts, comments, notices, rows, search, threads
 from server.storage.database import Sql
 from server.web import account_api, api, pages, requests, session
 from server.web.context import Visit, address
@@ -65,15 +65,21 @@ async def find(visit: Visit) -> Response:
 
 async def inbox(visit: Visit) -> Response:
     account = await session.require(visit)
-    version, unread, found = await visit.state["context"].database.read(
-        lambda sql: (threads.clock(sql)[0], notices.unread(sql, account.id), notices.after(sql, account.id, 0, 100))
-    )
+
+    def read(sql: Sql) -> tuple[int, int, list[notices.Notice], dict[int, Any]]:
+        found = notices.after(sql, account.id, 0, 100)
+        answered = {one.comment.parent for one in found if isinstance(one.comment.parent, int)}
+        parents = {id_: rows.public(sql, id_) for id_ in answered}
+        return threads.clock(sql)[0], notices.unread(sql, account.id), found, parents
+
+    version, unread, found, parents = await visit.state["context"].database.read(read)
     return await _listing(
         visit,
         "Replies to you",
         found,
         empty="Nobody has answered you yet.",
-        inbox={"unread": unread, "version": version},
+        # The newest come first, and so do those that are unread.
+        inbox={"unread": unread, "version": version, "answered": parents},
     )
 
 

@@ -26,6 +26,7 @@ PAINTED = """() => [...document.querySelectorAll("ol.comments li[data-id]")].map
   links: [...li.querySelectorAll(":scope > article a")].map((a) => a.getAttribute("href")),
 }))"""
 
+A_FRAME = "() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 50)))"
 SHOW_ON = """() => {
   const waiting = document.querySelector(":is(.pill, .more, .rest > a):not([hidden], [hidden] > a)");
   waiting?.click();
@@ -84,8 +85,10 @@ class Visitor:
     async def painted(self) -> list[dict[str, Any]]:
         """Show all that waits behind the pill, More replies and More comments, then read what is painted."""
         page = self.page
+        # What was counted is drawn with the next frame.
+        await page.evaluate(A_FRAME)
         while await page.evaluate(SHOW_ON):
-            await page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 50)))")
+            await page.evaluate(A_FRAME)
         return await page.evaluate(PAINTED)  # type: ignore[no-any-return]
 
     async def count(self) -> str:

@@ -173,7 +173,10 @@ def test_who_is_mentioned_is_linked_and_told_but_not_within_code(app: Server, an
     told = carl.do("GET", "/api/me/changes")
     assert [(one["kind"], one["comment"]["id"]) for one in told["notices"]] == [("mention", comment["id"])]
     assert "Carl" in carl.do("GET", f"/api/threads/{key}/names?q=ca")["names"]
-    assert ana.do("POST", "/api/preview", body="a ||secret||")["html"] == '<p>a <span class="spoiler">secret</span></p>'
+    assert (
+        ana.do("POST", "/api/preview", body="a ||secret||")["html"]
+        == '<p>a <span class="spoiler" tabindex="0">secret</span></p>'
+    )
 
 
 def test_feeds_tell_what_is_visible(app: Server, ana: Person, bo: Person, mod: Person, key: str) -> None:

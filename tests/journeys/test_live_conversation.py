@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import httpx2
 import pytest
 from playwright.async_api import expect
 
-from tests.journeys.test_two_browsers import fill, sign_up
+from tests.journeys.test_two_browsers import SETTLED, SHIFTS, fill, sign_up
 from tests.processes import Server
 
 
@@ -201,14 +202,14 @@ async def test_who_comes_back_is_told_what_is_new_since_then(app: Server, key: s
     await expect(page.locator("li[data-id]")).to_have_count(2)
     await page.wait_for_timeout(300)
     await page.goto(f"{app.origin}/")
-    # As if it had been an hour ago.
-    await page.evaluate(
-        "for (const slot of Object.keys(localStorage)) { const visit = JSON.parse(localStorage[slot]);"
-        " visit.at = new Date(Date.now() - 3600e3).toISOString(); localStorage[slot] = JSON.stringify(visit); }"
-    )
+    # As if an hour went by.
+    await page.clock.set_system_time(time.time() + 3600)
     fill(app, key, f"{name} N", 3)
+    await page.add_init_script(f"({SHIFTS})()")
     await page.goto(f"{app.origin}/t/{key}")
     await expect(page.locator(".since span")).to_contain_text("3 new")
+    await page.evaluate(SETTLED)
+    assert await page.evaluate("[window.shift, window.moved ?? []]") == [0, []]
     await page.click(".since button")
     assert await page.locator("li[data-id]:visible").count() == 3
 

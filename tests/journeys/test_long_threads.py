@@ -133,7 +133,7 @@ async def test_without_javascript_the_link_leads_through_the_branch(
     await page.click("text=More replies (30)")
     await read()
     await expect(page.locator(LINK)).to_have_count(0)
-    await page.click("text=More comments")
+    await page.click("a.more")
     await expect(page.locator("li[data-id]")).to_have_count(1)
     await read()
     assert sorted(seen) == sorted([*ids, other, other])

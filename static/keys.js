@@ -1,0 +1,136 @@
+/** Keys for reading: only while the focus is in the thread, never while somebody writes, and they can be turned off. */
+
+const SLOT = "livethread:keys";
+const ON = "Keys: j and k go to the next and the previous comment, n and p to unread ones, r replies.";
+
+export class Keys {
+  #isOn = isWanted();
+  /** @type {HTMLElement | null} the comment that had the focus, or a press, last */
+  #last = null;
+
+  /**
+   * @param {HTMLElement} root @param {import("./view.js").View} view
+   * @param {{visit: import("./catch_up.js").LastVisit, answer: (item: HTMLElement) => void}} page
+   * `answer` opens the answer's form @param {AbortSignal} signal ends it
+   */
+  constructor(root, view, { visit, answer }, signal) {
+    this.root = root;
+    this.view = view;
+    this.visit = visit;
+    this.answer = answer;
+    // A click anywhere in the thread brings the focus into it.
+    root.tabIndex = -1;
+    root.addEventListener("keydown", (event) => this.#pressed(event), { signal });
+    for (const type of ["focusin", "pointerdown"]) {
+      root.addEventListener(type, ({ target }) => this.#wasAt(/** @type {Element} */ (target)), { signal });
+    }
+    this.#addBack();
+    if (!matchMedia("(hover: none)").matches) this.#addSwitch();
+  }
+
+  /** Beside "12 unread ↓". */
+  #addBack() {
+    const back = make("button", "unread");
+    back.textContent = "↑";
+    back.ariaLabel = "Previous unread";
+    const { list, unreadButton } = this.view;
+    // From the comment where one was, though the button stands elsewhere; before the first comes the last.
+    const go = (/** @type {Element | null} */ from) => this.#go("li.unread", -1, from);
+    back.addEventListener("click", () => go(this.#last) || go(list.nextElementSibling));
+    unreadButton.after(back);
+  }
+
+  /** At the end of the thread, where it moves nothing. */
+  #addSwitch() {
+    const place = make("p", "meta keys");
+    const text = make("span", "");
+    const toggle = make("button", "quiet");
+    const show = () => {
+      text.textContent = this.#isOn ? ON : "Keys are off.";
+      toggle.textContent = this.#isOn ? "Turn them off" : "Turn them on";
+    };
+    toggle.addEventListener("click", () => {
+      this.#isOn = !this.#isOn;
+      show();
+      try {
+        localStorage.setItem(SLOT, this.#isOn ? "on" : "off");
+      } catch {
+        // Storage may be full or forbidden: then it holds for this page.
+      }
+    });
+    show();
+    place.append(text, " ", toggle);
+    this.root.append(place);
+  }
+
+  /** @param {KeyboardEvent} event */
+  #pressed({ key, target, ctrlKey, metaKey, altKey, isComposing }) {
+    if (!this.#isOn || ctrlKey || metaKey || altKey || isComposing) return;
+    if (target instanceof HTMLElement && (target.isContentEditable || target.matches("input, textarea, select")))
+      return;
+    const item = this.#here();
+    if (key === "j") this.#go("li[data-id]", 1);
+    else if (key === "k") this.#go("li[data-id]", -1);
+    else if (key === "n") this.#nextUnread();
+    else if (key === "p") this.#go("li.unread", -1);
+    else if (key === "r" && item?.querySelector(":scope > article .reply")) this.#reply(item);
+  }
+
+  /** Once the key itself is through, or it would be written. @param {HTMLElement} item */
+  #reply(item) {
+    requestAnimationFrame(() => this.answer(item));
+  }
+
+  #nextUnread() {
+    if (this.#go("li.unread", 1)) return;
+    const more = /** @type {HTMLElement} */ (this.root.querySelector(".more"));
+    // What waits behind the pill is unread as well, and so may be what waits behind "More comments".
+    if (!this.view.pill.hidden) this.view.reveal();
+    else if (!more.hidden && this.visit.isMoreBehind) {
+      // One page for each press: what is new may be several further, or within a branch that is cut.
+      this.view.addEventListener("settled", () => this.#go("li.unread", 1), { once: true });
+      more.click();
+    }
+  }
+
+  /** @param {Element} target */
+  #wasAt(target) {
+    this.#last = target.closest("li[data-id]") ?? this.#last;
+  }
+
+  /** @returns {HTMLElement | null} the comment that has the focus or, while it is in sight, had it last */
+  #here() {
+    const { top, bottom } = this.#last?.firstElementChild?.getBoundingClientRect() ?? { top: 0, bottom: 0 };
+    return this.#last?.isConnected && top < innerHeight && bottom > 0 ? this.#last : null;
+  }
+
+  /** @param {string} which @param {1 | -1} step @param {Element | null} [here] @returns {boolean} whether there was one */
+  #go(which, step, here = this.#here()) {
+    const items = /** @type {HTMLElement[]} */ ([...this.view.list.querySelectorAll(which)]).filter(
+      (item) => item !== here && item.checkVisibility(),
+    );
+    const side = step > 0 ? Node.DOCUMENT_POSITION_FOLLOWING : Node.DOCUMENT_POSITION_PRECEDING;
+    // Without a comment in focus, the line at the top of the window is where one reads.
+    const isAhead = (/** @type {HTMLElement} */ item) =>
+      here ? here.compareDocumentPosition(item) & side : item.getBoundingClientRect().top * step > 0;
+    const next = step > 0 ? items.find(isAhead) : items.findLast(isAhead);
+    this.view.goTo(next);
+    return Boolean(next);
+  }
+}
+
+function isWanted() {
+  try {
+    return localStorage.getItem(SLOT) !== "off";
+  } catch {
+    return true;
+  }
+}
+
+/** @template {"button" | "p" | "span"} Tag @param {Tag} tag @param {string} name @returns {HTMLElementTagNameMap[Tag]} */
+function make(tag, name) {
+  const element = document.createElement(tag);
+  element.className = name;
+  if (element instanceof HTMLButtonElement) element.type = "button";
+  return element;
+}

@@ -1,0 +1,39 @@
+/** What can wait until the thread is painted: the last visit, what is held, keys, other tabs, and rest while nobody looks. */
+
+import { LastVisit } from "./catch_up.js";
+import { tellHeld } from "./held.js";
+import { Keys } from "./keys.js";
+import { shareWithTabs } from "./tabs.js";
+
+const HIDDEN_MS = 300_000;
+
+/**
+ * @typedef {{store: import("./store.js").Store, view: import("./view.js").View, thread: string, viewer: string,
+ *   composer: import("./composer.js").Composer, connection: import("./connection.js").Connection,
+ *   say: (text: string) => void}} Page
+ */
+
+/** @param {HTMLElement} root @param {Page} page @param {AbortSignal} signal ends it @returns {LastVisit} */
+export function begin(root, page, signal) {
+  const { store, view, thread, viewer } = page;
+  tellHeld(view, store);
+  shareWithTabs(root, page, signal);
+  restWhileHidden(page.connection, signal);
+  const visit = new LastVisit(root, store, view, { thread, viewer });
+  new Keys(root, view, { visit, answer: (item) => page.composer.answer(item) }, signal);
+  visit.begin();
+  return visit;
+}
+
+/** Nobody looks: after a while the socket is closed. Coming back opens it, and resumes. @param {Page["connection"]} connection @param {AbortSignal} signal */
+function restWhileHidden(connection, signal) {
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let resting;
+  const look = () => {
+    clearTimeout(resting);
+    if (document.visibilityState === "hidden") resting = setTimeout(() => connection.close(), HIDDEN_MS);
+  };
+  document.addEventListener("visibilitychange", look, { signal });
+  signal.addEventListener("abort", () => clearTimeout(resting));
+  look();
+}

@@ -1,0 +1,113 @@
+"""The core of the journey in a stock Firefox: what others do arrives, and nothing that is written is lost."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from tests.journeys.conftest import PAINTED
+from tests.journeys.firefox import Firefox, Tab, started
+from tests.journeys.test_two_browsers import SETTLED, fill
+from tests.processes import Server
+
+COUNT = "document.querySelector('.count').textContent"
+
+
+@pytest.fixture(scope="module")
+async def firefox(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Firefox]:
+    async with started(tmp_path_factory.mktemp("firefox")) as browser:
+        yield browser
+
+
+async def sign_up(tab: Tab, app: Server, name: str, back: str) -> None:
+    await tab.go(f"{app.origin}/register?next={back}")
+    await tab.click("#name")
+    await tab.type(name)
+    await tab.click("#password")
+    await tab.type("a long password")
+    await tab.click("main form button")
+    await tab.until(f"location.pathname === '{back}' && document.querySelector('.connection').dataset.state === 'live'")
+
+
+async def painted(tab: Tab) -> Any:
+    await tab.until("!document.querySelector('.pill:not([hidden])')")
+    return await tab.look(f"({PAINTED})()")
+
+
+async def test_what_others_do_arrives_and_is_equal_to_a_fresh_load(
+    app: Server, key: str, name: str, firefox: Firefox
+) -> None:
+    first, *_ = fill(app, key, name, 12)
+    reader, fresh = await firefox.tab(), await firefox.tab()
+    await reader.read(f"{app.origin}/t/{key}")
+    await reader.look(f"({SETTLED})()")
+    with app.commenter(f"{name} B") as other:
+        below = other.post(f"/api/threads/{key}/comments", json={"body": "Below.", "nonce": "b" * 20})
+        id_ = below.json()["comment"]["id"]
+        await reader.until(f"document.querySelector('#c-{id_}')")
+        above = other.post(f"/api/threads/{key}/comments", json={"body": "Up", "parent": first, "nonce": "u" * 20})
+        await reader.until("document.querySelector('.pill').textContent === '↑ 1 new comment'")
+        await reader.until("!document.querySelector('.pill').hidden")
+        await reader.click(".pill")
+        await reader.until(f"document.querySelector('#c-{above.json()['comment']['id']}')")
+        other.patch(f"/api/comments/{id_}", json={"body": "Changed.", "revision": 1})
+        await reader.until(f"/edited/i.test(document.querySelector('#c-{id_} .note').textContent)")
+        other.put(f"/api/comments/{first}/vote", json={"value": 1})
+        await reader.until(f"document.querySelector('#c-{first} .score').textContent === '1'")
+    if await reader.look(f"document.querySelector('#c-{id_}').matches('.outdated')"):
+        await reader.click(f"#c-{id_} .note")
+    await reader.until(f"document.querySelector('#c-{id_} .body').textContent.trim() === 'Changed.'")
+    await fresh.read(f"{app.origin}/t/{key}")
+    assert await painted(reader) == await painted(fresh)
+    assert firefox.errors == []
+
+
+async def test_who_is_signed_in_writes_votes_and_edits(app: Server, key: str, name: str, firefox: Firefox) -> None:
+    (id_,) = fill(app, key, f"{name} W", 1)
+    writer, reader = await firefox.tab(), await firefox.tab()
+    await sign_up(writer, app, name, f"/t/{key}")
+    await reader.read(f"{app.origin}/t/{key}")
+    await writer.click(f"#c-{id_} .vote button")
+    await writer.click(f"#c-{id_} .reply")
+    await writer.until("document.activeElement.matches('.answering textarea')")
+    await writer.type("Written in *Firefox*")
+    await writer.click(".answering .post")
+    await writer.until("document.querySelector('li li[data-id] em')")
+    await writer.click("li li .edit")
+    await writer.until("document.querySelector('.editor textarea')?.value")
+    await writer.type("!")
+    await writer.click(".editor button:not(.quiet)")
+    await writer.until("document.querySelector('li li .body').textContent.includes('!')")
+    await reader.until(f"document.querySelector('#c-{id_} .score').textContent === '1'")
+    await reader.until(f"{COUNT} === '2'")
+    await reader.until(
+        "(document.querySelector('.pill:not([hidden])')?.click(), document.querySelector('li li .outdated .note, "
+        "li li.outdated .note')?.click(), document.querySelector('li li .body')?.textContent.includes('!'))"
+    )
+    assert firefox.errors == []
+
+
+async def test_a_draft_survives_a_reload_and_a_server_that_was_gone(
+    app: Server, key: str, name: str, firefox: Firefox
+) -> None:
+    fill(app, key, name, 2)
+    reader, fresh = await firefox.tab(), await firefox.tab()
+    await reader.read(f"{app.origin}/t/{key}")
+    await reader.click("textarea")
+    await reader.type("Half-written")
+    await reader.reload()
+    await reader.until("document.querySelector('.connection').dataset.state === 'live'")
+    assert await reader.look("document.querySelector('textarea').value") == "Half-written"
+    app.kill()
+    await reader.until("document.querySelector('.status').textContent === 'Reconnecting… what you write is saved.'")
+    app.start()
+    fill(app, key, f"{name} G", 3)
+    await reader.until(f"{COUNT} === '5'")
+    await reader.until("document.querySelector('.connection').dataset.state === 'live'")
+    assert await reader.look("document.querySelector('textarea').value") == "Half-written"
+    await reader.until("(document.querySelector('.pill:not([hidden])')?.click(), true)")
+    await reader.until("document.querySelectorAll('li[data-id]').length === 5")
+    await fresh.read(f"{app.origin}/t/{key}")
+    assert await painted(reader) == await painted(fresh)

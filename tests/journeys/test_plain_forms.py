@@ -1,0 +1,185 @@
+"""What a conversation is made of, by GET and POST alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.journeys.test_seen_by_others import log_in
+from tests.journeys.test_two_browsers import fill
+from tests.journeys.test_without_javascript import write
+from tests.processes import Server, eventually
+
+PASSWORD = "a long password"
+
+
+async def plain(app: Server, name: str, back: str, visit: Any, role: str = "") -> Page:
+    """Return the page of a new account, without JavaScript."""
+    app.run("account", "create", name, *(["--role", role] if role else []), stdin=f"{PASSWORD}\n")
+    page: Page = (await visit(java_script_enabled=False)).page
+    await log_in(page, app, name, back)
+    return page
+
+
+async def test_voting_editing_and_what_was_edited(app: Server, key: str, name: str, visit: Any) -> None:
+    (id_,) = fill(app, key, f"{name} V", 1)
+    page = await plain(app, name, f"/t/{key}", visit)
+    up = page.locator(f"#c-{id_} .vote button").first
+    await up.click()
+    await expect(up).to_have_attribute("aria-pressed", "true")
+    await expect(page.locator(f"#c-{id_} .score")).to_have_text("1")
+    await up.click()
+    await expect(up).to_have_attribute("aria-pressed", "false")
+
+    async def is_folded() -> bool:
+        await page.reload()
+        return await page.inner_text(f"#c-{id_} .score") == "0"
+
+    # The scores of a thread move at most once a second.
+    await eventually(is_folded)
+    await write(page, "I said *this*")
+    mine = page.locator("li[data-id]", has_text="I said")
+    await mine.locator(".edit").click()
+    await expect(page.locator("textarea")).to_have_value("I said *this*")
+    second = await page.context.new_page()
+    await second.goto(page.url)
+    await second.fill("textarea", "I said *that*")
+    await second.click("text=Save")
+    await page.fill("textarea", "I said nothing")
+    await page.click("text=Save")
+    await expect(page.locator(".kept")).to_have_text("I said *that*")
+    await expect(page.locator("textarea")).to_have_value("I said nothing")
+    await page.click("text=Save")
+    await expect(mine.locator(".body")).to_have_text("I said nothing")
+    await mine.locator(".note").click()
+    assert await page.locator(".edits > li").count() == 3
+    await expect(page.locator(".edits del").first).to_contain_text("that")
+
+
+async def test_every_order_and_the_authors_answers_are_links(app: Server, key: str, name: str, visit: Any) -> None:
+    first, second = fill(app, key, f"{name} Q", 2)
+    page = await plain(app, f"{name} St", f"/t/{key}", visit, "staff")
+    described = {"title": "T", "author": f"{name} St"}
+    headers = {"origin": app.origin}
+    answer = await page.request.put(f"{app.origin}/api/threads/{key}", data=described, headers=headers)
+    assert answer.status == 200
+    await page.goto(f"{app.origin}/t/{key}")
+    await page.click(f"#c-{second} .vote button >> nth=0")
+    await page.click(f"#c-{first} .reply")
+    await page.fill(".answering textarea", "The author's answer")
+    await page.click(".answering .post")
+    mine = await page.locator("li li[data-id]").get_attribute("data-id")
+    await page.goto(f"{app.origin}/t/{key}")
+    ids = "(list) => list.map((item) => Number(item.dataset.id))"
+    for sort, shown in {
+        "Newest": [second, first, int(mine or 0)],
+        "Top": [second, first, int(mine or 0)],
+        "Flat": [first, second, int(mine or 0)],
+        "Oldest": [first, int(mine or 0), second],
+    }.items():
+        await page.click(f".sorts >> text={sort}")
+        assert await page.locator("li[data-id]").evaluate_all(ids) == shown, sort
+    await page.click(".sorts >> text=Author’s answers")
+    assert await page.locator("li[data-id]:visible").evaluate_all(ids) == [first, int(mine or 0)]
+    await expect(page.locator("li li .badge")).to_have_text("Author")
+
+
+async def test_a_preview_a_quote_a_mention_and_a_spoiler(app: Server, key: str, name: str, visit: Any) -> None:
+    (source,) = fill(app, key, f"{name} Q", 1)
+    page = await plain(app, name, f"/t/{key}", visit)
+    text = f'> Comment 0.\n>\n> — [Q](/t/{key}/c/{source})\n\n@"{name} Q" means ||nothing||'
+    await page.locator("textarea").first.fill(text)
+    await page.locator(".preview").first.click()
+    shown = await page.locator(".shown").inner_html()
+    await expect(page.locator("textarea")).to_have_value(text)
+    await page.click(".post")
+    body = page.locator("li[data-id] .body", has=page.locator(".mention"))
+    assert await body.inner_html() == shown
+    await expect(body.locator("blockquote a")).to_have_attribute("href", f"/t/{key}/c/{source}")
+    await body.locator(".mention").click()
+    await expect(page.locator("h1")).to_have_text(f"{name} Q")
+    await expect(page.locator(".found li")).to_have_count(1)
+
+
+async def test_the_inbox_its_feed_and_the_end_of_an_account(app: Server, key: str, name: str, visit: Any) -> None:
+    page = await plain(app, name, f"/t/{key}", visit)
+    await write(page, "Ask me")
+    id_ = int(await page.locator("li[data-id]").get_attribute("data-id") or 0)
+    with app.commenter(f"{name} A") as client:
+        client.post(f"/api/threads/{key}/comments", json={"body": "I do", "parent": id_, "nonce": "i" * 20})
+    await page.reload()
+    await expect(page.locator(".bell .told")).to_have_text("1")
+    await page.click(".bell")
+    await expect(page.locator(".found .context")).to_have_text("Ask me")
+    await expect(page.locator(".found .body")).to_have_text("I do")
+    await expect(page.locator(".found .badge")).to_have_text("New")
+    await page.click("text=Mark all as read")
+    await expect(page.locator(".found .badge")).to_have_count(0)
+    await expect(page.locator(".bell .told")).to_have_text("")
+    await page.click(".viewer")
+    await page.click("text=Make the address")
+    feed = await page.locator("a[href*='/feed/mine/']").get_attribute("href")
+    assert "I do" in await (await page.request.get(str(feed))).text()
+    await page.check("input[value=keep]")
+    await page.fill("#password", "not my password")
+    await page.click("text=Close the account for good")
+    await expect(page.locator(".says")).not_to_have_text("")
+    await page.check("input[value=keep]")
+    await page.fill("#password", PASSWORD)
+    await page.click("text=Close the account for good")
+    await expect(page.locator(".viewer")).to_have_count(0)
+    await page.goto(f"{app.origin}/t/{key}")
+    await expect(page.locator(f"#c-{id_} > article .name")).to_have_text("Anonymous")
+
+
+async def test_searching_and_the_feed_of_a_thread(app: Server, key: str, name: str, visit: Any) -> None:
+    fill(app, key, name, 2)
+    page = (await visit(java_script_enabled=False)).page
+
+    async def is_found() -> bool:
+        await page.goto(f"{app.origin}/t/{key}")
+        await page.click(".sorts >> text=Search")
+        await page.fill("#q", "paragraphs")
+        await page.click("main form button")
+        return await page.locator(".found li").count() == 2
+
+    await eventually(is_found)
+    await page.goto(f"{app.origin}/t/{key}")
+    feed = await page.locator(".sorts >> text=Feed").get_attribute("href")
+    assert "It has two paragraphs" in await (await page.request.get(f"{app.origin}{feed}")).text()
+
+
+async def test_a_moderator_needs_no_script_either(app: Server, key: str, name: str, visit: Any) -> None:
+    (id_,) = fill(app, key, f"{name} T", 1)
+    page = await plain(app, f"{name} M", f"/t/{key}", visit, "moderator")
+    body = page.locator(f"#c-{id_} .body")
+    for button, back in (("Remove", "Restore"), ("Hold", "Approve")):
+        await page.goto(f"{app.origin}/t/{key}/c/{id_}")
+        await page.click(f"#c-{id_} .moderate")
+        await page.click(f"button:text-is('{button}')")
+        await expect(page.locator(".count")).to_have_text("0")
+        await page.goto(f"{app.origin}/c/{id_}/moderate" if back == "Restore" else f"{app.origin}/pending")
+        await page.locator(f"form[action='/c/{id_}/state'] >> text={back}").click()
+        await expect(body).to_contain_text("Comment 0.")
+    await page.goto(f"{app.origin}/t/{key}")
+    await page.click("text=Lock the thread")
+    await expect(page.locator(".locked")).to_be_visible()
+    await page.click("text=Unlock the thread")
+    await expect(page.locator(".locked")).to_be_hidden()
+    await page.click(f"#c-{id_} .moderate")
+    await page.click("text=Ban the account")
+    await expect(body).to_contain_text("Comment 0.")
+    answer = await page.request.post(
+        f"{app.origin}/api/session", data={"name": f"{name} T", "password": PASSWORD}, headers={"origin": app.origin}
+    )
+    assert answer.status == 403
+
+
+@pytest.mark.parametrize("address", ["inbox", "account", "pending"])
+async def test_who_is_nobody_is_asked_to_log_in(app: Server, visit: Any, address: str) -> None:
+    page = (await visit(java_script_enabled=False)).page
+    answer = await page.goto(f"{app.origin}/{address}")
+    assert answer
+    assert answer.status == 401
