@@ -131,7 +131,7 @@ class Live {
       view: this.view,
       apply: (change) => this.#apply(change),
       join: () => this.connection.join(),
-      say: (text) => this.#say(text),
+      say: (text) => this.say(text),
       speak: (text) => this.#speak(text),
     });
     await lead(this.#further);
