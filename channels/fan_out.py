@@ -58,18 +58,24 @@ class FanOut:
         sweep = room.sweeps[0]
         # From the first slice to the last: what is written leaves between them.
         sweep.began = sweep.began or time.perf_counter()
-        delivered, text = 0, sweep.text
+        delivered, readers = 0, room.readers
+        plain, deflated = sweep.text.plain, None
         for reader in sweep.next_readers():
             # Who has left the room since then wants no more of it, or stands aside already.
-            if reader not in room.readers:
+            if reader not in readers:
                 continue
             if reader.behind_since is None:
                 # Below the high-water mark there is room for any frame.
                 wire = reader.wire
-                wire.write(text.deflated if wire.deflates else text.plain)
+                if wire.deflates:
+                    # Made for the first who takes it, and in a room where nobody does, not at all.
+                    deflated = deflated or sweep.text.deflated
+                    wire.write(deflated)
+                else:
+                    wire.write(plain)
                 delivered += 1
             elif sweep.change is not None:
-                room.readers.discard(reader)
+                readers.discard(reader)
                 room.behind[reader] = sweep.change.after
         self._tally.deliveries += delivered
         if not sweep.is_through:

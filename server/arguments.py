@@ -56,7 +56,8 @@ BENCH = """Measure the real server, pinned to one core, beside baselines of the 
 an idle reader costs, posts and pages. CPU time is what counts: a busy machine makes it slower, not wrong."""
 
 BENCHES = (
-    "all", "fanout", "hot", "slow", "stall", "idle", "connect", "resume", "redis", "posts", "pages", "votes", "long"
+    "all", "fanout", "hot", "slow", "stall", "idle", "connect", "resume", "shutdown", "redis", "posts", "pages",
+    "votes", "long",
 )  # fmt: skip
 
 EXPORT = """Write every comment of a thread to a file that `import jsonl` reads: texts, votes and states included, those
@@ -94,6 +95,7 @@ def parser() -> argparse.ArgumentParser:
     bench.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHES)} (default: all)")
     bench.add_argument("--readers", type=int, default=10_000, metavar="N", help="how many readers (default: 10,000)")
     bench.add_argument("--json", action="store_true", help="print the table for programs")
+    bench.add_argument("--plot", type=Path, metavar="FILE", help="draw what a delivery costs (of fanout, hot), as SVG")
     _add_account(commands.add_parser("account", help="make or change an account", description=ACCOUNT))
     return tree
 

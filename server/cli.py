@@ -137,7 +137,8 @@ def _torture(given: Namespace) -> int:
 def _bench(given: Namespace) -> int:
     folder = Path(__file__).resolve().parents[1]
     as_json = ["--json"] if given.json else []
-    words = ["--readers", str(given.readers), *as_json, *given.names]
+    plot = ["--plot", str(given.plot.resolve())] if given.plot else []
+    words = ["--readers", str(given.readers), *as_json, *plot, *given.names]
     return subprocess.call([sys.executable, "-m", "tests.bench", *words], cwd=folder)
 
 

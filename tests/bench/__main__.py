@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import arrivals, ballots, fan_out, hot, latency, long, people
+from tests.bench import arrivals, ballots, fan_out, hot, latency, long, people, plot
 from tests.bench.figure import Figure
 
 BENCHES: dict[str, Callable[[Path, int], list[Figure]]] = {
@@ -36,6 +36,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHES)} (default: all)")
     parser.add_argument("--readers", type=int, default=10_000, metavar="N")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw what a delivery costs, as SVG (of fanout, hot)")
     given = parser.parse_args(argv)
     chosen = [name for name in given.names if name != "all"] or list(BENCHES)
     if unknown := [name for name in chosen if name not in BENCHES]:
@@ -47,6 +48,8 @@ def main(argv: list[str]) -> int:
             if not given.json:
                 print(f"{name} measured", file=sys.stderr, flush=True)
     machine = f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
+    if given.plot:
+        given.plot.write_text(plot.svg(figures, machine), encoding="utf-8")
     if given.json:
         print(json.dumps({"machine": machine, "figures": [figure.row() for figure in figures]}, indent=1))
         return 0

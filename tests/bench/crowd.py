@@ -55,9 +55,13 @@ class Watched:
 
 
 class Crowd:
-    """Connected and drained readers; `received` counts the bytes of all since the last `forget`."""
+    """Connected and drained readers; `received` counts the bytes of all since the last `forget`.
 
-    def __init__(self) -> None:
+    Where nobody asks when something came, it naps between looks.
+    """
+
+    def __init__(self, nap_seconds: float = 0.0) -> None:
+        self._nap_seconds = nap_seconds
         self._poll = select.epoll()
         self.sockets: dict[int, socket.socket] = {}
         self.received = 0
@@ -111,12 +115,15 @@ class Crowd:
     def drain(self, seconds: float, until: float = float("inf")) -> None:
         """Read what there is until nothing but pings came for `seconds`, or it is `until` (monotonic)."""
         quiet_at = time.monotonic() + seconds
+        # Awake in between, every send would have to wake us, which no send to another machine does.
+        time.sleep(self._nap_seconds)
         while ready := self._poll.poll(max(0.0, min(quiet_at, until) - time.monotonic()), 4096):
             for descriptor, _ in ready:
                 if not self._read(descriptor):
                     quiet_at = time.monotonic() + seconds
             if time.monotonic() >= until:
                 return
+            time.sleep(self._nap_seconds)
 
     def _read(self, descriptor: int) -> bool:
         """Read what one of them got, and say whether it was a ping and nothing else."""

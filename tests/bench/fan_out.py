@@ -19,6 +19,7 @@ from tests.processes import ROOT, Server
 
 FRAMES = 12
 FRAME_BYTES = 600
+NAP_SECONDS = 0.002
 JOIN_TEXT = '{"type":"join","thread":"bench"}'
 JOIN = masked(JOIN_TEXT)
 
@@ -38,7 +39,7 @@ def fanout(folder: Path, readers: int) -> list[Figure]:
 
 def idle(folder: Path, readers: int) -> list[Figure]:
     """What a connected, joined and silent reader costs, and what it cost to let it in."""
-    with _server(folder) as (app, pid), contextlib.closing(Crowd()) as crowd:
+    with _server(folder) as (app, pid), contextlib.closing(Crowd(NAP_SECONDS)) as crowd:
         crowd.connect(app.port, 200, JOIN)
         crowd.drain(0.5)
         bytes_before, cpu_before = resident_bytes(pid), cpu_seconds(pid)
@@ -52,7 +53,8 @@ def idle(folder: Path, readers: int) -> list[Figure]:
 
 
 def _ours(folder: Path, readers: int) -> float:
-    with _server(folder) as (app, pid), contextlib.closing(Crowd()) as crowd, app.commenter("bench") as client:
+    napping = Crowd(NAP_SECONDS)
+    with _server(folder) as (app, pid), contextlib.closing(napping) as crowd, app.commenter("bench") as client:
         # A comment's frame has about 340 bytes beside its text.
         body = "x" * 200
         crowd.connect(app.port, readers, JOIN)
@@ -82,7 +84,7 @@ def _c_loop(folder: Path, readers: int) -> float:
             [str(program), str(readers), str(FRAMES), str(FRAME_BYTES)], stdout=subprocess.PIPE, text=True
         )
     assert process.stdout is not None
-    with process, contextlib.closing(Crowd()) as crowd:
+    with process, contextlib.closing(Crowd(NAP_SECONDS)) as crowd:
         crowd.connect(int(process.stdout.readline()), readers, path=None)
         crowd.expect(readers * FRAMES * FRAME_BYTES)
         return float(process.stdout.readline())
@@ -101,7 +103,7 @@ def _python_loop(way: str, readers: int) -> float:
     try:
         port = int(process.stdout.readline())
         time.sleep(1)
-        with contextlib.closing(Crowd()) as crowd:
+        with contextlib.closing(Crowd(NAP_SECONDS)) as crowd:
             crowd.connect(port, readers)
             crowd.drain(0.5)
             costs = []

@@ -138,6 +138,7 @@ def _boil(of: Audience, rate: float, name: str, size: int = BODY_BYTES, duration
         Figure(f"{what}, p99 from commit to receipt", late[int(len(late) * 0.99)] * 1000, "ms"),
         Figure(f"{what}, deliveries", posted * of.readers / seconds, "a second"),
         Figure(f"{what}, CPU of the server", used * 100, "% of a core"),
+        Figure(f"{what}, CPU per delivered comment", used * seconds / posted / of.readers * 1e6, "µs"),
     ]
 
 
