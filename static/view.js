@@ -352,6 +352,7 @@ export class View extends EventTarget {
   #showCounts() {
     const { count, next, behind, locked } = this.store;
     this.root.toggleAttribute("locked", locked);
+    this.#find(".locked").hidden = !locked;
     setText(this.#find(".count"), String(count));
     setText(this.#find(".noun"), count === 1 ? "comment" : "comments");
     const held = [...this.#held].filter((id) => this.store.get(id)?.state === "visible").length;

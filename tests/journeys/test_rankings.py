@@ -54,7 +54,7 @@ async def test_more_of_a_forgotten_ranking_begins_the_order_anew(tmp_path: Path,
 
         await plain.page.click(".more")
         await expect(plain.page).to_have_url(f"{url}&anew=yes")
-        await expect(plain.page.locator(".notice")).to_contain_text(ANEW)
+        await expect(plain.page.locator(".notice:visible")).to_contain_text(ANEW)
         await expect(plain.page.locator("ol.comments > li[data-id]")).to_have_count(200)
         wrong = httpx2.get(f"{app.origin}/t/{key}?cursor=nonsense", trust_env=False)
         assert wrong.status_code == 422
