@@ -6,6 +6,7 @@ import asyncio
 import time
 
 from channels.change import Change, fits, merge
+from channels.diffs import Diffs
 from channels.frames import Text
 from channels.room import Room, Sweep
 from channels.tally import Tally
@@ -17,12 +18,13 @@ MAX_SWEEP_SECONDS = 0.125
 
 
 class FanOut:
-    def __init__(self, tally: Tally) -> None:
+    def __init__(self, tally: Tally, diffs: Diffs) -> None:
         self._tally = tally
+        self._diffs = diffs
 
     def queue(self, room: Room, change: Change) -> None:
         """The first change of a quiet thread goes out at once; those within a tick of it become one."""
-        room.diffs.clear()
+        self._diffs.forget(room.thread)
         if room.unsent is not None:
             if fits(room.unsent, change):
                 merged = merge(room.unsent, change)

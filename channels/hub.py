@@ -16,11 +16,12 @@ import msgspec
 
 from channels.broker import Broker
 from channels.change import Answer, Change, Joined, Message, Readers, Reset, Retry, Typing, merge
+from channels.diffs import Diffs, Question
 from channels.fan_out import FanOut
 from channels.frames import Text
 from channels.presence import Presence
 from channels.reader import Reader
-from channels.room import Question, Room
+from channels.room import Room
 from channels.sign_ins import SignIns
 from channels.source import Source, SourceUnavailable
 from channels.tally import Tally
@@ -40,7 +41,6 @@ TYPING_READERS = 200
 TYPING_NAMES = 5
 MAX_BEHIND_SECONDS = 20.0
 MAX_UNWRITTEN_BYTES = 256 * 1024 * 1024
-DIFFS_KEPT = 64
 
 
 class Hub:
@@ -53,7 +53,8 @@ class Hub:
         self._tasks: asyncio.TaskGroup
         self.is_draining = False
         self.tally = Tally()
-        self._fan_out = FanOut(self.tally)
+        self._diffs = Diffs()
+        self._fan_out = FanOut(self.tally, self._diffs)
         self.broker: Broker
         self.presence = Presence(self.readers_here)
         self.sign_ins = SignIns()
@@ -101,7 +102,7 @@ class Hub:
         if after is None or (after == room.version and epoch is not None):
             diff: Change | None = Change(thread=thread, epoch=room.epoch, after=room.version, version=room.version)
         else:
-            diff = room.diffs.get((epoch, after))
+            diff = self._diffs.get(thread, (epoch, after))
         if diff is None or diff.version != room.version:
             return False
         self._enter(room, reader, diff, after)
@@ -240,8 +241,8 @@ class Hub:
             if answer.version >= room.present(answer.epoch):
                 break
             answer = await self._ask_on(answer)
-        if isinstance(answer, Change) and len(room.diffs) < DIFFS_KEPT:
-            room.diffs[epoch, after] = answer
+        if isinstance(answer, Change):
+            self._diffs.keep(room.thread, (epoch, after), answer)
         return answer
 
     async def _ask_together(self, room: Room, question: Question) -> Answer:
@@ -364,7 +365,7 @@ class Hub:
             self._offer(reader, _reset_frame(Reset(thread=room.thread, epoch=epoch, version=version)))
         room.readers.clear()
         room.behind.clear()
-        room.diffs.clear()
+        self._diffs.forget(room.thread)
         room.version = None
 
     def _forget_if_empty(self, room: Room) -> None:
@@ -372,6 +373,7 @@ class Hub:
             return
         room.stop_timers()
         del self._rooms[room.thread]
+        self._diffs.forget(room.thread)
         self.broker.unsubscribe(room.thread)
 
     async def _announce_readers(self) -> None:

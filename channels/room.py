@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from channels.change import Answer, Change, fits, merge
+from channels.diffs import Question
 from channels.frames import Text
 from channels.reader import Reader
 
 HELD_CHANGES = 512
 SLICE = 200
-Question = tuple[str | None, int | None]
 
 
 class Sweep:
@@ -56,8 +56,7 @@ class Room:
         self.flush_at: asyncio.TimerHandle | None = None
         self.last_flush = float("-inf")
         self.subscribed: asyncio.Task[bool] | None = None
-        # Diffs of the present version, and those that are being read: who asks the same shares one.
-        self.diffs: dict[Question, Change] = {}
+        # What is being read: who asks the same shares the answer.
         self.questions: dict[Question, asyncio.Task[Answer]] = {}
         self.asking: asyncio.Task[None] | None = None
         self.wanted = 0
