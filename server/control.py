@@ -18,7 +18,7 @@ from server import names
 from server.actions import describe, sign_in
 from server.errors import CannotStart, Conflict, DomainError, Invalid
 from server.model import ROLES
-from server.porting.load import Batch, load_batch
+from server.porting.load import Batch, link_batch, load_batch
 from server.settings import Settings
 from server.storage import accounts, backup, comments
 from server.storage.database import Database
@@ -46,6 +46,7 @@ class Desk:
             "account rename": self._rename,
             "describe": self._describe,
             "import": self._import,
+            "link": self._link,
             "imported": self._imported,
             "commenter": self._commenter,
             "backup": self._backup,
@@ -85,6 +86,10 @@ class Desk:
 
     async def _import(self, batch: dict[str, Any]) -> dict[str, Any]:
         return await load_batch(self._database, msgspec.convert(batch, Batch))
+
+    async def _link(self, batch: dict[str, Any]) -> dict[str, Any]:
+        await link_batch(self._database, msgspec.convert(batch, Batch))
+        return {}
 
     async def _imported(self, thread: str, origin: str) -> dict[str, Any]:
         """Return the ids here of what was imported into the thread, by their ids there."""

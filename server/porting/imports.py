@@ -15,7 +15,7 @@ import msgspec
 from server import control
 from server.errors import CannotStart
 from server.porting import jsonl, remark42
-from server.porting.load import Batch
+from server.porting.load import Batch, needs_links
 from server.porting.record import Record
 from server.settings import Settings
 
@@ -49,13 +49,21 @@ async def import_records(
     """Return the sum of the reports of all batches: {imported, tombstones, anonymous, skipped}."""
     total: Counter[str] = Counter()
     skipped: list[list[Any]] = []
-    for start in range(0, len(records), RECORDS_AT_ONCE):
-        batch = Batch(thread=key, origin=origin, records=records[start : start + RECORDS_AT_ONCE])
+    done = 0
+    for batch in _batches(key, origin, records):
         report = await owner.ask("import", {"batch": msgspec.to_builtins(batch)})
         skipped += report.pop("skipped")
         total.update(report)
-        progress(start + len(batch.records))
+        done += len(batch.records)
+        progress(done)
+    for batch in _batches(key, origin, [record for record in reversed(records) if needs_links(record)]):
+        await owner.ask("link", {"batch": msgspec.to_builtins(batch)})
     return {"imported": 0, "tombstones": 0, "anonymous": 0, **total, "skipped": skipped}
+
+
+def _batches(key: str, origin: str, records: list[Record]) -> Iterator[Batch]:
+    for start in range(0, len(records), RECORDS_AT_ONCE):
+        yield Batch(thread=key, origin=origin, records=records[start : start + RECORDS_AT_ONCE])
 
 
 def read_file(format_: str, path: Path) -> Iterator[Record]:

@@ -1,7 +1,7 @@
 """livethread's own form: one JSON object a line, `id, parent, author, created, edited, score, removed, body_md`.
 
 What `export` writes says besides `up, down, state, revision, format` and, where it was edited, `earlier`, so that
-nothing is lost on the way.
+nothing is lost on the way. Where it links to comments of its thread, `links` says to which of the file.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ class Line(msgspec.Struct):
     revision: int = 1
     format: Literal["markdown", "html"] = "markdown"
     earlier: list[EarlierLine] = []
+    links: dict[str, str] = {}
 
 
 def write(comments: Iterable[Exported]) -> Iterator[bytes]:
@@ -67,6 +68,8 @@ def write(comments: Iterable[Exported]) -> Iterator[bytes]:
             line["earlier"] = [
                 EarlierLine(text.revision, text.body, text.replaced / 1000, text.format) for text in one.earlier
             ]
+        if one.links:
+            line["links"] = one.links
         yield msgspec.json.encode(line) + b"\n"
 
 
@@ -108,6 +111,7 @@ def read(path: Path) -> Iterator[Record]:
                 format=line.format,
                 body="" if line.removed and line.state != "removed" else line.body_md,
                 earlier=earlier if not line.removed or line.state == "removed" else [],
+                links=line.links,
             )
 
 

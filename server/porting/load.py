@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 import msgspec
 
-from server import markup, names, quotations
+from server import links, markup, names, quotations
 from server.errors import Invalid
 from server.model import MAX_BODY_CHARACTERS, MAX_DEPTH
 from server.porting.record import Record
@@ -45,38 +46,59 @@ async def load_batch(database: Database, batch: Batch) -> dict[str, Any]:
     return report
 
 
+async def link_batch(database: Database, batch: Batch) -> None:
+    """Link what could not be linked as it was loaded: to comments that came later, and to whoever is mentioned.
+
+    Later batches of a file come first, and so do later records: of what a comment quotes it is known then what that
+    quotes itself.
+    """
+    for start in range(0, len(batch.records), ROWS_IN_ONE_WRITE):
+        some = batch.records[start : start + ROWS_IN_ONE_WRITE]
+        await database.write(partial(_link, batch=batch, records=some))
+
+
+def needs_links(record: Record) -> bool:
+    return bool(record.links) or any("@" in text for text in (record.body, *(one.body for one in record.earlier)))
+
+
 Texts = tuple[str, str, tuple[comments.EarlierText, ...]]
+NOBODY: Mapping[str, str] = {}
 
 
 def _bodies(records: list[Record]) -> list[Texts]:
     return [_texts(record) for record in records]
 
 
-def _texts(record: Record) -> Texts:
-    """Return (text, html, earlier texts) as they are kept."""
+def _texts(record: Record, key: str = "", ids: Mapping[str, int] | None = None) -> Texts:
+    """Return (text, html, earlier texts) as they are kept, with links to those of `ids` in the thread `key`."""
     if record.removed and not record.body:
         return "", "", ()
+
+    def kept(body: str, format_: str) -> tuple[str, str]:
+        text = links.from_file(markup.clean_text(body), key, record.links, ids or {})
+        return text, _html(text, format_)
+
     earlier = tuple(
-        comments.EarlierText(one.revision, *_rendered(one.body, one.format), one.replaced, one.format)
+        comments.EarlierText(one.revision, *kept(one.body, one.format), one.replaced, one.format)
         for one in record.earlier
     )
-    return *_rendered(record.body, record.format), earlier
+    return *kept(record.body, record.format), earlier
 
 
-def _rendered(body: str, format_: str) -> tuple[str, str]:
-    """Return (text, html) through the same renderer and allow-list as every comment."""
-    text = markup.clean_text(body)
-    return text, markup.safe(text) if format_ == "html" else markup.to_html(text)
+def _html(text: str, format_: str, people: Mapping[str, str] = NOBODY) -> str:
+    """Render through the same renderer and allow-list as every comment."""
+    return markup.safe(text) if format_ == "html" else markup.to_html(text, people)
 
 
 def _load(write: Write, *, batch: Batch, rows: list[tuple[Record, Texts]]) -> list[str | None]:
     thread = threads.ensure(write, batch.thread)
-    return [_load_one(write, thread, batch.origin, record, texts) for record, texts in rows]
+    return [_load_one(write, thread, batch, record, texts) for record, texts in rows]
 
 
-def _load_one(write: Write, thread: int, origin: str, record: Record, texts: Texts) -> str | None:
+def _load_one(write: Write, thread: int, batch: Batch, record: Record, texts: Texts) -> str | None:
     """Insert one record; return None, or why it was skipped."""
     text, html, earlier = texts
+    key, origin = batch.thread, batch.origin
     if record.skip is not None:
         return record.skip
     if comments.by_source(write.sql, thread, f"{origin}:{record.id}") is not None:
@@ -85,6 +107,10 @@ def _load_one(write: Write, thread: int, origin: str, record: Record, texts: Tex
         return "no text"
     if any(len(one) > MAX_BODY_CHARACTERS for one in (text, *(one.body for one in earlier))):
         return f"longer than {MAX_BODY_CHARACTERS:,} characters"
+    # Pointed at what is there already, nobody's words are shown for a moment where they are hidden at their source.
+    ids = _linked(write, thread, origin, record)
+    if ids:
+        text, html, earlier = _texts(record, key, ids)
     if any(map(quotations.are_too_many, (html, *(one.html for one in earlier)))):
         return "quotes too much"
     parent = None
@@ -117,9 +143,41 @@ def _load_one(write: Write, thread: int, origin: str, record: Record, texts: Tex
             down=max(-record.score, 0) if record.down is None else record.down,
             revision=record.revision,
             earlier=earlier,
+            known=frozenset(ids.values()),
         ),
     )
     return None
+
+
+def _linked(write: Write, thread: int, origin: str, record: Record) -> dict[str, int]:
+    """Return the ids here of the comments that the record links to, as far as they are here, by their ids there."""
+    found = {id_: comments.by_source(write.sql, thread, f"{origin}:{id_}") for id_ in set(record.links.values())}
+    return {id_: comment.id for id_, comment in found.items() if comment is not None}
+
+
+def _link(write: Write, *, batch: Batch, records: list[Record]) -> None:
+    thread = threads.ensure(write, batch.thread)
+    for record in records:
+        comment = comments.by_source(write.sql, thread, f"{batch.origin}:{record.id}")
+        if comment is None:
+            continue
+        ids = _linked(write, thread, batch.origin, record)
+        for revision, body, html, format_ in comments.texts(write.sql, comment.id):
+            # What was edited here since then is not the file's.
+            if revision > record.revision or not body:
+                continue
+            text = links.from_file(body, batch.thread, record.links, ids)
+            people = _people(write, text) if format_ == "markdown" else NOBODY
+            if text != body or people:
+                made = text, _html(text, format_, people)
+                if made != (body, html) and not quotations.are_too_many(made[1]):
+                    comments.reword(write, comment, revision, made, frozenset(ids.values()))
+
+
+def _people(write: Write, text: str) -> dict[str, str]:
+    """Return the names of the accounts that the text mentions, by how it does."""
+    skeletons = {name: names.skeleton(name) for name in markup.mentions(text)}
+    return {given: account.name for given, account in accounts.named(write.sql, skeletons).items()}
 
 
 def _account(write: Write, name: str) -> int:

@@ -41,6 +41,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     body: str = ""
     format: Literal["markdown", "html"] = "markdown"
     earlier: list[Earlier] = []
+    # By the numbers that its texts link to: ids of the file's comments (`server/links.py`).
+    links: dict[str, str] = {}
     skip: str | None = None
 
 

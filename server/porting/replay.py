@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import httpx2
 
-from server import control
+from server import control, links
 from server.errors import CannotStart, DomainError
 from server.porting.imports import key_of, read_file
 from server.porting.record import Record
@@ -77,7 +77,8 @@ class Replay:
         """
         if record.parent is not None and record.parent not in self._ids:
             return f"answers {record.parent}, which is not there"
-        body = _PLACEHOLDER if record.removed else record.body
+        text = links.from_file(record.body, self._key, record.links, self._ids)
+        body = _PLACEHOLDER if record.removed else text
         try:
             token = await self._token(GUEST if record.author is None else record.author)
         except DomainError as error:

@@ -40,7 +40,10 @@ class EarlierText:
 
 @dataclass(frozen=True, slots=True)
 class NewComment:
-    """What a post, or an importer, hands in. Times in milliseconds; `up` and `down` are votes that it brings along."""
+    """What a post, or an importer, hands in. Times in milliseconds; `up` and `down` are votes that it brings along.
+
+    `known`: the only comments that its links can mean; None: any.
+    """
 
     thread: int
     parent: int | None
@@ -59,6 +62,7 @@ class NewComment:
     down: int = 0
     revision: int = 1
     earlier: tuple[EarlierText, ...] = ()
+    known: frozenset[int] | None = None
 
 
 def _stored(row: tuple[Any, ...] | None) -> StoredComment | None:
@@ -114,8 +118,8 @@ def insert(write: Write, new: NewComment) -> int:
             "INSERT INTO revisions (comment, revision, body, html, replaced, format) VALUES (?, ?, ?, ?, ?, ?)",
             (id_, text.revision, text.body, text.html, text.replaced, text.format),
         )
-        quotes.remember(write, id_, text.revision, text.html)
-    quotes.remember(write, id_, new.revision, new.html)
+        quotes.remember(write, id_, text.revision, text.html, new.known)
+    quotes.remember(write, id_, new.revision, new.html, new.known)
     if new.state == "visible":
         _count(write, new.thread, new.parent, 1, active=new.created)
     if new.state != "pending":
@@ -184,6 +188,23 @@ def revisions(sql: sqlite3.Connection, id_: int) -> list[tuple[int, str, str, in
         (revision, *quotes.cut(body, html, hidden.get(revision, ())), at)
         for (revision, body, html, _), at in zip([*found, row], written, strict=True)
     ]
+
+
+def texts(sql: sqlite3.Connection, id_: int) -> list[tuple[int, str, str, str]]:
+    """Return every text of the comment as it is kept: (revision, body, html, format)."""
+    return sql.execute(
+        "SELECT revision, body, html, format FROM revisions WHERE comment = ?1"
+        " UNION ALL SELECT revision, body, html, format FROM comments WHERE id = ?1",
+        (id_,),
+    ).fetchall()
+
+
+def reword(write: Write, comment: StoredComment, revision: int, text: tuple[str, str], known: frozenset[int]) -> None:
+    """Let the (body, html) of a revision link to what it means: that is no edit."""
+    quotes.rewrite(write, comment.id, revision, *text)
+    quotes.remember(write, comment.id, revision, text[1], known)
+    if comment.shown and revision == comment.revision:
+        write.stamp(comment.thread, [comment.id])
 
 
 def text(sql: sqlite3.Connection, comment: StoredComment) -> str:

@@ -34,8 +34,11 @@ class _Source:
     quoted: list[tuple[set[int], set[str]]] = field(default_factory=list)
 
 
-def remember(write: Write, comment: int, revision: int, html: str) -> None:
-    """Keep what each quote of this text takes from whom, and erase at once what must not be kept any more."""
+def remember(write: Write, comment: int, revision: int, html: str, known: Collection[int] | None = None) -> None:
+    """Keep what each quote of this text takes from whom, and erase at once what must not be kept any more.
+
+    A link can only mean a comment that is `known`; None: any.
+    """
     write.sql.execute("DELETE FROM quotes WHERE comment = ? AND revision = ?", (comment, revision))
     sources: dict[int, _Source | None] = {}
     found = quotations.find(html)
@@ -44,7 +47,7 @@ def remember(write: Write, comment: int, revision: int, html: str) -> None:
         taken: set[int] = set()
         for key, id_ in sorted(one.sources)[: quotations.MAX_SOURCES]:
             if id_ not in sources:
-                sources[id_] = _source(write.sql, key, id_)
+                sources[id_] = _source(write.sql, key, id_) if known is None or id_ in known else None
             if (source := sources[id_]) is not None:
                 taken |= {id_} | _by_way_of(source, quotations.said_in(text, id_))
         write.sql.executemany(
@@ -165,18 +168,19 @@ def erase_in(write: Write, comment: int) -> None:
         if places is None:
             continue
         text, left = cut(body, html, places)
-        write.sql.execute(
-            "UPDATE comments SET body = ?1, html = ?2, format = iif(?1 = ?2, 'html', format)"
-            " WHERE id = ?3 AND revision = ?4",
-            (text, left, comment, revision),
-        )
-        write.sql.execute(
-            "UPDATE revisions SET body = ?1, html = ?2, format = iif(?1 = ?2, 'html', format)"
-            " WHERE comment = ?3 AND revision = ?4",
-            (text, left, comment, revision),
-        )
+        rewrite(write, comment, revision, text, left)
         _renumber(write.sql, comment, revision, quotations.places_after(html, places))
     write.has_erased = True
+
+
+def rewrite(write: Write, comment: int, revision: int, body: str, html: str) -> None:
+    """Put another text in the place of the one that the comment has, or had, at `revision`."""
+    for table, id_ in (("comments", "id"), ("revisions", "comment")):
+        write.sql.execute(
+            f"UPDATE {table} SET body = ?1, html = ?2, format = iif(?1 = ?2, 'html', format)"
+            f" WHERE {id_} = ?3 AND revision = ?4",
+            (body, html, comment, revision),
+        )
 
 
 def _renumber(sql: sqlite3.Connection, comment: int, revision: int, places: dict[int, int]) -> None:
