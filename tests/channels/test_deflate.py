@@ -12,7 +12,7 @@ from websockets.frames import Frame, Opcode
 
 from channels.deflate import deflate, inflate, is_offered
 from channels.frames import BINARY, PING, TEXT, Limits, Text
-from tests.channels.test_frames import client, read, violation
+from tests.channels.test_frames import client, named, read, violation
 
 TEXT_OF_MANY = "Whoever reads this reads it again and again. " * 20
 
@@ -101,6 +101,7 @@ def test_a_small_message_that_would_grow_large_ends_with_1009_and_is_never_made(
         (client(TEXT, b"x", fin=False) + client(0, b"x", rsv1=True), 1002),
         (b"\xe1\x80\0\0\0\0", 1002),
     ],
+    ids=named,
 )
 def test_what_breaks_the_extension_ends_with_its_code(data: bytes, code: int) -> None:
     assert violation(data, is_deflating=True) == code
