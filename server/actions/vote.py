@@ -17,7 +17,8 @@ from server.storage import comments, rows, votes
 from server.storage.database import Database
 from server.storage.write import Write
 
-FOLD_SECONDS = 1.0
+# A second between two at every reader, and as long as the first of them may wait for its tick and its turn.
+FOLD_SECONDS = 1.25
 THREADS_KEPT = 10_000
 
 
@@ -29,7 +30,7 @@ class Votes:
         self._limits = limits
         self._settings = settings
         self._tasks = tasks
-        # When each thread's scores moved last, in monotonic seconds; and those that wait for their second.
+        # When each thread's scores moved last, in monotonic seconds; and those that wait for their time.
         self._folded_at: dict[int, float] = {}
         self._waiting: set[int] = set()
 
@@ -66,7 +67,7 @@ class Votes:
             await self._fold(thread)
 
     async def _fold_soon(self, thread: int) -> None:
-        """The first vote of a quiet thread counts at once; those within a second of it are counted together."""
+        """The first vote of a quiet thread counts at once; those soon after it are counted together."""
         if thread in self._waiting:
             return
         if self._wait(thread) <= 0:

@@ -23,8 +23,6 @@ SECONDS = 15.0
 # A multiple of the voter's connections: no account votes on two of them at once.
 VOTERS = 64
 COMMENTS = 40
-# Between two writes a second apart a frame may be on its way for a while.
-JITTER_SECONDS = 0.25
 
 
 def votes(folder: Path, _: int) -> list[Figure]:
@@ -57,8 +55,8 @@ def votes(folder: Path, _: int) -> list[Figure]:
         moves = [_moves(one) for one in crowd.watched.values()]
     least, most = min(map(len, moves)), max(map(len, moves))
     shortest = min(later - earlier for times in moves for earlier, later in itertools.pairwise(times))
-    assert most <= seconds + 2, f"a reader's scores moved {most} times in {seconds:.0f} s"
-    assert shortest >= 1 - JITTER_SECONDS, f"a reader's scores moved again after {shortest:.2f} s"
+    assert most <= seconds + 1, f"a reader's scores moved {most} times in {seconds:.0f} s"
+    assert shortest >= 1, f"a reader's scores moved again after {shortest:.2f} s"
     what = f"{cast['votes'] / seconds:,.0f} votes/s before {READERS:,} readers"
     return [
         Figure(f"{what}, changes of scores to each a second, at most", most / seconds, ""),

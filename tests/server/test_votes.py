@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from channels import fan_out
 from channels.change import Change
 from server.actions import sign_in, vote
 from server.actions.edit import edit_comment
@@ -22,6 +23,11 @@ from server.storage.database import Database
 SETTINGS = read({"LIVETHREAD_SECRET": "a-secret-of-the-tests", "LIVETHREAD_LIMITS": "off"})
 LIMITS = Limits(is_on=False)
 COMMENTS = 5
+
+
+def test_no_reader_sees_scores_move_twice_in_a_second() -> None:
+    longest_tick = max(fan_out.TICK_SECONDS, fan_out.TICKS_A_SWEEP * fan_out.MAX_SWEEP_SECONDS)
+    assert 1 + longest_tick <= vote.FOLD_SECONDS
 
 
 class Over(Exception):
