@@ -39,12 +39,11 @@ def wilson(up: int, down: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """A thread's roots from the best to the worst, as they stood at one moment; `newest` is the last root of then."""
+    """A thread's roots from the best to the worst, as they stood at one moment."""
 
     name: str
     roots: tuple[int, ...]
     places: dict[int, int]
-    newest: int
 
 
 class Rankings:
@@ -63,7 +62,7 @@ class Rankings:
             ranked = sorted(rows, key=lambda row: (-wilson(row[1], row[2]), row[2] - row[1], row[0]))
             roots = tuple(row[0] for row in ranked)
             places = {root: place for place, root in enumerate(roots)}
-            self._made[name] = Ranking(name, roots, places, max(roots, default=0))
+            self._made[name] = Ranking(name, roots, places)
             while len(self._made) > RANKINGS_KEPT:
                 self._made.popitem(last=False)
         return self._made[name]
@@ -113,8 +112,9 @@ def roots(sql: sqlite3.Connection, thread: Thread, sort: str, last: int | None, 
     if ranking is None:
         yield from sql.execute(_ROOTS, (thread.id, last or 0))
         return
-    # What was written after the ranking was made comes after all that is ranked, in time order.
     begin = 0 if last is None else ranking.places.get(last, len(ranking.roots)) + 1
     for root in ranking.roots[begin:]:
         yield from sql.execute(_STATE, (root,))
-    yield from sql.execute(_ROOTS, (thread.id, max(ranking.newest, 0 if last in ranking.places else last or 0)))
+    # What was written, or came back, after the ranking was made comes after all that is ranked, in time order.
+    unranked = sql.execute(_ROOTS, (thread.id, 0 if last is None or last in ranking.places else last))
+    yield from (root for root in unranked if root[0] not in ranking.places)

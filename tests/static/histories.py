@@ -28,6 +28,7 @@ from server.model import Account, State
 from server.settings import read
 from server.storage import comments, snapshot, votes
 from server.storage.database import Database
+from server.storage.order import Rankings
 from server.storage.write import Write
 
 MODERATOR = Account(10**6, "moderator", "moderator")
@@ -85,6 +86,9 @@ class History:
         self.key = key
         self.told: list[Change] = []
         self.ids: list[tuple[int, Account]] = []
+        self.rankings = Rankings()
+        # The roots that the client's pages have brought: in the order top, that is theirs.
+        self.brought: list[int] = []
         self._posts = 0
 
     async def happen(self) -> None:
@@ -137,9 +141,9 @@ class History:
     ) -> dict[str, Any]:
         found = await self.database.read(
             lambda sql: (
-                snapshot.page_of_branch(sql, self.key, branch, cursor, limit, sort)
+                snapshot.page_of_branch(sql, self.key, branch, cursor, limit, sort, self.rankings)
                 if branch
-                else snapshot.page(sql, self.key, cursor, limit, sort, None, replies)
+                else snapshot.page(sql, self.key, cursor, limit, sort, self.rankings, replies)
             )
         )
         page = {
@@ -162,12 +166,14 @@ class History:
         """What a page loaded now, and continued until the same frontier, would draw; each branch until its cut."""
         await stores.ask("open", name="fresh", snapshot=await self.page(limit=1000, sort=sort))
         everything = await stores.ask("state", name="fresh")
-        path = await self.paths(sort)
+        path, line = await self.paths(sort), await self.paths()
 
         def root(id_: int) -> int:
-            return abs(path(id_)[0])
+            return line(id_)[0]
 
-        end = path(int(frontier.rstrip("~"))) + [2**53] * frontier.endswith("~") if frontier else [2**53]
+        last = frontier.rpartition(".")[2]
+        end = path(int(last.rstrip("~"))) + [2**53] * last.endswith("~") if last else [2**53]
+        everything["drawn"].sort(key=lambda one: path(one["id"]))
         within = [one for one in everything["drawn"] if path(one["id"]) <= end]
         inside = [
             one for one in within if root(one["id"]) not in cuts or path(one["id"]) <= path(cuts[root(one["id"])])
@@ -176,7 +182,7 @@ class History:
         behind = [root(one["id"]) for one in within if one["id"] not in kept and one["state"] == "visible"]
         # A tombstone is drawn for what is visible below it: on a cut page, for what of that is on the page. The link to
         # the rest stands below the root.
-        ancestors = {above for one in inside if one["state"] == "visible" for above in map(abs, path(one["id"]))}
+        ancestors = {above for one in inside if one["state"] == "visible" for above in line(one["id"])}
         return everything | {
             "drawn": [one for one in inside if one["id"] in ancestors or one["id"] in behind],
             "hidden": {one: behind.count(one) for one in cuts},
@@ -188,9 +194,14 @@ class History:
         """Return what gives a comment's place in the order of reading."""
         parents = dict(await self.database.read(lambda sql: sql.execute("SELECT id, parent FROM comments").fetchall()))
 
+        def key(root: int) -> int:
+            if sort == "top":
+                return self.brought.index(root) if root in self.brought else 2**52 + root
+            return -root if sort == "newest" else root
+
         def path(id_: int) -> list[int]:
             above = parents[id_]
-            return [*path(above), id_] if above else [-id_ if sort == "newest" else id_]
+            return [*path(above), id_] if above else [key(id_)]
 
         return path
 
