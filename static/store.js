@@ -165,7 +165,14 @@ export class Store {
   /** The answer to an own write: newer or nothing, and no position moves. @param {Comment} comment */
   answer(comment) {
     const touched = /** @type {Set<number>} */ (new Set());
+    const isVisible = () => (this.#placed.get(comment.id) ?? this.#aside.get(comment.id))?.state === "visible";
+    const before = Number(isVisible());
     this.#takeAll([comment], touched);
+    // Until the echo tells them, the counts move with it: what waits behind a link stays the same.
+    const delta = comment.version > this.version ? Number(isVisible()) - before : 0;
+    this.count += delta;
+    const cut = this.#cuts.get(this.#path(comment.id)[0]);
+    if (cut) cut.below += delta;
     return touched;
   }
 

@@ -90,6 +90,38 @@ async def test_a_branch_that_is_entered_midway_never_counts_wrongly(database: Da
                 assert state["cuts"][0]["hidden"] == part["cuts"][root]["count"]
 
 
+async def test_an_own_reply_changes_no_number_of_what_waits_until_its_echo_and_after(database: Database) -> None:
+    async with histories(database, 1, 1) as (history,), node() as stores:
+        await history.post(None)
+        (root, _), *_ = history.ids
+        for _ in range(8):
+            await history.post(root)
+        await history.post(None)
+        await history.post(None)
+        await stores.ask("open", name="client", snapshot=await history.page(limit=1, replies=2))
+        before = await stores.ask("state", name="client")
+        history.told.clear()
+        await history.post(history.ids[1][0])
+        change = json.loads(history.told[0].frame)
+        (own,) = [one for one in change["comments"] if one["id"] == history.ids[-1][0]]
+        await stores.ask("answer", name="client", comment=own)
+        after = await stores.ask("state", name="client")
+        assert (after["cuts"], after["behind"]) == (before["cuts"], before["behind"])
+        assert (after["count"], len(after["drawn"])) == (before["count"] + 1, len(before["drawn"]) + 1)
+        assert await stores.ask("apply", name="client", change=change) == "applied"
+        await assert_equal_to_fresh(history, stores, "client")
+        # One that stands behind the cut waits there at once.
+        history.told.clear()
+        await history.post(root)
+        change = json.loads(history.told[0].frame)
+        (own,) = [one for one in change["comments"] if one["id"] == history.ids[-1][0]]
+        await stores.ask("answer", name="client", comment=own)
+        (cut,) = (await stores.ask("state", name="client"))["cuts"]
+        assert cut["hidden"] == before["cuts"][0]["hidden"] + 1
+        assert await stores.ask("apply", name="client", change=change) == "applied"
+        await assert_equal_to_fresh(history, stores, "client")
+
+
 async def test_a_dead_root_stands_while_something_waits_behind_its_link(database: Database) -> None:
     async with histories(database, 1, 1) as (history,), node() as stores:
         await history.post(None)
