@@ -42,8 +42,9 @@ def remember(write: Write, comment: int, revision: int, html: str, known: Collec
     write.sql.execute("DELETE FROM quotes WHERE comment = ? AND revision = ?", (comment, revision))
     sources: dict[int, _Source | None] = {}
     found = quotations.find(html)
-    for place, one in enumerate(found[: quotations.MAX_QUOTES]):
-        text = quotations.own_html(html, found, one) if one.sources else ""
+    linked = [(place, one) for place, one in enumerate(found) if one.sources]
+    for place, one in linked[: quotations.MAX_QUOTES]:
+        text = quotations.own_html(html, found, one)
         taken: set[int] = set()
         for key, id_ in sorted(one.sources)[: quotations.MAX_SOURCES]:
             if id_ not in sources:

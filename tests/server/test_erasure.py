@@ -182,6 +182,15 @@ async def test_one_comment_quotes_only_so_many_others(database: Database, people
         await say(database, bo, "\n\n".join(quote("words", sources[0]) for _ in range(21)))
 
 
+async def test_quotes_of_nobody_hide_none_that_has_a_source(database: Database, people: list[Account]) -> None:
+    ana, bo, *_ = people
+    source = await say(database, ana, "flibbertigibbet")
+    quoting = await say(database, bo, "> of a book\n\nRead.\n\n" * 25 + quote("flibbertigibbet", source) + "Bo's words")
+    await delete_comment(database, ana, source)
+    assert "gibbet" not in await everything(database)
+    assert (await body_of(database, quoting)).endswith(f"{GONE}\n\nBo's words")
+
+
 async def test_many_quotes_are_stamped_and_erased_in_writes_of_at_most_100(
     database: Database, people: list[Account]
 ) -> None:
