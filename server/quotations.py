@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from html import unescape
 
 from server import markup
+from server.model import MAX_BODY_CHARACTERS
 
 GONE = "What was quoted here is gone."
 _GONE_HTML = f"<blockquote>\n<p>{GONE}</p>\n</blockquote>"
@@ -108,6 +109,57 @@ def cut_markdown(body: str, html: str, places: Collection[int]) -> str | None:
         if made == wanted or (is_apart and _outline(made) == _outline(wanted)):
             return left
     return None
+
+
+def put_back(text: str, body: str, html: str, places: Collection[int]) -> tuple[str, dict[int, int]] | None:
+    """Put quotes that were cut from `body` back into `text`, which somebody made of what was left.
+
+    Return the Markdown, and where these quotes, and those in them, stand in `body` by where they stand now. Without
+    them it is `text` again. None where none can be put back for sure: an empty place was taken out, or written over.
+    """
+    left = cut_markdown(body, html, places)
+    if left is None:
+        return None
+    there, shown = find(markup.positioned(markup.bounded(body))), find(markup.positioned(markup.bounded(left)))
+    gone = _outermost(there, places)
+    outside = [one for one in there if not any(other.start < one.start and one.end < other.end for other in gone)]
+    empty, still = _empty_lines(left), _empty_lines(text)
+    # Where some were taken out, none of the others tells which of them it is.
+    if len(empty) != len(still):
+        return None
+    by_line = dict(zip(empty, still, strict=True))
+    lines, at = text.split("\n"), body.split("\n")
+    back: list[int] = []
+    for one, other in reversed(list(zip(outside, shown, strict=False))):
+        assert one.lines is not None
+        assert other.lines is not None
+        line = by_line.get(other.lines[0] - 1)
+        if one in gone and line is not None:
+            lines[line : line + 1] = at[one.lines[0] - 1 : one.lines[2]]
+            back.insert(0, there.index(one))
+    return _moved("\n".join(lines), text, html, back)
+
+
+def _empty_lines(text: str) -> list[int]:
+    return [number for number, line in enumerate(text.split("\n")) if line.endswith(f"> {GONE}")]
+
+
+def _moved(made: str, text: str, html: str, places: list[int]) -> tuple[str, dict[int, int]] | None:
+    """Return where the quotes that stood at `places` of `html` stand in what was made, if it is as it should be."""
+    new_html = markup.to_html(made)
+    before, after = find(html), find(new_html)
+    moved: dict[int, int] = {}
+    for place in places:
+        whole = html[before[place].start : before[place].end]
+        said = _outline(whole)
+        likely = (new for new, one in enumerate(after) if _outline(new_html[one.start : one.end]) == said)
+        now = next((new for new in likely if new not in moved), None)
+        if now is None:
+            return None
+        moved |= {now + inside: place + inside for inside in range(len(find(whole)))}
+    if not moved or len(made) > MAX_BODY_CHARACTERS or are_too_many(new_html):
+        return None
+    return (made, moved) if cut_markdown(made, new_html, moved) == text else None
 
 
 def _cut_lines(text: str, quotes: list[Quotation], *, is_apart: bool) -> str:

@@ -7,9 +7,9 @@ from server import markup, permissions
 from server.actions.moderate import tell_of
 from server.actions.post import rendered
 from server.errors import Conflict, Forbidden, NotFound
-from server.model import Account
+from server.model import Account, StoredComment
 from server.settings import Settings
-from server.storage import comments
+from server.storage import accounts, comments
 from server.storage.database import Database
 from server.storage.write import Write
 
@@ -41,16 +41,28 @@ async def edit_comment(
             raise Forbidden("Only its author may edit a comment.")
         if comment.state not in ("visible", "pending"):
             raise Forbidden("This comment is gone: it can be edited no more.", code="gone")
-        if (comment.revision, comment.body) == (revision + 1, body):
+        present = comments.text(write.sql, comment)
+        if comment.revision == revision + 1 and body in (comment.body, present):
             return comments.seen_by(write.sql, id_, is_trusted=True)
         if not permissions.is_in_time(account, comment, write.now, settings.edit_seconds):
             raise Forbidden("The time for editing this comment is over.", code="too_late")
         if comment.revision != revision:
-            raise Outdated(comments.seen_by(write.sql, id_, is_trusted=True), comments.text(write.sql, comment))
-        if body not in (comment.body, comments.text(write.sql, comment)):
-            comments.edit(write, comment, body, html)
+            raise Outdated(comments.seen_by(write.sql, id_, is_trusted=True), present)
+        if body not in (comment.body, present):
+            _edit(write, comment, body, html)
             if comment.state == "visible":
                 tell_of(write, id_, comment.author, comment.parent, mentioned)
         return comments.seen_by(write.sql, id_, is_trusted=True)
 
     return await database.write(work)
+
+
+def _edit(write: Write, comment: StoredComment, body: str, html: str) -> None:
+    """Let quotes whose sources are hidden stay where the editor showed an empty place, and nobody touched it."""
+    whole = comments.with_hidden(write.sql, comment, body)
+    if whole is None:
+        comments.edit(write, comment, body, html)
+        return
+    text, moved = whole
+    people = {given: account.name for given, account in accounts.mentioned(write.sql, text).items()}
+    comments.edit(write, comment, text, markup.to_html(text, people), moved)

@@ -7,7 +7,7 @@ import hmac
 from dataclasses import dataclass
 
 from channels.change import Comment
-from server import markup, names, permissions, quotations
+from server import markup, permissions, quotations
 from server.actions.moderate import tell_of
 from server.errors import DomainError, Forbidden, Invalid, TooMany
 from server.limits import Limits
@@ -91,8 +91,7 @@ async def rendered(database: Database, body: str) -> tuple[str, tuple[int, ...]]
     """
     people: dict[str, Account] = {}
     if "@" in body:
-        skeletons = {name: names.skeleton(name) for name in markup.mentions(body)}
-        people = await database.read(lambda sql: accounts.named(sql, skeletons))
+        people = await database.read(lambda sql: accounts.mentioned(sql, body))
     links = {given: account.name for given, account in people.items()}
     html = (
         markup.to_html(body, links) if len(body) <= SHORT_BODY else await asyncio.to_thread(markup.to_html, body, links)

@@ -167,17 +167,12 @@ def _link(write: Write, *, batch: Batch, records: list[Record]) -> None:
             if revision > record.revision or not body:
                 continue
             text = links.from_file(body, batch.thread, record.links, ids)
-            people = _people(write, text) if format_ == "markdown" else NOBODY
+            known = accounts.mentioned(write.sql, text) if format_ == "markdown" else {}
+            people = {given: account.name for given, account in known.items()}
             if text != body or people:
                 made = text, _html(text, format_, people)
                 if made != (body, html) and not quotations.are_too_many(made[1]):
                     comments.reword(write, comment, revision, made, frozenset(ids.values()))
-
-
-def _people(write: Write, text: str) -> dict[str, str]:
-    """Return the names of the accounts that the text mentions, by how it does."""
-    skeletons = {name: names.skeleton(name) for name in markup.mentions(text)}
-    return {given: account.name for given, account in accounts.named(write.sql, skeletons).items()}
 
 
 def _account(write: Write, name: str) -> int:

@@ -6,6 +6,7 @@ import sqlite3
 from typing import Any
 
 from channels.change import Concern
+from server import markup, names
 from server.model import Account, Role
 from server.storage import comments, quotes
 from server.storage.write import Write
@@ -44,8 +45,9 @@ def rename(write: Write, account: int, name: str, skeleton: str) -> bool:
     return True
 
 
-def named(sql: sqlite3.Connection, skeletons: dict[str, str]) -> dict[str, Account]:
-    """Return the open accounts of `skeletons`, by the names that were given for them."""
+def mentioned(sql: sqlite3.Connection, body: str) -> dict[str, Account]:
+    """Return the open accounts that the body mentions, by how it names them."""
+    skeletons = {name: names.skeleton(name) for name in markup.mentions(body)}
     found = {name: by_skeleton(sql, skeleton) for name, skeleton in skeletons.items()}
     return {name: one[0] for name, one in found.items() if one is not None}
 

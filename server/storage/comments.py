@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hmac
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from channels.change import Comment
+from server import quotations
 from server.errors import Conflict
 from server.model import State, StoredComment
 from server.storage import quotes, rows, threads
@@ -157,8 +159,8 @@ def erase(write: Write, id_: int) -> None:
     write.has_erased = True
 
 
-def edit(write: Write, comment: StoredComment, body: str, html: str) -> None:
-    """Give a comment another text, and keep the one that it had."""
+def edit(write: Write, comment: StoredComment, body: str, html: str, moved: Mapping[int, int] | None = None) -> None:
+    """Give a comment another text, and keep the one that it had; `moved` are quotes that come along from it."""
     write.sql.execute(
         "INSERT INTO revisions (comment, revision, body, html, replaced, format)"
         " SELECT id, revision, body, html, ?, format FROM comments WHERE id = ?",
@@ -168,7 +170,7 @@ def edit(write: Write, comment: StoredComment, body: str, html: str) -> None:
         "UPDATE comments SET body = ?, html = ?, format = 'markdown', revision = revision + 1, edited = ? WHERE id = ?",
         (body, html, write.now, comment.id),
     )
-    quotes.remember(write, comment.id, comment.revision + 1, html)
+    quotes.remember(write, comment.id, comment.revision + 1, html, moved=moved)
     if comment.shown:
         write.stamp(comment.thread, [comment.id])
 
@@ -211,6 +213,18 @@ def text(sql: sqlite3.Connection, comment: StoredComment) -> str:
     """Return the text of the comment for who may edit it: without what it quotes of comments that are hidden."""
     hidden = quotes.hidden(sql, comment.id).get(comment.revision)
     return revisions(sql, comment.id)[-1][1] if hidden else comment.body
+
+
+def with_hidden(sql: sqlite3.Connection, comment: StoredComment, body: str) -> tuple[str, dict[int, int]] | None:
+    """Return an edited `text` with the quotes that it had left empty, since their sources are hidden: these may return.
+
+    And where these quotes come from, as `edit` takes it. None where there is nothing to put back.
+    """
+    hidden = quotes.hidden(sql, comment.id).get(comment.revision)
+    if not hidden:
+        return None
+    (html,) = sql.execute("SELECT html FROM comments WHERE id = ?", (comment.id,)).fetchone()
+    return quotations.put_back(body, comment.body, html, hidden)
 
 
 def _count(write: Write, thread: int, parent: int | None, by: int, *, active: int | None = None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -34,10 +34,18 @@ class _Source:
     quoted: list[tuple[set[int], set[str]]] = field(default_factory=list)
 
 
-def remember(write: Write, comment: int, revision: int, html: str, known: Collection[int] | None = None) -> None:
+def remember(
+    write: Write,
+    comment: int,
+    revision: int,
+    html: str,
+    known: Collection[int] | None = None,
+    moved: Mapping[int, int] | None = None,
+) -> None:
     """Keep what each quote of this text takes from whom, and erase at once what must not be kept any more.
 
-    A link can only mean a comment that is `known`; None: any.
+    A link can only mean a comment that is `known`; None: any. `moved` are quotes of the revision before, by their
+    places now: what is known of those stays known.
     """
     write.sql.execute("DELETE FROM quotes WHERE comment = ? AND revision = ?", (comment, revision))
     sources: dict[int, _Source | None] = {}
@@ -55,6 +63,11 @@ def remember(write: Write, comment: int, revision: int, html: str, known: Collec
             f"INSERT INTO quotes SELECT ?1, ?2, ?3, s.id, {_LOST} FROM comments s WHERE s.id = ?4",
             [(comment, revision, place, source) for source in sorted(taken - {comment})],
         )
+    write.sql.executemany(
+        "INSERT OR IGNORE INTO quotes SELECT comment, revision + 1, ?1, source, lost FROM quotes"
+        " WHERE comment = ?2 AND revision = ?3 AND place = ?4",
+        [(now, comment, revision - 1, before) for now, before in (moved or {}).items()],
+    )
     erase_in(write, comment)
 
 

@@ -158,6 +158,36 @@ async def test_what_is_removed_is_hidden_in_quotes_and_erased_there_after_30_day
     assert await database.read(lambda sql: sql.execute("SELECT version FROM threads").fetchone()) == head
 
 
+async def test_an_edit_keeps_the_quotes_that_are_hidden_meanwhile_where_it_leaves_their_places(
+    database: Database, people: list[Account]
+) -> None:
+    ana, bo, cy, _ = people
+    source = await say(database, ana, "flibbertigibbet is what I said")
+    bos = await say(database, bo, quote("flibbertigibbet is what I said", source) + "Bo's own words")
+    # Cy's quote is hidden with Ana's comment as well, which it does not link to.
+    cys = await say(database, cy, quote("flibbertigibbet is what", bos, "Bo") + "Cy's words")
+    other = await say(database, cy, quote("flibbertigibbet", source) + "Cy's other words")
+    await set_state(database, MODERATOR, source, "removed")
+    for id_, author in ((bos, bo), (cys, cy)):
+        for _ in range(2):
+            await edit_comment(database, SETTINGS, author, id_, f"{GONE}\n\nOther words, @Ana", 1)
+        stored = await database.read(lambda sql, id_=id_: comments.by_id(sql, id_))
+        assert stored is not None
+        assert stored.revision == 2
+        assert await database.read(lambda sql, one=stored: comments.text(sql, one)) == f"{GONE}\n\nOther words, @Ana"
+        assert "gibbet" not in await shown(database, id_)
+    await edit_comment(database, SETTINGS, cy, other, "Without it", 1)
+    assert await found(database, "flibbertigibbet") == []
+    await set_state(database, MODERATOR, source, "visible")
+    assert await body_of(database, bos) == quote("flibbertigibbet is what I said", source) + "Other words, @Ana"
+    assert 'href="/u/Ana"' in await shown(database, bos)
+    assert "gibbet is what" in await shown(database, cys)
+    assert await body_of(database, other) == "Without it"
+    await delete_comment(database, ana, source)
+    assert "gibbet" not in await everything(database)
+    assert await body_of(database, cys) == f"{GONE}\n\nOther words, @Ana"
+
+
 async def test_words_that_were_erased_already_are_not_kept_of_a_late_quote(
     database: Database, people: list[Account]
 ) -> None:

@@ -87,6 +87,55 @@ def test_no_arrangement_of_quotes_keeps_a_word_of_them(seed: int) -> None:
         assert places_of(to_html(left), 7) == set()
 
 
+def put_back(text: str, body: str) -> tuple[str, dict[int, int]] | None:
+    html = to_html(body)
+    return quotations.put_back(text, body, html, places_of(html, 7))
+
+
+@pytest.mark.parametrize(("body", "left"), TEXTS.values(), ids=TEXTS)
+def test_a_quote_that_was_cut_comes_back_into_what_was_made_of_the_rest(body: str, left: str) -> None:
+    found = put_back(f"{left}\n\nMore.", body)
+    assert found is not None
+    text, moved = found
+    assert text.startswith(body.split("\n", maxsplit=1)[0])
+    assert text.endswith("\n\nMore.")
+    assert places_of(to_html(text), 7) == places_of(to_html(body), 7) <= moved.keys()
+
+
+def test_what_comes_back_is_told_by_its_places_before_and_after() -> None:
+    body = f"> > b [B](/t/k/c/1)\n>\n> c {LINK}\n\ny\n\n> d [D](/t/k/c/2)"
+    left = f"> {quotations.GONE}\n\ny\n\n> d [D](/t/k/c/2)"
+    assert put_back(f"> new\n\n{left}", body) == (f"> new\n\n{body}", {1: 0, 2: 1})
+
+
+@pytest.mark.parametrize("text", ["Own.", f"> {quotations.GONE} Indeed!\n\nOwn.", f"> {quotations.GONE}\nlazy"])
+def test_an_empty_place_that_was_taken_out_or_written_over_stays_so(text: str) -> None:
+    assert put_back(text, f"> SECRET {LINK}\n\nOwn.") is None
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_whatever_comes_back_can_be_cut_again(seed: int) -> None:
+    chance = random.Random(seed)
+    lines = []
+    for number in range(chance.randrange(3, 25)):
+        before = "".join(chance.choice(("> ", ">", "> > ", "- ", "  ", "1. ", "", "    ")) for _ in range(3))
+        lines.append(
+            before + chance.choice((f"word{number}", f"word{number} {LINK}", "", "# h", f"> {quotations.GONE}"))
+        )
+    body = clean_body("x\n" + "\n".join(lines))
+    html = to_html(body)
+    left = quotations.cut_markdown(body, html, places_of(html, 7))
+    if left is None:
+        return
+    text = "\n".join(line for line in left.split("\n") if chance.random() < 0.9) + "\n\nmore"
+    found = put_back(text, body)
+    if found is not None:
+        made, moved = found
+        assert quotations.cut_markdown(made, to_html(made), moved) == text
+        if not places_of(to_html(text), 7):
+            assert places_of(to_html(made), 7) <= moved.keys()
+
+
 def test_an_html_text_that_no_markdown_made_is_told_apart() -> None:
     html = '<p>Own</p><blockquote>SECRET <a href="/t/k/c/7">Ana</a></blockquote>'
     assert quotations.cut_markdown(html, html, {0}) is None
