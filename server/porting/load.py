@@ -13,7 +13,7 @@ from server import links, markup, names, quotations
 from server.errors import Invalid
 from server.model import MAX_BODY_CHARACTERS, MAX_DEPTH
 from server.porting.record import Record
-from server.storage import accounts, comments, threads
+from server.storage import accounts, comments, quotes, threads
 from server.storage.database import Database
 from server.storage.write import Write
 
@@ -162,7 +162,7 @@ def _link(write: Write, *, batch: Batch, records: list[Record]) -> None:
         if comment is None:
             continue
         ids = _linked(write, thread, batch.origin, record)
-        for revision, body, html, format_ in comments.texts(write.sql, comment.id):
+        for revision, body, html, format_ in quotes.texts(write.sql, comment.id):
             # What was edited here since then is not the file's.
             if revision > record.revision or not body:
                 continue

@@ -192,15 +192,6 @@ def revisions(sql: sqlite3.Connection, id_: int) -> list[tuple[int, str, str, in
     ]
 
 
-def texts(sql: sqlite3.Connection, id_: int) -> list[tuple[int, str, str, str]]:
-    """Return every text of the comment as it is kept: (revision, body, html, format)."""
-    return sql.execute(
-        "SELECT revision, body, html, format FROM revisions WHERE comment = ?1"
-        " UNION ALL SELECT revision, body, html, format FROM comments WHERE id = ?1",
-        (id_,),
-    ).fetchall()
-
-
 def reword(write: Write, comment: StoredComment, revision: int, text: tuple[str, str], known: frozenset[int]) -> None:
     """Let the (body, html) of a revision link to what it means: that is no edit."""
     quotes.rewrite(write, comment.id, revision, *text)

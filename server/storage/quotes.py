@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -21,8 +21,8 @@ PARTS_APART = 12
 # What its author has deleted, and what was erased after it was removed, never comes back.
 _LOST = "s.state = 'deleted' OR (s.state = 'removed' AND s.body = '')"
 _TEXTS = """
-SELECT revision, body, html FROM comments WHERE id = ?1
-UNION ALL SELECT revision, body, html FROM revisions WHERE comment = ?1
+SELECT revision, body, html, format FROM comments WHERE id = ?1
+UNION ALL SELECT revision, body, html, format FROM revisions WHERE comment = ?1
 """
 
 
@@ -50,8 +50,8 @@ def remember(
     write.sql.execute("DELETE FROM quotes WHERE comment = ? AND revision = ?", (comment, revision))
     sources: dict[int, _Source | None] = {}
     found = quotations.find(html)
-    linked = [(place, one) for place, one in enumerate(found) if one.sources]
-    for place, one in linked[: quotations.MAX_QUOTES]:
+    quoting = [(place, one) for place, one in enumerate(found) if one.sources]
+    for place, one in quoting[: quotations.MAX_QUOTES]:
         text = quotations.own_html(html, found, one)
         taken: set[int] = set()
         for key, id_ in sorted(one.sources)[: quotations.MAX_SOURCES]:
@@ -82,7 +82,8 @@ def _source(sql: sqlite3.Connection, key: str, id_: int) -> _Source | None:
     known = sql.execute("SELECT revision, place, source FROM quotes WHERE comment = ?", (id_,)).fetchall()
     if not known:
         return source
-    for revision, _, html in sql.execute(f"{_TEXTS} ORDER BY revision DESC LIMIT {TEXTS_LOOKED_AT}", (id_,)).fetchall():
+    last = sql.execute(f"{_TEXTS} ORDER BY revision DESC LIMIT {TEXTS_LOOKED_AT}", (id_,)).fetchall()
+    for revision, _, html, _ in last:
         places: dict[int, set[int]] = defaultdict(set)
         for at, place, origin in known:
             if at == revision:
@@ -105,6 +106,11 @@ def _by_way_of(source: _Source, said: str) -> set[int]:
     # Words of nobody that we know of: better lost with one too many than kept.
     origins = set().union(*(likely or [origins for origins, _ in source.quoted]))
     return set(sorted(origins)[-ORIGINS_KEPT:])
+
+
+def texts(sql: sqlite3.Connection, comment: int) -> list[tuple[int, str, str, str]]:
+    """Return every text of the comment as it is kept: (revision, body, html, format)."""
+    return sql.execute(_TEXTS, (comment,)).fetchall()
 
 
 def stamp(write: Write, source: int, *, after: int = 0) -> int | None:
@@ -177,7 +183,7 @@ def erase_in(write: Write, comment: int) -> None:
         lost[revision].add(place)
     if not lost:
         return
-    for revision, body, html in write.sql.execute(_TEXTS, (comment,)).fetchall():
+    for revision, body, html, _ in texts(write.sql, comment):
         places = lost.pop(revision, None)
         if places is None:
             continue
@@ -218,10 +224,6 @@ def find_again(write: Write) -> None:
         "SELECT comment FROM unquoted ORDER BY comment LIMIT ?", (ROWS_IN_ONE_WRITE,)
     ).fetchall()
     for (comment,) in waiting:
-        for revision, html in _html_of(write.sql, comment):
+        for revision, _, html, _ in texts(write.sql, comment):
             remember(write, comment, revision, html)
     write.sql.executemany("DELETE FROM unquoted WHERE comment = ?", waiting)
-
-
-def _html_of(sql: sqlite3.Connection, comment: int) -> Iterable[tuple[int, str]]:
-    return [(revision, html) for revision, _, html in sql.execute(_TEXTS, (comment,))]

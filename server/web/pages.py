@@ -205,7 +205,7 @@ async def _render_thread(
         told=told,
         max_depth=MAX_DEPTH,
     )
-    return html, f'W/"{found.epoch}-{found.thread.version}-{visit.state["context"].assets.version}"'
+    return html, f'W/"{found.epoch}-{found.thread.version}-{context.assets.version}"'
 
 
 async def post(visit: Visit) -> Response:

@@ -59,35 +59,29 @@ def answers(role: str, state: str, locked: bool) -> int:
     return 404 if state == "pending" else 200
 
 
-def editing(done: int) -> Status:
+def acting(done: int, may: Callable[[str, str], bool]) -> Status:
+    """Something is done to a comment, by who `may`: (role, state)."""
+
     def status(role: str, state: str, locked: bool) -> int:
         if role in NOBODY:
             return 401
         if not sees(role, state):
             return 404
-        return done if role in ("author", "staff") and state not in ("removed", "deleted") else 403
+        return done if may(role, state) else 403
 
     return status
+
+
+def editing(done: int) -> Status:
+    return acting(done, lambda role, state: role in ("author", "staff") and state not in ("removed", "deleted"))
 
 
 def deleting(done: int) -> Status:
-    def status(role: str, state: str, locked: bool) -> int:
-        if role in NOBODY:
-            return 401
-        return 404 if not sees(role, state) else done if role == "author" else 403
-
-    return status
+    return acting(done, lambda role, state: role == "author")
 
 
 def voting(done: int) -> Status:
-    def status(role: str, state: str, locked: bool) -> int:
-        if role in NOBODY:
-            return 401
-        if not sees(role, state):
-            return 404
-        return done if state in ("visible", "edited") and role != "author" else 403
-
-    return status
+    return acting(done, lambda role, state: state in ("visible", "edited") and role != "author")
 
 
 def moderating(done: int) -> Status:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 from playwright.async_api import TimeoutError as NotInTime
+
+from tests.programs import path_of
 
 ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
@@ -35,15 +35,8 @@ SHOW_ON = """() => {
 
 
 def chromium_path() -> str:
-    found = os.environ.get("CHROMIUM") or next(
-        filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome", "chrome"])), None
-    )
-    if not found:
-        reason = "no Chromium: install it, or set CHROMIUM to its path"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason, pytrace=False)
-        pytest.skip(reason)
-    return found
+    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
+    return path_of(names, "no Chromium: install it, or set CHROMIUM to its path", setting="CHROMIUM")
 
 
 @pytest.fixture(scope="session")

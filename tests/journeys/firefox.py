@@ -6,16 +6,14 @@ import asyncio
 import contextlib
 import itertools
 import json
-import os
-import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
 from tests.processes import eventually
+from tests.programs import path_of
 
 START_SECONDS = 60
 SPOKEN = "WebDriver BiDi listening on "
@@ -28,13 +26,8 @@ CENTRE = """((one) => {
 
 
 def firefox_path() -> str:
-    found = os.environ.get("FIREFOX") or next(filter(None, map(shutil.which, ["firefox-esr", "firefox"])), None)
-    if not found:
-        reason = "no Firefox: install it, or set FIREFOX to its path"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason, pytrace=False)
-        pytest.skip(reason)
-    return found
+    names = ("firefox-esr", "firefox")
+    return path_of(names, "no Firefox: install it, or set FIREFOX to its path", setting="FIREFOX")
 
 
 class NoAnswer(Exception):

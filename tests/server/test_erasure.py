@@ -46,10 +46,29 @@ def quote(words: str, source: int, name: str = "Ana") -> str:
     return f"{lines}\n>\n> — [{name}](/t/t/c/{source})\n\n"
 
 
+async def said_again(database: Database, people: list[Account]) -> tuple[int, int, int]:
+    """Ana's comment, Bo's that quotes it, and Cy's, which has Ana's words from Bo and links to his alone."""
+    ana, bo, cy, _ = people
+    source = await say(database, ana, "flibbertigibbet is what I said")
+    bos = await say(database, bo, quote("flibbertigibbet is what I said", source) + "Bo's own words")
+    return source, bos, await say(database, cy, quote("flibbertigibbet is what", bos, "Bo") + "Cy's words")
+
+
 async def body_of(database: Database, id_: int) -> str:
     return str(
         await database.read(lambda sql: sql.execute("SELECT body FROM comments WHERE id = ?", (id_,)).fetchone()[0])
     )
+
+
+async def editable(database: Database, id_: int) -> tuple[str, int]:
+    """Return the text as its author's editor has it, and its revision."""
+
+    def read_it(sql: Any) -> tuple[str, int]:
+        stored = comments.by_id(sql, id_)
+        assert stored is not None
+        return comments.text(sql, stored), stored.revision
+
+    return await database.read(read_it)
 
 
 async def everything(database: Database) -> str:
@@ -123,17 +142,13 @@ async def test_a_quote_of_a_quote_goes_with_whose_words_it_holds(database: Datab
 async def test_what_is_removed_is_hidden_in_quotes_and_erased_there_after_30_days(
     database: Database, people: list[Account]
 ) -> None:
-    ana, bo, cy, _ = people
-    source = await say(database, ana, "flibbertigibbet is what I said")
-    bos = await say(database, bo, quote("flibbertigibbet is what I said", source) + "Bo's own words")
-    cys = await say(database, cy, quote("flibbertigibbet is what", bos, "Bo") + "Cy's words")
+    _, bo, cy, _ = people
+    source, bos, cys = await said_again(database, people)
     before = [await body_of(database, id_) for id_ in (bos, cys)]
     await set_state(database, MODERATOR, source, "removed")
     for id_, author in ((bos, bo), (cys, cy)):
         assert "gibbet" not in await shown(database, id_)
-        stored = await database.read(lambda sql, id_=id_: comments.by_id(sql, id_))
-        assert stored is not None
-        assert "gibbet" not in await database.read(lambda sql, one=stored: comments.text(sql, one))
+        assert "gibbet" not in (await editable(database, id_))[0]
         mine = await database.read(lambda sql, who=author: accounts.everything(sql, who.id))
         assert "gibbet" not in str(mine)
     assert await found(database, "flibbertigibbet") == []
@@ -162,19 +177,13 @@ async def test_an_edit_keeps_the_quotes_that_are_hidden_meanwhile_where_it_leave
     database: Database, people: list[Account]
 ) -> None:
     ana, bo, cy, _ = people
-    source = await say(database, ana, "flibbertigibbet is what I said")
-    bos = await say(database, bo, quote("flibbertigibbet is what I said", source) + "Bo's own words")
-    # Cy's quote is hidden with Ana's comment as well, which it does not link to.
-    cys = await say(database, cy, quote("flibbertigibbet is what", bos, "Bo") + "Cy's words")
+    source, bos, cys = await said_again(database, people)
     other = await say(database, cy, quote("flibbertigibbet", source) + "Cy's other words")
     await set_state(database, MODERATOR, source, "removed")
     for id_, author in ((bos, bo), (cys, cy)):
         for _ in range(2):
             await edit_comment(database, SETTINGS, author, id_, f"{GONE}\n\nOther words, @Ana", 1)
-        stored = await database.read(lambda sql, id_=id_: comments.by_id(sql, id_))
-        assert stored is not None
-        assert stored.revision == 2
-        assert await database.read(lambda sql, one=stored: comments.text(sql, one)) == f"{GONE}\n\nOther words, @Ana"
+        assert await editable(database, id_) == (f"{GONE}\n\nOther words, @Ana", 2)
         assert "gibbet" not in await shown(database, id_)
     await edit_comment(database, SETTINGS, cy, other, "Without it", 1)
     assert await found(database, "flibbertigibbet") == []

@@ -68,15 +68,19 @@ def test_the_places_of_what_is_left_are_counted_anew() -> None:
     assert quotations.find(quotations.cut(html, places))[2].sources == {("k", 2)}
 
 
-@pytest.mark.parametrize("seed", range(60))
-def test_no_arrangement_of_quotes_keeps_a_word_of_them(seed: int) -> None:
-    chance = random.Random(seed)
+def arranged(chance: random.Random, *ends: str) -> str:
+    """Words in quotes and lists, however deep and broken; some lines have one of `ends`."""
     lines = []
     for number in range(chance.randrange(3, 25)):
         before = "".join(chance.choice(("> ", ">", "> > ", "- ", "  ", "1. ", "", "    ")) for _ in range(3))
-        what = chance.choice((f"word{number}", f"word{number} {LINK}", f"word{number} [B](/t/k/c/8)", "", "```", "# h"))
-        lines.append(before + what)
-    body = clean_body("x\n" + "\n".join(lines))
+        words = (end if end.startswith(">") else f"word{number} {end}".rstrip() for end in ends)
+        lines.append(before + chance.choice((*words, "", "```", "# h")))
+    return clean_body("x\n" + "\n".join(lines))
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_no_arrangement_of_quotes_keeps_a_word_of_them(seed: int) -> None:
+    body = arranged(random.Random(seed), "", LINK, "[B](/t/k/c/8)")
     html = to_html(body)
     places = places_of(html, 7)
     left = quotations.cut_markdown(body, html, places)
@@ -116,13 +120,7 @@ def test_an_empty_place_that_was_taken_out_or_written_over_stays_so(text: str) -
 @pytest.mark.parametrize("seed", range(60))
 def test_whatever_comes_back_can_be_cut_again(seed: int) -> None:
     chance = random.Random(seed)
-    lines = []
-    for number in range(chance.randrange(3, 25)):
-        before = "".join(chance.choice(("> ", ">", "> > ", "- ", "  ", "1. ", "", "    ")) for _ in range(3))
-        lines.append(
-            before + chance.choice((f"word{number}", f"word{number} {LINK}", "", "# h", f"> {quotations.GONE}"))
-        )
-    body = clean_body("x\n" + "\n".join(lines))
+    body = arranged(chance, "", LINK, f"> {quotations.GONE}")
     html = to_html(body)
     left = quotations.cut_markdown(body, html, places_of(html, 7))
     if left is None:

@@ -5,16 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 import random
-import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import pytest
 
 from channels.change import Change, merge
 from server.actions.delete import delete_comment
@@ -30,6 +27,7 @@ from server.storage import comments, snapshot, votes
 from server.storage.database import Database
 from server.storage.order import Rankings
 from server.storage.write import Write
+from tests.programs import path_of
 
 MODERATOR = Account(10**6, "moderator", "moderator")
 DRIVER = Path(__file__).with_name("law.mjs")
@@ -60,11 +58,7 @@ class Stores:
 
 @asynccontextmanager
 async def node() -> AsyncIterator[Stores]:
-    path = shutil.which("node")
-    if path is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("no node: the client's store was not tested", pytrace=False)
-        pytest.skip("no node: the client's store was not tested")
+    path = path_of(("node",), "no node: the client's store was not tested")
     process = await asyncio.create_subprocess_exec(
         path, str(DRIVER), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=2**24
     )
@@ -250,3 +244,22 @@ async def deliver_badly(history: History, stores: Stores, chance: random.Random,
         frame = json.loads(change.frame)
         if await stores.ask("apply", name=name, change=frame) == "gap":
             await catch_up(history, stores, name)
+
+
+async def take_page(
+    history: History,
+    stores: Stores,
+    page: dict[str, Any],
+    cursor: str,
+    *,
+    root: int | None = None,
+    sort: str = "oldest",
+) -> None:
+    """Let the client take a page that may be older than its position, and often hold it to the law."""
+    kind = await stores.ask("page", name="client", page=page, cursor=cursor, root=root)
+    assert kind in ("applied", "stale")
+    if kind == "stale":
+        assert await stores.ask("apply", name="client", change=await history.diff(page["version"])) == "applied"
+    if history.chance.random() < 0.5:
+        await catch_up(history, stores, "client")
+        await assert_equal_to_fresh(history, stores, "client", sort)

@@ -9,7 +9,7 @@ import pytest
 
 from server.actions.delete import delete_comment
 from server.storage.database import Database
-from tests.static.histories import History, assert_equal_to_fresh, catch_up, deliver_badly, histories, node
+from tests.static.histories import History, assert_equal_to_fresh, catch_up, deliver_badly, histories, node, take_page
 
 SEEDS = range(12)
 
@@ -45,13 +45,7 @@ async def test_branches_are_opened_part_by_part_while_comments_arrive_and_go(dat
             for _ in range(chance.randrange(3)):
                 await history.happen()
             await deliver_badly(history, stores, chance)
-            kind = await stores.ask("page", name="client", page=page, cursor=cursor, root=root)
-            assert kind in ("applied", "stale")
-            if kind == "stale":
-                assert await stores.ask("apply", name="client", change=await history.diff(page["version"])) == "applied"
-            if chance.random() < 0.7:
-                await catch_up(history, stores, "client")
-                await assert_equal_to_fresh(history, stores, "client", sort)
+            await take_page(history, stores, page, cursor, root=root, sort=sort)
         assert cut_branches
         await catch_up(history, stores, "client")
         await assert_equal_to_fresh(history, stores, "client", sort)

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.programs import path_of
+
 
 @pytest.mark.parametrize("file", sorted(Path(__file__).parent.glob("*.test.js")), ids=lambda path: path.name)
 def test_node_finds_nothing_wrong(file: Path) -> None:
-    node = shutil.which("node")
-    if node is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("no node: the client's modules were not tested", pytrace=False)
-        pytest.skip("no node: the client's modules were not tested")
+    node = path_of(("node",), "no node: the client's modules were not tested")
     done = subprocess.run([node, "--test", str(file)], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

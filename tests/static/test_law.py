@@ -8,7 +8,7 @@ import random
 import pytest
 
 from server.storage.database import Database
-from tests.static.histories import assert_equal_to_fresh, catch_up, deliver_badly, histories, node
+from tests.static.histories import assert_equal_to_fresh, catch_up, deliver_badly, histories, node, take_page
 
 SEEDS = range(12)
 
@@ -54,13 +54,7 @@ async def test_paging_while_comments_arrive_and_go_ends_equal_to_a_fresh_snapsho
             if chance.random() < 0.5:
                 await history.happen()
             await deliver_badly(history, stores, chance)
-            kind = await stores.ask("page", name="client", page=page, cursor=state["next"])
-            assert kind in ("applied", "stale")
-            if kind == "stale":
-                assert await stores.ask("apply", name="client", change=await history.diff(page["version"])) == "applied"
-            if chance.random() < 0.3:
-                await catch_up(history, stores, "client")
-                await assert_equal_to_fresh(history, stores, "client")
+            await take_page(history, stores, page, state["next"])
         await catch_up(history, stores, "client")
         state = await stores.ask("state", name="client")
         assert state["next"] == ""

@@ -20,6 +20,7 @@ from tests.static.histories import (
     deliver_badly,
     histories,
     node,
+    take_page,
     vote,
     votes,
 )
@@ -80,13 +81,7 @@ async def test_a_ranking_is_read_to_its_end_while_scores_move_and_roots_come_and
             for _ in range(chance.randrange(3)):
                 await happen(history)
             await deliver_badly(history, stores, chance)
-            kind = await stores.ask("page", name="client", page=page, cursor=cursor, root=root)
-            assert kind in ("applied", "stale")
-            if kind == "stale":
-                assert await stores.ask("apply", name="client", change=await history.diff(page["version"])) == "applied"
-            if chance.random() < 0.7:
-                await catch_up(history, stores, "client")
-                await assert_equal_to_fresh(history, stores, "client", "top")
+            await take_page(history, stores, page, cursor, root=root, sort="top")
         assert len(history.brought) == len(set(history.brought))
         await catch_up(history, stores, "client")
         await assert_equal_to_fresh(history, stores, "client", "top")
