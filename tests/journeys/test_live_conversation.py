@@ -68,6 +68,29 @@ async def test_a_stale_edit_shows_both_texts_and_loses_none(app: Server, key: st
     await expect(page.locator(f"#c-{id_} .body")).to_have_text("From my desk")
 
 
+async def test_only_another_text_or_state_is_a_change_to_who_answers(
+    app: Server, key: str, name: str, visit: Any
+) -> None:
+    reader = await visit()
+    with app.commenter(f"{name} P") as author, app.commenter(f"{name} O") as other:
+        post = {"body": "What I first said", "nonce": "p" * 20}
+        id_ = author.post(f"/api/threads/{key}/comments", json=post).json()["comment"]["id"]
+        page = await reader.read(f"{app.origin}/t/{key}")
+        await page.click(f"#c-{id_} .reply")
+        await page.fill(".answering textarea", "I am at it")
+        assert other.put(f"/api/comments/{id_}/vote", json={"value": 1}).status_code == 200
+        await expect(page.locator(f"#c-{id_} > article .score")).to_have_text("1")
+        reply = {"body": "First", "parent": id_, "nonce": "q" * 20}
+        assert other.post(f"/api/threads/{key}/comments", json=reply).status_code == 201
+        await expect(page.locator(f"#c-{id_}")).to_have_attribute("data-replies", "1")
+        says = page.locator(".answering .says")
+        await expect(says).to_have_text("")
+        edit = {"body": "What I say now", "revision": 1}
+        assert author.patch(f"/api/comments/{id_}", json=edit).status_code == 200
+        await expect(says).to_have_text("This comment changed while you wrote.")
+        await expect(page.locator(".answering textarea")).to_have_value("I am at it")
+
+
 async def test_a_vote_is_shown_at_once_and_reaches_others_as_a_score(
     app: Server, key: str, name: str, visit: Any
 ) -> None:
