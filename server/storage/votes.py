@@ -55,3 +55,13 @@ def cast_by(sql: sqlite3.Connection, account: int, thread: str) -> dict[int, int
         (account, thread),
     )
     return dict(found.fetchall())
+
+
+def owed_to(sql: sqlite3.Connection, account: int, thread: str) -> dict[int, int]:
+    """Return by how much scores of the thread will move when the account's own votes are counted, by comment."""
+    found = sql.execute(
+        "SELECT v.comment, v.value - v.folded FROM votes v JOIN comments c ON c.id = v.comment"
+        " JOIN threads t ON t.id = c.thread WHERE v.account = ? AND t.key = ? AND v.value <> v.folded",
+        (account, thread),
+    )
+    return dict(found.fetchall())

@@ -170,14 +170,15 @@ async def _render_thread(
     """Return the page and a weak validator of it. Its nonce is no secret: one is taken per account."""
     reply = visit.query_params.get("reply")
     context = visit.state["context"]
-    found, cast, told = await context.database.read(
+    found, cast, owed, told = await context.database.read(
         lambda sql: (
             find(sql),
             votes.cast_by(sql, viewer.id, key) if viewer else {},
+            votes.owed_to(sql, viewer.id, key) if viewer else {},
             notices.unread(sql, viewer.id) if viewer else 0,
         )
     )
-    nodes = tree.nodes(found.context, found.comments, viewer, cast, is_flat=sort == "flat")
+    nodes = tree.nodes(found.context, found.comments, viewer, cast, owed, is_flat=sort == "flat")
     nonce = fresh_nonce()
     parent = requests.whole(reply, "reply", least=1, most=api.MAX_VERSION, default=0)
     answered = tree.find(nodes, parent) if parent else None

@@ -21,6 +21,7 @@ class Node:
     parent_name: str | None
     mine: bool
     vote: int
+    score: int
     context: bool
     children: list[Node] = field(default_factory=list)
 
@@ -34,10 +35,14 @@ def nodes(
     comments: Iterable[Comment],
     viewer: Account | None,
     votes: Mapping[int, int],
+    owed: Mapping[int, int],
     *,
     is_flat: bool = False,
 ) -> list[Node]:
-    """Return the roots. Comments come in the order of reading: parents before their replies; flat, all are roots."""
+    """Return the roots. Comments come in the order of reading: parents before their replies; flat, all are roots.
+
+    `votes` are the viewer's own; `owed` is what of them the scores do not hold yet: shown to the viewer all the same.
+    """
     by_id: dict[int, Node] = {}
     roots: list[Node] = []
     for is_context, group in ((True, context), (False, comments)):
@@ -49,6 +54,7 @@ def nodes(
                 parent_name=name_of(above.comment) if above else None,
                 mine=viewer is not None and bool(comment.author) and comment.author.name == viewer.name,  # type: ignore[union-attr]
                 vote=votes.get(comment.id, 0),
+                score=comment.score + owed.get(comment.id, 0),  # type: ignore[operator]
                 context=is_context,
             )
             by_id[comment.id] = node
@@ -81,4 +87,4 @@ def placeholder() -> Node:
         id=0, version=0, parent=None, revision=1, state="visible", author=None, html="",
         created="1970-01-01T00:00:00.000Z", edited=None, score=0, replies=0,
     )  # fmt: skip
-    return Node(empty, 0, "", mine=True, vote=0, context=False)
+    return Node(empty, 0, "", mine=True, vote=0, score=0, context=False)
