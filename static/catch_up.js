@@ -23,6 +23,10 @@ export class LastVisit {
   last = null;
   /** @type {Set<number>} what is new since then */
   #fresh = new Set();
+  /** @type {Map<number, {parent?: number | null}>} what the diff since then says of where a comment hangs */
+  #hanging = new Map();
+  /** @type {number[]} roots in whose branches something changed */
+  #stirred = [];
   #newest = 0;
   #isWhole = true;
 
@@ -41,6 +45,9 @@ export class LastVisit {
 
   /** Ask what the account's votes here are, and when it was here last; say what is new. */
   async begin() {
+    // What only those without the script need; and what the server has marked.
+    this.root.querySelector(".plain")?.toggleAttribute("hidden", true);
+    for (const item of this.#items()) if (item.classList.contains("unread")) this.#count(item);
     if (this.viewer) {
       const mine = await ask("GET", `/api/threads/${this.thread}/mine`).catch(() => null);
       this.#showVotes(mine?.votes ?? {});
@@ -49,6 +56,7 @@ export class LastVisit {
       this.last = this.#read();
     }
     await this.#tell();
+    this.view.take([]);
   }
 
   /** @param {Record<string, number>} votes the account's own, by comment */
@@ -68,15 +76,36 @@ export class LastVisit {
     else this.#write(visit);
   }
 
-  /** Whether something new waits behind "More comments". */
-  get isMoreBehind() {
-    return [...this.#fresh].some((id) => !this.view.item(id));
+  /** Behind what the rest of the new waits: "More replies" of these roots, or (0) "More comments". @returns {Set<number>} */
+  get doors() {
+    const cuts = new Set(this.store.cuts.map(({ root }) => root));
+    /** @type {Set<number>} */
+    const doors = new Set();
+    for (const id of this.#fresh) {
+      if (this.view.item(id) || this.store.get(id)) continue;
+      const root = this.#rootOf(id);
+      // Deep behind a cut not all that is above it is known: then it may be in any branch where something changed.
+      for (const one of root ? [root] : [0, ...this.#stirred]) doors.add(cuts.has(one) ? one : 0);
+    }
+    return doors;
+  }
+
+  /** @param {number} id @returns {number | undefined} */
+  #rootOf(id) {
+    for (let at = id; ; ) {
+      const known = this.store.get(at) ?? this.#hanging.get(at);
+      if (!known?.parent) return known && at;
+      at = known.parent;
+    }
   }
 
   /** Say what came since then, and mark it, now and when more pages bring it. */
   async #tell() {
     const { last } = this;
     const place = this.root.querySelector(".since");
+    const told = place?.querySelector("time");
+    // As one new text: nothing of it moves.
+    if (told) told.parentNode?.replaceChildren(`Since ${when(told.dateTime)}${told.nextSibling?.textContent}`);
     if (!last || !(place instanceof HTMLElement) || Date.now() - Date.parse(last.at) < SHORT_MS) return;
     const [changed, toMe] = await Promise.all([this.#changedSince(last), this.#toMeSince(last)]);
     const fresh = changed.filter(({ isOld, state, name }) => !isOld && state === "visible" && this.#isOther(name));
@@ -89,15 +118,16 @@ export class LastVisit {
     if (toMe) parts.push(`${toMe} to you`);
     if (removed.length) parts.push(`${removed.length} removed`);
     const [text, toggle] = /** @type {[HTMLElement, HTMLButtonElement]} */ ([...place.children]);
-    text.textContent = `Since ${when(last.at)}: ${parts.join(", ")}`;
+    // What the server has counted is all of it.
+    if (!told) text.textContent = `Since ${when(last.at)}: ${parts.join(", ")}`;
     toggle.addEventListener("click", () => this.#onlyNew(toggle));
-    toggle.hidden = !fresh.length;
+    // A page of only the new has no more to show.
+    toggle.hidden = !fresh.length || this.root.classList.contains("only-new");
     place.hidden = false;
     this.#fresh = new Set(fresh.map(({ id }) => id));
     this.#newest = Math.max(...changed.map(({ id }) => id), this.view.newest);
     this.view.addEventListener("settled", () => this.#mark());
     this.#mark();
-    this.view.take([]);
   }
 
   /** @param {string | null | undefined} name */
@@ -108,12 +138,14 @@ export class LastVisit {
   /** What changed, also behind "More comments"; after too much of it, what of it is loaded. @param {Visit} last @returns {Promise<Seen[]>} */
   async #changedSince(last) {
     const since = `after=${last.version}&epoch=${encodeURIComponent(this.store.epoch)}`;
-    const { comments } = await ask("GET", `/api/threads/${this.thread}/changes?${since}`).catch(() => ({}));
+    const { comments, branches } = await ask("GET", `/api/threads/${this.thread}/changes?${since}`).catch(() => ({}));
+    this.#stirred = Object.keys(branches ?? {}).map(Number);
     // What stood behind "More comments" then had another id than any that was seen, but was there.
     const isOld = (/** @type {number} */ id, /** @type {string | undefined} */ created) =>
       id <= last.comment || (created ?? "") < last.at;
     if (comments) {
-      return comments.map((/** @type {Comment} */ { id, state, author, created }) => {
+      return comments.map((/** @type {Comment} */ { id, parent, state, author, created }) => {
+        this.#hanging.set(id, { parent });
         return { id, isOld: isOld(id, created), state, name: author?.name };
       });
     }
@@ -149,8 +181,15 @@ export class LastVisit {
       const isFresh = this.#fresh.has(id);
       if (!(isFresh || id > this.#newest) || item.classList.contains("since-last")) continue;
       item.classList.add("since-last");
-      if (isFresh && item.dataset.state === "visible") this.view.unread.mark(item);
+      if (isFresh && item.dataset.state === "visible") this.#count(item);
     }
+  }
+
+  /** It is unread; and may be before the eyes already. @param {HTMLElement} item */
+  #count(item) {
+    this.view.unread.mark(item);
+    this.view.observer.unobserve(item);
+    this.view.observer.observe(item);
   }
 
   /** @param {HTMLButtonElement} toggle */

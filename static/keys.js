@@ -10,13 +10,15 @@ export class Keys {
 
   /**
    * @param {HTMLElement} root @param {import("./view.js").View} view
-   * @param {{visit: import("./catch_up.js").LastVisit, answer: (item: HTMLElement) => void}} page
-   * `answer` opens the answer's form @param {AbortSignal} signal ends it
+   * @param {{visit: import("./catch_up.js").LastVisit, more: (link: HTMLElement) => Promise<void>,
+   *   answer: (item: HTMLElement) => void}} page
+   * `more` loads what is behind a link, `answer` opens the answer's form @param {AbortSignal} signal ends it
    */
-  constructor(root, view, { visit, answer }, signal) {
+  constructor(root, view, { visit, more, answer }, signal) {
     this.root = root;
     this.view = view;
     this.visit = visit;
+    this.more = more;
     this.answer = answer;
     // A click anywhere in the thread brings the focus into it.
     root.tabIndex = -1;
@@ -37,6 +39,8 @@ export class Keys {
     // From the comment where one was, though the button stands elsewhere; before the first comes the last.
     const go = (/** @type {Element | null} */ from) => this.#go("li.unread", -1, from);
     back.addEventListener("click", () => go(this.#last) || go(list.nextElementSibling));
+    // After the last comes the first.
+    unreadButton.addEventListener("click", () => this.#nextUnread() || this.#go("li.unread", 1, list));
     unreadButton.after(back);
   }
 
@@ -81,16 +85,36 @@ export class Keys {
     requestAnimationFrame(() => this.answer(item));
   }
 
+  /** @returns {boolean} whether there is one, as far as is known */
   #nextUnread() {
-    if (this.#go("li.unread", 1)) return;
+    const here = this.#here();
+    const next = this.#unreadAhead(here);
     const more = /** @type {HTMLElement} */ (this.root.querySelector(".more"));
+    if (next?.matches("a")) this.#open(next, here);
+    else if (next) this.view.goTo(next);
     // What waits behind the pill is unread as well, and so may be what waits behind "More comments".
-    if (!this.view.pill.hidden) this.view.reveal();
-    else if (!more.hidden && this.visit.isMoreBehind) {
-      // One page for each press: what is new may be several further, or within a branch that is cut.
-      this.view.addEventListener("settled", () => this.#go("li.unread", 1), { once: true });
-      more.click();
-    }
+    else if (!this.view.pill.hidden) this.view.reveal();
+    else if (!more.hidden && this.visit.doors.has(0)) this.#open(more, here);
+    else return false;
+    return true;
+  }
+
+  /** The next unread comment, or the link "More replies" behind which it may be. @param {Element | null} here */
+  #unreadAhead(here) {
+    const { doors } = this.visit;
+    const isMeant = (/** @type {HTMLElement} */ one) => one.matches("li") || doors.has(Number(one.dataset.root));
+    return this.#ahead("li.unread, .more-replies", 1, here, isMeant);
+  }
+
+  /** One page for each press: what is new may be several further. @param {HTMLElement} link @param {Element | null} here */
+  async #open(link, here) {
+    await this.more(link);
+    const go = () => {
+      const next = this.#unreadAhead(here);
+      if (next?.matches("li")) this.view.goTo(next);
+    };
+    this.view.addEventListener("settled", go, { once: true });
+    this.view.take([]);
   }
 
   /** @param {Element} target */
@@ -106,16 +130,24 @@ export class Keys {
 
   /** @param {string} which @param {1 | -1} step @param {Element | null} [here] @returns {boolean} whether there was one */
   #go(which, step, here = this.#here()) {
+    const next = this.#ahead(which, step, here);
+    this.view.goTo(next);
+    return Boolean(next);
+  }
+
+  /**
+   * @param {string} which @param {1 | -1} step @param {Element | null} here
+   * @param {(item: HTMLElement) => boolean} [isMeant]
+   */
+  #ahead(which, step, here, isMeant = () => true) {
     const items = /** @type {HTMLElement[]} */ ([...this.view.list.querySelectorAll(which)]).filter(
-      (item) => item !== here && item.checkVisibility(),
+      (item) => item !== here && isMeant(item) && item.checkVisibility(),
     );
     const side = step > 0 ? Node.DOCUMENT_POSITION_FOLLOWING : Node.DOCUMENT_POSITION_PRECEDING;
     // Without a comment in focus, the line at the top of the window is where one reads.
     const isAhead = (/** @type {HTMLElement} */ item) =>
       here ? here.compareDocumentPosition(item) & side : item.getBoundingClientRect().top * step > 0;
-    const next = step > 0 ? items.find(isAhead) : items.findLast(isAhead);
-    this.view.goTo(next);
-    return Boolean(next);
+    return step > 0 ? items.find(isAhead) : items.findLast(isAhead);
   }
 }
 

@@ -10,7 +10,7 @@ const HIDDEN_MS = 300_000;
 /**
  * @typedef {{store: import("./store.js").Store, view: import("./view.js").View, thread: string, viewer: string,
  *   composer: import("./composer.js").Composer, connection: import("./connection.js").Connection,
- *   say: (text: string) => void}} Page
+ *   more: (link: HTMLElement) => Promise<void>, say: (text: string) => void}} Page
  */
 
 /** @param {HTMLElement} root @param {Page} page @param {AbortSignal} signal ends it @returns {LastVisit} */
@@ -20,7 +20,8 @@ export function begin(root, page, signal) {
   shareWithTabs(root, page, signal);
   restWhileHidden(page.connection, signal);
   const visit = new LastVisit(root, store, view, { thread, viewer });
-  new Keys(root, view, { visit, answer: (item) => page.composer.answer(item) }, signal);
+  const acts = { more: page.more.bind(page), answer: page.composer.answer.bind(page.composer) };
+  new Keys(root, view, { visit, ...acts }, signal);
   visit.begin();
   return visit;
 }

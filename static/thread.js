@@ -173,8 +173,7 @@ class Live {
     const item = /** @type {HTMLElement | null} */ (link.closest("li[data-id]"));
     if (link.matches(".more, .more-replies")) {
       event.preventDefault();
-      const failed = () => this.say("More comments could not be loaded. Try again.");
-      this.#lead((further) => further.more(link)).catch(failed);
+      this.more(link);
     } else if (item && link.matches(".reply")) {
       event.preventDefault();
       this.composer.answer(item);
@@ -185,6 +184,12 @@ class Live {
       event.preventDefault();
       this.#act((actions) => (link.matches(".edit") ? actions.edit(item) : actions.remove(link, item)));
     }
+  }
+
+  /** Load what is behind the link. @param {HTMLElement} link */
+  more(link) {
+    const failed = () => this.say("More comments could not be loaded. Try again.");
+    return this.#lead((further) => further.more(link)).catch(failed);
   }
 
   /** @param {SubmitEvent} event */

@@ -56,7 +56,6 @@ export class View extends EventTarget {
     this.blank = /** @type {HTMLElement} */ (template.content.firstElementChild);
     this.observer = new IntersectionObserver((entries) => this.#see(entries), { threshold: [0, 0.5] });
     this.pill.addEventListener("click", () => this.reveal());
-    this.unreadButton.addEventListener("click", () => this.nextUnread());
   }
 
   end() {
@@ -136,11 +135,6 @@ export class View extends EventTarget {
     this.show(held);
     const goToFirst = () => this.goTo(/** @type {HTMLElement | null} */ (this.list.querySelector("li.unread")));
     this.addEventListener("settled", goToFirst, { once: true });
-  }
-
-  nextUnread() {
-    const unread = /** @type {HTMLElement[]} */ ([...this.list.querySelectorAll("li.unread")]);
-    this.goTo(unread.find((item) => this.#placeOf(item) === "below") ?? unread[0]);
   }
 
   /** The page is seen again, or not any more. */

@@ -213,6 +213,37 @@ async def test_what_is_new_is_counted_and_reached_behind_more_comments(
     assert await page.locator("li[data-id]:visible").count() == 3
 
 
+async def test_the_next_unread_is_reached_behind_more_replies(app: Server, key: str, name: str, visit: Any) -> None:
+    first, second = fill(app, key, name, 2)
+    with app.commenter(f"{name} R") as client:
+
+        def reply(parent: int, number: int) -> int:
+            body = {"body": f"Reply {number}", "parent": parent, "nonce": f"reply-{number:020d}"}
+            return int(client.post(f"/api/threads/{key}/comments", json=body).json()["comment"]["id"])
+
+        replies = [reply(first, number) for number in range(150)]
+        reader = await visit()
+        page = await reader.read(f"{app.origin}/t/{key}")
+        await page.wait_for_selector(".keys", state="attached")
+        await page.goto(f"{app.origin}/")
+        # As if an hour went by.
+        await page.clock.set_system_time(time.time() + 3600)
+        late = [reply(first, 150), reply(replies[140], 151), reply(second, 152)]
+    await page.add_init_script("document.hasFocus = () => false")
+    await page.goto(f"{app.origin}/t/{key}")
+    await expect(page.locator("button.unread").first).to_have_text("1 unread ↓")
+    await expect(page.locator(".since span")).to_contain_text(": 3 new")
+    await expect(page.locator(".more-replies")).to_have_text("More replies (122)")
+    await page.locator(f"#c-{first} > article .body").click()
+    # A hundred replies for each press.
+    await page.click("button.unread >> nth=0")
+    await expect(page.locator(".more-replies")).to_have_text("More replies (22)")
+    await page.keyboard.press("n")
+    for id_ in (late[1], late[0], late[2]):
+        await expect(page.locator(f"#c-{id_} > article")).to_be_focused()
+        await page.keyboard.press("n")
+
+
 async def test_an_account_is_told_on_one_device_what_came_since_it_read_on_another(
     app: Server, key: str, name: str, visit: Any
 ) -> None:
