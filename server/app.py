@@ -32,6 +32,7 @@ from server.storage.order import Rankings
 from server.web import (
     account_api,
     api,
+    catch_up,
     comment_pages,
     failures,
     feeds,
@@ -145,6 +146,7 @@ def create_app(settings: Settings) -> Starlette:
         routes=[
             *feeds.routes,
             *pages.routes,
+            *catch_up.routes,
             *comment_pages.routes,
             *list_pages.routes,
             *sign_in_pages.routes,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sqlite3
 from dataclasses import dataclass
 
@@ -105,6 +106,26 @@ def page_of_branch(
     if next(roots(sql, thread, sort, root, ranking), None) is not None:
         visited.end = f"{root}~"
     return _built(sql, thread, path, visited, sort, ranking)
+
+
+def page_of(sql: sqlite3.Connection, key: str, wanted: frozenset[int], cursor: str, limit: int) -> Page:
+    """Return up to `limit` of the comments `wanted`, from the oldest branch on, each below all that it answers.
+
+    `next` leads to what follows them. Raises Invalid (field cursor).
+    """
+    thread = threads.by_key(sql, key)
+    above = functools.cache(lambda id_: _parent(sql, id_))
+
+    def path(id_: int) -> tuple[int, ...]:
+        parent = above(id_)
+        return (id_,) if parent is None else (*path(parent), id_)
+
+    start = _path(sql, thread, cursor, "oldest") if cursor else ()
+    found = sorted(there for there in map(path, wanted) if there > start)
+    shown = found[:limit]
+    ids = list(dict.fromkeys(id_ for there in shown for id_ in there))
+    visited = Visited(ids, end=str(shown[-1][-1]) if len(found) > limit else "")
+    return _built(sql, thread, (), visited, "oldest", None)
 
 
 def _before(path: tuple[int, ...]) -> tuple[int, ...]:

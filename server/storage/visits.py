@@ -1,12 +1,16 @@
-"""Up to where an account has read each thread, on whichever of its devices."""
+"""Up to where an account has read each thread, on whichever of its devices; and what came since then."""
 
 from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
 
+from server.model import Thread
 from server.storage import threads
 from server.storage.write import Write
+
+# Who was here a minute ago has been nowhere.
+SHORT_MS = 60_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +22,20 @@ class LastVisit:
     at: int
 
 
+@dataclass(frozen=True, slots=True)
+class Since:
+    """`fresh`: what others have written since `at` (milliseconds) and is visible; the rest are counts.
+
+    `removed` counts what was there at that time, and is not any more.
+    """
+
+    at: int
+    fresh: frozenset[int]
+    by_author: int
+    to_account: int
+    removed: int
+
+
 def last(sql: sqlite3.Connection, account: int, thread: str) -> LastVisit | None:
     row = sql.execute(
         "SELECT v.comment, v.version, v.at FROM visits v JOIN threads t ON t.id = v.thread"
@@ -27,13 +45,52 @@ def last(sql: sqlite3.Connection, account: int, thread: str) -> LastVisit | None
     return LastVisit(*row) if row else None
 
 
-def remember(write: Write, account: int, thread: str, comment: int, version: int) -> None:
-    """Keep the visit; an older page that tells later moves nothing back."""
+def since(sql: sqlite3.Connection, account: int, thread: Thread, now: int) -> Since | None:
+    """Return what the account finds new in the thread; None where that is nothing, or no visit of it is known.
+
+    The script counts by the same rules (`catch_up.js`).
+    """
+    before = last(sql, account, thread.key)
+    if before is None or now - before.at < SHORT_MS:
+        return None
+    fresh: set[int] = set()
+    by_author = removed = 0
+    for id_, state, created, author in sql.execute(
+        "SELECT id, state, created, author FROM comments WHERE thread = ? AND version > ? AND shown",
+        (thread.id, before.version),
+    ):
+        # What stood behind "More comments" then had another id than any that was seen, but was there.
+        is_old = id_ <= before.comment or created < before.at
+        if is_old or state != "visible":
+            removed += is_old and state != "visible"
+        elif author != account:
+            fresh.add(id_)
+            by_author += thread.author_name is not None and author == thread.author
+    if not fresh and not removed:
+        return None
+    (to_account,) = sql.execute(
+        "SELECT count(*) FROM notices n JOIN comments c ON c.id = n.comment"
+        " WHERE n.account = ? AND n.version > ? AND c.thread = ? AND c.state = 'visible'",
+        (account, before.version, thread.id),
+    ).fetchone()
+    return Since(before.at, frozenset(fresh), by_author, to_account, removed)
+
+
+def newest(sql: sqlite3.Connection, thread: Thread) -> int:
+    """Return the id of the newest comment that the thread has shown; 0: none."""
+    row = sql.execute(
+        "SELECT id FROM comments WHERE thread = ? AND shown ORDER BY id DESC LIMIT 1", (thread.id,)
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def remember(write: Write, account: int, thread: str, comment: int, version: int, at: int | None = None) -> None:
+    """Keep the visit, of now or of `at`; an older page that tells later moves nothing back."""
     known = threads.by_key(write.sql, thread)
     if known.id is not None:
         write.sql.execute(
             "INSERT INTO visits (account, thread, comment, version, at) VALUES (?1, ?2, ?3, ?4, ?5)"
             " ON CONFLICT (account, thread) DO UPDATE SET comment = max(comment, ?3), version = max(version, ?4),"
-            " at = ?5",
-            (account, known.id, comment, min(version, known.version), write.now),
+            " at = max(at, ?5)",
+            (account, known.id, comment, min(version, known.version), min(at or write.now, write.now)),
         )

@@ -20,9 +20,9 @@ from server import markup
 from server.actions.post import Post, rendered
 from server.errors import DomainError, Invalid, NotFound, NotSignedIn
 from server.model import MAX_DEPTH, Account, Thread
-from server.storage import accounts, comments, notices, rows, snapshot, threads, votes
+from server.storage import accounts, comments, notices, rows, snapshot, threads, visits, votes
 from server.storage.database import Sql
-from server.web import api, avatars, requests, session, tree
+from server.web import api, avatars, catch_up, requests, session, tree
 from server.web.context import Visit, address
 
 COMMENTS_ON_A_PAGE = 200
@@ -31,7 +31,8 @@ REPLIES_SHOWN = 30
 REPLIES_IN_A_PART = 100
 THREADS_ON_HOME = 50
 TEMPLATES = Path(__file__).parent / "templates"
-Find = Callable[[Sql], snapshot.Page]
+# Given what is new to the viewer.
+Find = Callable[[Sql, frozenset[int]], snapshot.Page]
 
 
 def templates() -> jinja2.Environment:
@@ -119,13 +120,21 @@ async def open_thread(visit: Visit) -> Response:
 
 
 async def thread(visit: Visit) -> Response:
-    """A page of the thread; with `branch`, what follows of one long branch; the author's answers are never cut off."""
+    """A page of the thread; with `branch`, what follows of one long branch; the author's answers are never cut off.
+
+    With `only=new`, and where something is, only what is new to the account and what that answers, from the oldest on.
+    """
     query, rankings = visit.query_params, visit.state["context"].rankings
     key, sort, cursor = _page_key(visit), requests.sort(query.get("sort")), query.get("cursor", "")
     branch = requests.whole(query.get("branch"), "branch", least=1, most=api.MAX_VERSION, default=0)
-    replies = 0 if sort == "flat" or query.get("only") == "author" else REPLIES_SHOWN
+    only = query.get("only", "")
+    replies = 0 if sort == "flat" or only == "author" else REPLIES_SHOWN
+    if only == "new":
+        sort = "oldest"
 
-    def find(sql: Sql) -> snapshot.Page:
+    def find(sql: Sql, fresh: frozenset[int]) -> snapshot.Page:
+        if only == "new" and fresh:
+            return snapshot.page_of(sql, key, fresh, cursor, COMMENTS_ON_A_PAGE)
         if branch:
             return snapshot.page_of_branch(sql, key, branch, cursor, REPLIES_IN_A_PART, sort, rankings)
         return snapshot.page(sql, key, cursor, COMMENTS_ON_A_PAGE, sort, rankings, replies)
@@ -143,7 +152,7 @@ async def permalink(visit: Visit) -> Response:
     key = _page_key(visit)
     id_ = requests.whole(visit.path_params["id"], "id", least=1, most=api.MAX_VERSION, default=0)
     return await _thread_page(
-        visit, lambda sql: snapshot.page_holding(sql, key, id_, COMMENTS_ON_A_PAGE, REPLIES_SHOWN)
+        visit, lambda sql, _: snapshot.page_holding(sql, key, id_, COMMENTS_ON_A_PAGE, REPLIES_SHOWN)
     )
 
 
@@ -170,15 +179,23 @@ async def _render_thread(
     """Return the page and a weak validator of it. Its nonce is no secret: one is taken per account."""
     reply = visit.query_params.get("reply")
     context = visit.state["context"]
-    found, cast, owed, told = await context.database.read(
-        lambda sql: (
-            find(sql),
-            votes.cast_by(sql, viewer.id, key) if viewer else {},
-            votes.owed_to(sql, viewer.id, key) if viewer else {},
-            notices.unread(sql, viewer.id) if viewer else 0,
-        )
-    )
-    nodes = tree.nodes(found.context, found.comments, viewer, cast, owed, is_flat=sort == "flat")
+    known, now = viewer, catch_up.now()
+
+    def read(sql: Sql) -> tuple[snapshot.Page, tree.Own, visits.Since | None, dict[str, Any] | None, int]:
+        if known is None:
+            return find(sql, frozenset()), tree.Own(), None, None, 0
+        thread = threads.by_key(sql, key)
+        since = visits.since(sql, known.id, thread, now)
+        fresh = since.fresh if since else frozenset()
+        own = tree.Own(votes.cast_by(sql, known.id, key), votes.owed_to(sql, known.id, key), fresh)
+        is_unread = since is not None or visits.last(sql, known.id, key) is None
+        mark = catch_up.read_up_to(sql, thread, now) if is_unread and thread.comments else None
+        return find(sql, fresh), own, since, mark, notices.unread(sql, known.id)
+
+    found, own, since, mark, told = await context.database.read(read)
+    nodes = tree.nodes(found.context, found.comments, viewer, own, is_flat=sort == "flat")
+    only = visit.query_params.get("only")
+    only_new = only == "new" and since is not None and bool(since.fresh)
     nonce = fresh_nonce()
     parent = requests.whole(reply, "reply", least=1, most=api.MAX_VERSION, default=0)
     answered = tree.find(nodes, parent) if parent else None
@@ -194,7 +211,7 @@ async def _render_thread(
         cuts=found.cuts,
         cuts_json=msgspec.json.encode(found.cuts).decode(),
         replies=replies,
-        remaining=None if found.start else found.remaining,
+        remaining=None if found.start or only_new else found.remaining,
         is_first_page=not found.start,
         composer=composer(answered.comment, "", nonce) if answered and answered.is_open else None,
         nonce=nonce,
@@ -202,7 +219,10 @@ async def _render_thread(
         sort=sort,
         is_held="held" in visit.query_params,
         is_anew="anew" in visit.query_params,
-        only_author=visit.query_params.get("only") == "author",
+        only_author=only == "author",
+        only_new=only_new,
+        since=catch_up.told(since),
+        mark=mark,
         told=told,
         max_depth=MAX_DEPTH,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from channels.change import Comment
@@ -12,9 +12,21 @@ from server.storage.snapshot import Page
 ANONYMOUS = "Anonymous"
 
 
+@dataclass(frozen=True, slots=True)
+class Own:
+    """What of a thread is the viewer's own, by comment: its votes, what of them no score holds yet, and what is new."""
+
+    votes: Mapping[int, int] = field(default_factory=dict)
+    owed: Mapping[int, int] = field(default_factory=dict)
+    fresh: Collection[int] = ()
+
+
 @dataclass(slots=True)
 class Node:
-    """`context`: an ancestor that stood on an earlier page, repeated so that its replies can be understood."""
+    """`context`: an ancestor that stood on an earlier page, repeated so that its replies can be understood.
+
+    `score` holds the viewer's own vote, although others do not see it yet.
+    """
 
     comment: Comment
     depth: int
@@ -23,6 +35,7 @@ class Node:
     vote: int
     score: int
     context: bool
+    fresh: bool
     children: list[Node] = field(default_factory=list)
 
     @property
@@ -34,15 +47,11 @@ def nodes(
     context: Iterable[Comment],
     comments: Iterable[Comment],
     viewer: Account | None,
-    votes: Mapping[int, int],
-    owed: Mapping[int, int],
+    own: Own,
     *,
     is_flat: bool = False,
 ) -> list[Node]:
-    """Return the roots. Comments come in the order of reading: parents before their replies; flat, all are roots.
-
-    `votes` are the viewer's own; `owed` is what of them the scores do not hold yet: shown to the viewer all the same.
-    """
+    """Return the roots. Comments come in the order of reading: parents before their replies; flat, all are roots."""
     by_id: dict[int, Node] = {}
     roots: list[Node] = []
     for is_context, group in ((True, context), (False, comments)):
@@ -53,9 +62,10 @@ def nodes(
                 depth=above.depth + 1 if above and not is_flat else 0,
                 parent_name=name_of(above.comment) if above else None,
                 mine=viewer is not None and bool(comment.author) and comment.author.name == viewer.name,  # type: ignore[union-attr]
-                vote=votes.get(comment.id, 0),
-                score=comment.score + owed.get(comment.id, 0),  # type: ignore[operator]
+                vote=own.votes.get(comment.id, 0),
+                score=comment.score + own.owed.get(comment.id, 0),  # type: ignore[operator]
                 context=is_context,
+                fresh=comment.id in own.fresh,
             )
             by_id[comment.id] = node
             (above.children if above and not is_flat else roots).append(node)
@@ -87,4 +97,4 @@ def placeholder() -> Node:
         id=0, version=0, parent=None, revision=1, state="visible", author=None, html="",
         created="1970-01-01T00:00:00.000Z", edited=None, score=0, replies=0,
     )  # fmt: skip
-    return Node(empty, 0, "", mine=True, vote=0, score=0, context=False)
+    return Node(empty, 0, "", mine=True, vote=0, score=0, context=False, fresh=False)

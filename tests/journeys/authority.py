@@ -135,6 +135,7 @@ ROWS: dict[str, Row] = {
     "POST /logout": Row(always(303), {}, changes=True),
     "POST /t/{key}/comments": Row(posting(303), {"body": "new words", "nonce": "{nonce}"}, changes=True),
     "POST /t/{key}/lock": Row(only(*MODERATORS, status=303), {"locked": "yes"}, changes=True),
+    "POST /t/{key}/visit": Row(signed_in(303), {"comment": "1", "version": "1", "at": "1"}),
     "POST /c/{id}/vote": Row(voting(303), {"value": "1"}, changes=True),
     "GET /c/{id}/edit": Row(editing(200)),
     "POST /c/{id}/edit": Row(editing(303), {"body": "new words", "revision": "{revision}"}, changes=True),

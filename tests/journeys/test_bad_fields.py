@@ -228,6 +228,7 @@ FORMS: dict[str, tuple[str | None, dict[str, str]]] = {
     "/c/{id}/state": (None, {"state": "visible"}),
     "/c/{id}/ban": (None, {"name": "Victim", "banned": "no"}),
     "/t/bad/lock": (None, {"locked": "no"}),
+    "/t/bad/visit": (None, {"comment": "1", "version": "1", "at": "1"}),
     "/inbox": (None, {"version": "1"}),
     "/account/close": (None, {"password": "wrong one", "comments": "keep"}),
     "/login": (
