@@ -70,12 +70,6 @@ export class Composer {
     form.querySelector("textarea")?.focus();
   }
 
-  /** The comment that is being answered changed. @param {HTMLElement | undefined} item */
-  parentChanged(item) {
-    const form = /** @type {HTMLFormElement | null} */ (item?.querySelector(":scope > ol > .answering form") ?? null);
-    if (form && body(form).value.trim()) say(form, "This comment changed while you wrote.");
-  }
-
   /** @returns {HTMLFormElement[]} */
   #forms() {
     return [...this.root.querySelectorAll(/** @type {"form"} */ ("form.composer"))];

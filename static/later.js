@@ -17,6 +17,7 @@ const HIDDEN_MS = 300_000;
 export function begin(root, page, signal) {
   const { store, view, thread, viewer } = page;
   tellHeld(view, store);
+  tellWhoAnswers(page);
   shareWithTabs(root, page, signal);
   restWhileHidden(page.connection, signal);
   const visit = new LastVisit(root, store, view, { thread, viewer });
@@ -24,6 +25,20 @@ export function begin(root, page, signal) {
   new Keys(root, view, { visit, ...acts }, signal);
   visit.begin();
   return visit;
+}
+
+/** Another text or state is a change to who answers it; its score and its counts are none. @param {Page} page */
+function tellWhoAnswers({ connection, store, view }) {
+  connection.addEventListener("message", (event) => {
+    // What is drawn is as it was, until the next frame.
+    for (const { id } of /** @type {CustomEvent} */ (event).detail.comments ?? []) {
+      const [item, now] = [view.item(id), store.get(id)];
+      if (!item || (item.dataset.state === now?.state && item.dataset.revision === String(now?.revision))) continue;
+      const form = item.querySelector(":scope > ol > .answering form");
+      const says = form?.querySelector("textarea")?.value.trim() && form.querySelector(".says");
+      if (says) says.textContent = "This comment changed while you wrote.";
+    }
+  });
 }
 
 /** Nobody looks: after a while the socket is closed. Coming back opens it, and resumes. @param {Page["connection"]} connection @param {AbortSignal} signal */

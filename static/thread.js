@@ -106,18 +106,11 @@ class Live {
   /** @param {import("./store.js").Change} change */
   #apply(change) {
     const before = this.store.count;
-    const known = change.comments.map(({ id }) => this.store.get(id));
     const { kind, touched } = this.store.apply(change);
     if (kind === "gap") this.connection.join();
     if (kind === "reset") this.#fetchAnew();
     if (kind !== "applied") return;
     this.#tellNews(Math.max(0, this.store.count - before));
-    for (const was of known) {
-      const now = was && this.store.get(was.id);
-      // To who answers it, its score and its counts are no change.
-      if (now && (now.revision !== was.revision || now.state !== was.state))
-        this.composer.parentChanged(this.view.item(was.id));
-    }
     this.view.take(touched);
   }
 
