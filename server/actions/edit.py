@@ -7,11 +7,15 @@ from server import markup, permissions
 from server.actions.moderate import tell_of
 from server.actions.post import rendered
 from server.errors import Conflict, Forbidden, NotFound
+from server.limits import Limits
 from server.model import Account, StoredComment
 from server.settings import Settings
 from server.storage import accounts, comments
 from server.storage.database import Database
 from server.storage.write import Write
+
+# Every text is kept, and whoever asks for a comment gets them all.
+MAX_REVISION = 101
 
 
 class Outdated(Conflict):
@@ -24,13 +28,14 @@ class Outdated(Conflict):
 
 
 async def edit_comment(
-    database: Database, settings: Settings, account: Account, id_: int, text: str, revision: int
+    database: Database, limits: Limits, settings: Settings, account: Account, id_: int, text: str, revision: int
 ) -> Comment:
     """Return the comment with its new text; the same edit again changes nothing.
 
-    Raises NotFound, Forbidden (not yours, too late), Invalid (body), Outdated (revision).
+    Raises NotFound, Forbidden (not yours, too late, too often), Invalid (body), Outdated (revision), TooMany.
     """
     body = markup.clean_body(text)
+    limits.spend("post", account.id, settings.limit_posts_account)
     html, mentioned = await rendered(database, body)
 
     def work(write: Write) -> Comment:
@@ -48,6 +53,8 @@ async def edit_comment(
             raise Forbidden("The time for editing this comment is over.", code="too_late")
         if comment.revision != revision:
             raise Outdated(comments.seen_by(write.sql, id_, is_trusted=True), present)
+        if comment.revision >= MAX_REVISION:
+            raise Forbidden(f"A comment can be edited {MAX_REVISION - 1} times.", code="too_many_edits")
         if body not in (comment.body, present):
             _edit(write, comment, body, html)
             if comment.state == "visible":

@@ -153,7 +153,13 @@ async def edit(visit: Visit) -> Response:
     return answer(
         {
             "comment": await edit_comment(
-                context.database, context.settings, account, comment_id(visit), wanted.body, wanted.revision
+                context.database,
+                context.limits,
+                context.settings,
+                account,
+                comment_id(visit),
+                wanted.body,
+                wanted.revision,
             )
         }
     )

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
-import re
-from typing import Any, Literal, cast
+import asyncio
+from typing import Any, cast
 
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
@@ -14,14 +13,13 @@ from server import permissions
 from server.actions import moderate
 from server.actions.delete import delete_comment
 from server.actions.edit import Outdated, edit_comment
-from server.errors import DomainError, Forbidden, Invalid, NotFound
+from server.differences import Effort, changed_parts
+from server.errors import DomainError, Forbidden, Invalid, NotFound, TooMany
 from server.model import Account, State
 from server.storage import comments, rows
 from server.web import pages, requests, session
 from server.web.api import comment_id
 from server.web.context import Visit
-
-MAX_WORDS = 4_000
 
 
 async def vote(visit: Visit) -> Response:
@@ -47,10 +45,12 @@ async def edit(visit: Visit) -> Response:
     context = visit.state["context"]
     try:
         revision = requests.whole(str(form.get("revision", "")), "revision", least=1, most=2**53, default=1)
-        await edit_comment(context.database, context.settings, account, comment_id(visit), body, revision)
+        await edit_comment(
+            context.database, context.limits, context.settings, account, comment_id(visit), body, revision
+        )
     except Outdated as outdated:
         return await _edit_page(visit, outdated.current, await _key_of(visit), body, outdated)
-    except (Invalid, Forbidden) as error:
+    except (Invalid, Forbidden, TooMany) as error:
         _, comment, key, _ = await _found(visit)
         return await _edit_page(visit, comment, key, body, error)
     return _back_to(await _key_of(visit), comment_id(visit))
@@ -76,31 +76,22 @@ async def history(visit: Visit) -> Response:
     if comment.state != "visible":
         raise NotFound("There is no text of this comment to see.")
     texts = await visit.state["context"].database.read(lambda sql: comments.revisions(sql, comment.id))
-    steps = [
-        {"created": rows.moment(at), "parts": changed_parts(texts[place - 1][1] if place else "", body)}
-        for place, (_, body, _, at) in enumerate(texts)
+    # Many long texts take a while: beside the event loop.
+    steps = await asyncio.to_thread(_steps, texts)
+    return await pages.page(visit, "history.html", title="Edits of a comment", comment=comment, key=key, steps=steps)
+
+
+def _steps(texts: list[tuple[int, str, str, int]]) -> list[dict[str, Any]]:
+    """Return the edits, the newest first: when, and what changed. The first text is all the same."""
+    effort = Effort()
+    bodies = [body for _, body, *_ in texts]
+    return [
+        {
+            "created": rows.moment(at),
+            "parts": changed_parts(bodies[place - 1], body, effort) if place else [("same", body)],
+        }
+        for place, (_, body, _, at) in reversed(list(enumerate(texts)))
     ]
-    return await pages.page(
-        visit, "history.html", title="Edits of a comment", comment=comment, key=key, steps=steps[::-1]
-    )
-
-
-def changed_parts(before: str, after: str) -> list[tuple[Literal["same", "gone", "new"], str]]:
-    """Return `after` in parts, with what is gone from `before` in between, word by word."""
-    old, new = _words(before), _words(after)
-    parts: list[tuple[Literal["same", "gone", "new"], str]] = []
-    for what, start, end, first, last in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        if what != "equal" and before and start < end:
-            parts.append(("gone", "".join(old[start:end])))
-        if first < last:
-            parts.append(("new" if what != "equal" and before else "same", "".join(new[first:last])))
-    return parts
-
-
-def _words(text: str) -> list[str]:
-    words = re.findall(r"\s+|\w+|[^\w\s]", text)
-    # Beyond so many a comparison costs more than it tells.
-    return words if len(words) <= MAX_WORDS else text.splitlines(keepends=True)
 
 
 async def confirm_delete(visit: Visit) -> Response:

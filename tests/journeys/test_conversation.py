@@ -308,3 +308,17 @@ def test_the_counts_of_what_hangs_below_are_exact(app: Server) -> None:
             " (SELECT count(*) FROM comments r WHERE r.parent = c.id AND r.state = 'visible')"
         ).fetchall()
         assert wrong == []
+
+
+def test_a_comment_is_edited_a_hundred_times_and_no_history_stops_the_server(
+    app: Server, ana: Person, key: str
+) -> None:
+    texts = ["a " * 4_999, "a b " * 2_499]
+    comment = ana.post(key, texts[0])
+    for number in range(1, 101):
+        path = f"/api/comments/{comment['id']}"
+        comment = ana.do("PATCH", path, body=texts[number % 2], revision=comment["revision"])["comment"]
+    refused = ana.do("PATCH", f"/api/comments/{comment['id']}", 403, body="Once more", revision=101)
+    assert refused["error"]["code"] == "too_many_edits"
+    page = httpx2.get(f"{app.origin}/c/{comment['id']}/history", trust_env=False, timeout=60).text
+    assert page.count("<time datetime") == 101

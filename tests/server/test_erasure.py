@@ -98,8 +98,10 @@ async def test_a_deletion_erases_its_words_from_every_text_that_quotes_them(
     ana, bo, cy, _ = people
     source = await say(database, ana, "flibbertigibbet and more")
     quoting = await say(database, bo, quote("flibbertigibbet and more", source) + "Bo's first words")
-    await edit_comment(database, SETTINGS, bo, quoting, quote("flibbertigibbet", source) + "Bo's second words", 1)
-    await edit_comment(database, SETTINGS, bo, quoting, "Bo's third words", 2)
+    await edit_comment(
+        database, Limits(is_on=False), SETTINGS, bo, quoting, quote("flibbertigibbet", source) + "Bo's second words", 1
+    )
+    await edit_comment(database, Limits(is_on=False), SETTINGS, bo, quoting, "Bo's third words", 2)
     other = await say(database, cy, "Mine. \n\n" + quote("and more", source) + "Cy's words")
     assert await found(database, "more") == [other, source]
     await delete_comment(database, ana, source)
@@ -205,7 +207,7 @@ async def test_words_that_were_erased_already_are_not_kept_of_a_late_quote(
     await delete_comment(database, ana, source)
     late = await say(database, bo, quote("flibbertigibbet", source) + "Too late")
     assert await body_of(database, late) == f"{GONE}\n\nToo late"
-    await edit_comment(database, SETTINGS, bo, late, quote("flibbertigibbet", source) + "Again", 1)
+    await edit_comment(database, Limits(is_on=False), SETTINGS, bo, late, quote("flibbertigibbet", source) + "Again", 1)
     assert await body_of(database, late) == f"{GONE}\n\nAgain"
     assert "gibbet" not in await everything(database)
 

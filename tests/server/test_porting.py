@@ -136,8 +136,8 @@ async def test_an_export_read_into_an_empty_database_is_equal_and_exported_again
     assert account is not None
     post = Post("one", "Written *here*", "n" * 20, None, "")
     own, _ = await post_comment(database, Limits(is_on=False), SETTINGS, account, post)
-    await edit_comment(database, SETTINGS, account, own.id, "Edited *here*", 1)
-    await edit_comment(database, SETTINGS, account, own.id, "Edited *twice*", 2)
+    await edit_comment(database, Limits(is_on=False), SETTINGS, account, own.id, "Edited *here*", 1)
+    await edit_comment(database, Limits(is_on=False), SETTINGS, account, own.id, "Edited *twice*", 2)
     imported = [one for one in await every_comment(database, "one") if one.state == "visible"][:2]
     await set_state(database, Account(10**6, "m", "moderator"), imported[0].id, "removed")
     await database.write(lambda write: (votes.put(write, own.id, account.id, 1), votes.fold(write, 1)))

@@ -74,7 +74,7 @@ async def test_votes_of_one_second_move_the_scores_of_a_thread_once(
         assert max(int(one.score) for one in answers) > 1
         assert len(told) == 1
         # The votes that wait make no edit stale.
-        edited = await edit_comment(database, SETTINGS, author, ids[0], "other words", 1)
+        edited = await edit_comment(database, LIMITS, SETTINGS, author, ids[0], "other words", 1)
         assert (edited.revision, len(told)) == (2, 2)
         assert [await score(id_) for id_ in ids] == [1, 0, 0, 0, 0]
         await taken.fold_what_was_left()

@@ -115,7 +115,9 @@ class History:
         elif chance < 0.4:
             stored = await self.database.read(lambda sql: comments.by_id(sql, id_))
             assert stored is not None
-            await edit_comment(self.database, SETTINGS, author, id_, f"edit {self._posts}", stored.revision)
+            await edit_comment(
+                self.database, Limits(is_on=False), SETTINGS, author, id_, f"edit {self._posts}", stored.revision
+            )
         elif chance < 0.7:
             state: State = self.chance.choice(("visible", "visible", "removed", "pending"))
             await set_state(self.database, MODERATOR, id_, state)

@@ -19,6 +19,7 @@ from server.actions.describe import set_description
 from server.actions.edit import edit_comment
 from server.actions.post import Post, post_comment
 from server.errors import DomainError, Unavailable
+from server.limits import Limits
 from server.model import ROLES, Account, State
 from server.storage import comments, votes
 from server.storage.database import Database
@@ -101,7 +102,9 @@ class World:
         id_, author = self._some()
         stored = await self.database.read(lambda sql: comments.by_id(sql, id_))
         revision = stored.revision if stored else 1
-        await edit_comment(self.database, SETTINGS, author, id_, f"edit {next(self._numbers)}", revision)
+        await edit_comment(
+            self.database, Limits(is_on=False), SETTINGS, author, id_, f"edit {next(self._numbers)}", revision
+        )
 
     async def delete(self) -> None:
         id_, author = self._some()
