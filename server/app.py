@@ -67,9 +67,14 @@ class DatabaseSource:
             return await self._database.read(lambda sql: snapshot.changes(sql, thread, after, epoch))
 
         try:
-            return await self._shared.get(thread, ("changes", after, epoch), read)
+            return await self._shared.get(thread, ("changes", after, epoch), read, _bytes_of)
         except Unavailable as error:
             raise SourceUnavailable(error.message) from error
+
+
+def _bytes_of(answer: Answer) -> int:
+    # As objects and as the frame, about.
+    return 4 * len(answer.frame) if isinstance(answer, Change) else 0
 
 
 def create_app(settings: Settings) -> Starlette:

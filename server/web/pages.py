@@ -165,7 +165,10 @@ async def _thread_page(visit: Visit, find: Find, *, sort: str = "oldest", replie
         own = {"Cache-Control": "private, no-store", "Vary": "Cookie"}
         return Response(html, 200, own, "text/html; charset=utf-8")
     html, tag = await visit.state["context"].shared.get(
-        key, ("page", _path(visit)), lambda: _render_thread(visit, key, None, find, sort, replies)
+        key,
+        ("page", _path(visit)),
+        lambda: _render_thread(visit, key, None, find, sort, replies),
+        lambda page: len(page[0]),
     )
     headers = {"Cache-Control": "no-cache", "Vary": "Cookie", "ETag": tag}
     if tag in visit.headers.get("if-none-match", ""):

@@ -7,8 +7,12 @@ import asyncio
 import httpx2
 import pytest
 
-from server.web.shared import MAX_ANSWERS, Shared
+from server.web.shared import MAX_ANSWERS, MAX_BYTES, Shared
 from tests.processes import Server
+
+
+def few(_: object) -> int:
+    return 1
 
 
 async def test_ten_thousand_who_ask_at_once_cost_one_answer() -> None:
@@ -19,8 +23,8 @@ async def test_ten_thousand_who_ask_at_once_cost_one_answer() -> None:
             await asyncio.sleep(0.01)
             return shared.made
 
-        assert await asyncio.gather(*(shared.get("t", "q", make) for _ in range(10_000))) == [1] * 10_000
-        assert await shared.get("t", "other", make) == 2
+        assert await asyncio.gather(*(shared.get("t", "q", make, few) for _ in range(10_000))) == [1] * 10_000
+        assert await shared.get("t", "other", make, few) == 2
 
 
 async def test_an_answer_that_was_begun_before_a_change_goes_to_nobody_who_asks_after_it() -> None:
@@ -33,13 +37,13 @@ async def test_an_answer_that_was_begun_before_a_change_goes_to_nobody_who_asks_
             await asyncio.sleep(0.01)
             return read
 
-        early = asyncio.create_task(shared.get("t", "q", make))
+        early = asyncio.create_task(shared.get("t", "q", make, few))
         await asyncio.sleep(0.002)
         present = "after"
         shared.forget("t")
-        assert await shared.get("t", "q", make) == "after"
+        assert await shared.get("t", "q", make, few) == "after"
         assert await early == "before"
-        assert await shared.get("t", "q", make) == "after"
+        assert await shared.get("t", "q", make, few) == "after"
 
 
 async def test_a_failure_is_told_and_not_kept_and_who_leaves_takes_nothing_from_the_others() -> None:
@@ -54,16 +58,36 @@ async def test_a_failure_is_told_and_not_kept_and_who_leaves_takes_nothing_from_
             return "yes"
 
         with pytest.raises(ValueError, match="no"):
-            await shared.get("t", "q", fail)
-        impatient = asyncio.create_task(shared.get("t", "q", succeed))
+            await shared.get("t", "q", fail, few)
+        impatient = asyncio.create_task(shared.get("t", "q", succeed, few))
         await asyncio.sleep(0)
-        patient = asyncio.create_task(shared.get("t", "q", succeed))
+        patient = asyncio.create_task(shared.get("t", "q", succeed, few))
         await asyncio.sleep(0)
         impatient.cancel()
         assert await patient == "yes"
         for number in range(2 * MAX_ANSWERS):
-            await shared.get(f"t{number}", "q", succeed) if number % 64 == 0 else None
+            await shared.get(f"t{number}", "q", succeed, few) if number % 64 == 0 else None
         assert shared.made < 20
+
+
+async def test_what_is_kept_is_bounded_in_bytes_and_counted_until_it_goes() -> None:
+    async with asyncio.TaskGroup() as tasks:
+        shared = Shared(tasks)
+
+        async def make() -> bytes:
+            return bytes(MAX_BYTES // 10)
+
+        for number in range(30):
+            await shared.get(f"t{number % 3}", number, make, len)
+            assert shared.held_bytes <= MAX_BYTES
+        assert shared.held_bytes > MAX_BYTES * 0.8
+        await shared.get("t2", 29, make, len)
+        assert shared.made == 30
+        for thread in ("t0", "t1", "t2"):
+            shared.forget(thread)
+        assert shared.held_bytes == 0
+        await shared.get("t0", "too large", make, lambda _: MAX_BYTES + 1)
+        assert shared.held_bytes == 0
 
 
 def test_a_page_that_has_not_changed_is_answered_by_304_until_it_changes(app: Server, key: str, name: str) -> None:
