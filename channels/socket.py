@@ -121,8 +121,10 @@ class Connection(asyncio.Protocol):
                         pongs.append(build(PONG, cast("bytes", content)))
                 else:
                     self._answer(pongs)
-                    if not self._is_closing:
-                        self._listener.received(cast("str | bytes", content))
+                    if self._is_closing:
+                        # After the end nothing is unfolded any more but this one.
+                        raise Violation(POLICY, "it goes on after the end")
+                    self._listener.received(cast("str | bytes", content))
         except Violation as violation:
             self._fail(violation)
             return

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 import zlib
 
 import pytest
@@ -10,8 +12,10 @@ from hypothesis import strategies as some
 from websockets.extensions.permessage_deflate import PerMessageDeflate
 from websockets.frames import Frame, Opcode
 
+from channels import frames
 from channels.deflate import deflate, inflate, is_offered
 from channels.frames import BINARY, PING, TEXT, Limits, Text
+from channels.socket import Connection
 from tests.channels.test_frames import client, named, read, violation
 
 TEXT_OF_MANY = "Whoever reads this reads it again and again. " * 20
@@ -116,3 +120,38 @@ def test_a_text_has_both_forms_and_a_short_one_only_the_plain() -> None:
     assert zlib.decompressobj(-15).decompress(payload + b"\0\0\xff\xff") == TEXT_OF_MANY.encode()
     short = Text(b"{}")
     assert short.deflated is short.plain
+
+
+class Curt:
+    """Hangs up at the first word."""
+
+    connection: Connection
+
+    def received(self, message: str | bytes) -> None:
+        self.connection.close(1008)
+
+    def fell_behind(self) -> None: ...
+
+    def drained(self) -> None: ...
+
+    def lost(self) -> None: ...
+
+
+async def test_after_its_end_a_connection_unfolds_no_more_messages(monkeypatch: pytest.MonkeyPatch) -> None:
+    unfolded: list[int] = []
+
+    def counted(payload: bytes, max_bytes: int) -> bytes | None:
+        unfolded.append(len(payload))
+        return inflate(payload, max_bytes)
+
+    monkeypatch.setattr(frames, "inflate", counted)
+    here, there = socket.socketpair()
+    with there:
+        transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, sock=here)
+        curt = Curt()
+        curt.connection = Connection(transport, set(), Limits(), curt, deflates=True)
+        bomb = client(TEXT, deflate(b" " * 65_000), rsv1=True)
+        for _ in range(5):
+            curt.connection.data_received(bomb * 1_000)
+        transport.abort()
+    assert len(unfolded) == 2
