@@ -39,6 +39,7 @@ async def edit_comment(
     html, mentioned = await rendered(database, body)
 
     def work(write: Write) -> Comment:
+        accounts.confirm(write.sql, account)
         comment = comments.by_id(write.sql, id_)
         if comment is None or not permissions.may_see(account, comment):
             raise NotFound("There is no such comment.")

@@ -53,6 +53,7 @@ async def post_comment(
     html, mentioned = await rendered(database, body)
 
     def work(write: Write) -> tuple[Comment, bool]:
+        accounts.confirm(write.sql, account)
         if (earlier := comments.by_request(write.sql, account.id, post.nonce, request_hash)) is not None:
             return earlier, False
         if not permissions.may_post(account, threads.by_key(write.sql, post.thread)):

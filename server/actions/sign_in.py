@@ -76,7 +76,12 @@ async def log_in(
 async def begin_session(database: Database, account: Account) -> str:
     """Return a new token; only its hash is kept."""
     token = secrets.token_urlsafe(32)
-    await database.write(lambda write: accounts.begin_session(write, account.id, token_hash(token)))
+
+    def work(write: Write) -> None:
+        accounts.confirm(write.sql, account)
+        accounts.begin_session(write, account.id, token_hash(token))
+
+    await database.write(work)
     return token
 
 

@@ -13,7 +13,7 @@ from server.errors import DomainError, Forbidden, Invalid, NotFound
 from server.limits import Limits
 from server.model import Account
 from server.settings import Settings
-from server.storage import comments, rows, votes
+from server.storage import accounts, comments, rows, votes
 from server.storage.database import Database
 from server.storage.write import Write
 
@@ -46,6 +46,7 @@ class Votes:
         self._limits.spend("vote", account.id, self._settings.limit_votes_account)
 
         def work(write: Write) -> int:
+            accounts.confirm(write.sql, account)
             comment = comments.by_id(write.sql, id_)
             if comment is None or not permissions.may_see(account, comment):
                 raise NotFound("There is no such comment.")

@@ -7,6 +7,7 @@ from typing import Any
 
 from channels.change import Concern
 from server import markup, names
+from server.errors import NotSignedIn
 from server.model import Account, Role
 from server.storage import comments, quotes
 from server.storage.write import Write
@@ -157,6 +158,13 @@ def beginning(sql: sqlite3.Connection, begun: str, thread: str, limit: int) -> l
 
 def is_staffed(sql: sqlite3.Connection) -> bool:
     return sql.execute("SELECT 1 FROM accounts WHERE role = 'staff' AND state = 'open' LIMIT 1").fetchone() is not None
+
+
+def confirm(sql: sqlite3.Connection, account: Account) -> None:
+    """Raises NotSignedIn where the account was closed or banned, or was given another role, since the request began."""
+    row = sql.execute("SELECT state, banned, role FROM accounts WHERE id = ?", (account.id,)).fetchone()
+    if row != ("open", 0, account.role):
+        raise NotSignedIn("This session has ended. Log in again.")
 
 
 def begin_session(write: Write, account: int, token_hash: bytes) -> None:

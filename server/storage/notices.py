@@ -26,10 +26,11 @@ class Notice:
 
 
 def add(write: Write, account: int, comment: int, kind: Kind) -> None:
-    """Tell the account of a comment, once, and ring its bell."""
+    """Tell the account of a comment, once, and ring its bell; one that was closed meanwhile is told nothing."""
     added = write.sql.execute(
-        "INSERT INTO notices (account, comment, kind, version) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-        (account, comment, kind, write.version),
+        "INSERT INTO notices (account, comment, kind, version) SELECT id, ?, ?, ? FROM accounts"
+        " WHERE id = ? AND state = 'open' ON CONFLICT DO NOTHING",
+        (comment, kind, write.version, account),
     )
     if added.rowcount:
         write.concern(account)

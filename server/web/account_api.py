@@ -14,6 +14,7 @@ from server.errors import NotFound
 from server.model import Account
 from server.storage import accounts, comments, notices, rows, search, threads, visits, votes
 from server.storage.database import Sql
+from server.storage.write import Write
 from server.web import api, requests, session
 from server.web.context import Visit, address
 
@@ -46,7 +47,12 @@ async def visited(visit: Visit) -> Response:
     account, key = await session.require(visit), requests.key(visit.path_params["key"])
     wanted = requests.parse(await visit.body(), requests.Visited)
     database = visit.state["context"].database
-    await database.write(lambda write: visits.remember(write, account.id, key, wanted.comment, wanted.version))
+
+    def work(write: Write) -> None:
+        accounts.confirm(write.sql, account)
+        visits.remember(write, account.id, key, wanted.comment, wanted.version)
+
+    await database.write(work)
     return api.answer({"visit": _visit(await database.read(lambda sql: visits.last(sql, account.id, key)))})
 
 
@@ -77,7 +83,12 @@ async def renew_feed(visit: Visit) -> Response:
     """Make the secret address of the account's own feed anew: the one before is nobody's from now on."""
     account = await session.require(visit)
     secret = secrets.token_urlsafe(24)
-    await visit.state["context"].database.write(lambda write: accounts.set_feed(write, account.id, secret))
+
+    def work(write: Write) -> None:
+        accounts.confirm(write.sql, account)
+        accounts.set_feed(write, account.id, secret)
+
+    await visit.state["context"].database.write(work)
     return api.answer({"feed": f"{visit.state['context'].settings.origin}/feed/mine/{secret}"}, 201)
 
 

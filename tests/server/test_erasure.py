@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +15,8 @@ from server.actions.delete import delete_comment
 from server.actions.edit import edit_comment
 from server.actions.moderate import set_state
 from server.actions.post import Post, post_comment
-from server.errors import Invalid
+from server.actions.vote import Votes
+from server.errors import Invalid, NotSignedIn
 from server.limits import Limits
 from server.model import Account
 from server.settings import read
@@ -281,3 +283,37 @@ async def test_closing_an_account_erases_its_words_from_the_quotes_of_others(
     await close_account.close_account(database, Limits(is_on=False), SETTINGS, eve, "a long password", "erase", "")
     assert "gibbet" not in await everything(database)
     assert {await body_of(database, id_) for id_ in quoting} == {f"{GONE}\n\nBo's"}
+
+
+async def test_a_quote_behind_many_that_name_no_source_goes_with_its_source(
+    database: Database, people: list[Account]
+) -> None:
+    ana, bo, *_ = people
+    source = await say(database, ana, "flibbertigibbet")
+    quoting = await say(database, bo, "> nobody's\n\nOwn\n\n" * 30 + quote("flibbertigibbet", source) + "Bo's words")
+    await delete_comment(database, ana, source)
+    assert "gibbet" not in await everything(database)
+    assert (await body_of(database, quoting)).endswith("Bo's words")
+
+
+async def test_what_was_on_its_way_when_its_account_ended_does_not_arrive(
+    database: Database, people: list[Account]
+) -> None:
+    _, bo, *_ = people
+    limits = Limits(is_on=False)
+    eve = await sign_in.create_account(database, "Eve", await sign_in.hash_password("a long password"), "reader")
+    assert eve is not None
+    own, other = await say(database, eve, "flibbertigibbet"), await say(database, bo, "Bo's")
+    await close_account.close_account(database, limits, SETTINGS, eve, "a long password", "keep", "")
+    async with asyncio.TaskGroup() as tasks:
+        votes = Votes(database, limits, SETTINGS, tasks)
+        for late in (
+            say(database, eve, "Late"),
+            edit_comment(database, limits, SETTINGS, eve, own, "Late", 1),
+            votes.cast(eve, other, 1),
+            sign_in.begin_session(database, eve),
+        ):
+            with pytest.raises(NotSignedIn):
+                await late
+    await say(database, bo, f"> x [Eve](/t/t/c/{own})\n\n@Eve")
+    assert await database.read(lambda sql: sql.execute("SELECT count(*) FROM notices").fetchone()) == (0,)
