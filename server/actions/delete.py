@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from channels.change import Comment
 from server import permissions
-from server.actions.restamp import erase_quotes, restamp_quotes
+from server.actions.finish import erase_quotes, finish_all
 from server.errors import Forbidden, NotFound
 from server.model import Account
 from server.storage import comments, quotes, rows
@@ -18,19 +18,18 @@ async def delete_comment(database: Database, account: Account, id_: int) -> Comm
     Raises NotFound, Forbidden.
     """
 
-    def work(write: Write) -> tuple[Comment, int | None]:
+    def work(write: Write) -> tuple[Comment, list[int]]:
         comment = comments.by_id(write.sql, id_)
         if comment is None or not permissions.may_see(account, comment):
             raise NotFound("There is no such comment.")
         if not permissions.may_delete(account, comment):
             raise Forbidden("Only its author may delete a comment.")
-        quoting = None
         if comment.state != "deleted":
-            quoting = comments.set_state(write, comment, "deleted")
+            comments.set_state(write, comment, "deleted")
             quotes.erase_some(write)
-        return rows.public(write.sql, id_), quoting
+        return rows.public(write.sql, id_), write.unfinished
 
-    deleted, quoting = await database.write(work)
-    await restamp_quotes(database, id_, quoting)
+    deleted, begun = await database.write(work)
+    await finish_all(database, begun)
     await erase_quotes(database)
     return deleted

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from channels.change import Info
 from server import names, permissions
-from server.actions.restamp import restamp_comments
+from server.actions.finish import finish_all
 from server.errors import Forbidden, Invalid
 from server.model import Account
-from server.storage import accounts, snapshot, threads
+from server.storage import accounts, snapshot, threads, unfinished
 from server.storage.database import Database
 from server.storage.write import Write
 
@@ -41,7 +41,7 @@ async def set_description(
 ) -> Info:
     """The same for the operator at the command line, who needs no role."""
 
-    def work(write: Write) -> tuple[Info, set[int]]:
+    def work(write: Write) -> tuple[Info, list[int]]:
         given: dict[str, str | int | None] = {"title": title, "url": url, "summary": summary}
         fields = {column: value for column, value in given.items() if value is not None}
         if locked is not None:
@@ -55,10 +55,12 @@ async def set_description(
         thread = threads.ensure(write, key)
         threads.describe(write, thread, fields)
         after = threads.by_key(write.sql, key)
-        badges_moved = {id_ for id_ in {before, after.author} if id_ is not None} if before != after.author else set()
-        return snapshot.info(after), badges_moved
+        # Whose badge moves.
+        for account in (before, after.author) if before != after.author else ():
+            if account is not None:
+                unfinished.begin(write, "comments", account)
+        return snapshot.info(after), write.unfinished
 
-    info, badges_moved = await database.write(work)
-    for account in badges_moved:
-        await restamp_comments(database, account)
+    info, begun = await database.write(work)
+    await finish_all(database, begun)
     return info

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from channels.change import Comment, Info
 from server import names, permissions
-from server.actions.restamp import restamp_quotes
+from server.actions.finish import finish_all
 from server.errors import Conflict, Forbidden, Invalid, NotFound
 from server.model import Account, State
 from server.storage import accounts, comments, notices, snapshot, threads
@@ -20,7 +20,7 @@ async def set_state(database: Database, account: Account, id_: int, state: State
     if not permissions.may_moderate(account):
         raise Forbidden("Only moderators may do this.")
 
-    def work(write: Write) -> tuple[Comment, int | None]:
+    def work(write: Write) -> tuple[Comment, list[int]]:
         comment = comments.by_id(write.sql, id_)
         if comment is None:
             raise NotFound("There is no such comment.")
@@ -28,19 +28,18 @@ async def set_state(database: Database, account: Account, id_: int, state: State
             raise Conflict("Its author has deleted this comment.", code="deleted")
         if state == "visible" and not comment.body:
             raise Conflict("The text of this comment was erased and cannot be shown again.", code="erased")
-        quoting = None
         if comment.state != state:
-            quoting = comments.set_state(write, comment, state)
+            comments.set_state(write, comment, state)
             if state == "visible" and not comment.shown:
                 tell_of(write, comment.id, comment.author, comment.parent)
             else:
                 notices.ring_again(write, id_)
             if comment.author is not None and comment.state == "pending":
                 write.concern(comment.author)
-        return comments.seen_by(write.sql, id_, is_trusted=True), quoting
+        return comments.seen_by(write.sql, id_, is_trusted=True), write.unfinished
 
-    comment, quoting = await database.write(work)
-    await restamp_quotes(database, id_, quoting)
+    comment, begun = await database.write(work)
+    await finish_all(database, begun)
     return comment
 
 

@@ -10,12 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 import argon2
 
 from server import names
-from server.actions.restamp import restamp_comments
+from server.actions.finish import finish_all
 from server.errors import Conflict, Forbidden, Invalid, NotFound, NotSignedIn
 from server.limits import Limits
 from server.model import Account, Role
 from server.settings import Settings
-from server.storage import accounts
+from server.storage import accounts, unfinished
 from server.storage.database import Database
 from server.storage.write import Write
 
@@ -93,12 +93,13 @@ async def set_role(database: Database, name: str, role: Role) -> Account:
     """Give the account a role: its sessions end, its badge changes wherever it shows. Raises NotFound."""
     account = await _named(database, name)
 
-    def work(write: Write) -> None:
+    def work(write: Write) -> list[int]:
         accounts.set_role(write, account.id, role)
         accounts.end_sessions(write, account.id)
+        unfinished.begin(write, "comments", account.id)
+        return write.unfinished
 
-    await database.write(work)
-    await restamp_comments(database, account.id)
+    await finish_all(database, await database.write(work))
     return Account(account.id, account.name, role)
 
 
@@ -107,12 +108,15 @@ async def rename(database: Database, name: str, to: str) -> str:
     account = (await _named(database, name)).id
     clean = names.clean(to)
 
-    def work(write: Write) -> bool:
-        return accounts.rename(write, account, clean, names.skeleton(clean))
+    def work(write: Write) -> list[int] | None:
+        if not accounts.rename(write, account, clean, names.skeleton(clean)):
+            return None
+        unfinished.begin(write, "comments", account)
+        return write.unfinished
 
-    if not await database.write(work):
+    if (begun := await database.write(work)) is None:
         raise Conflict(f"The name {clean}, or one that looks like it, is taken.", code="name_taken", field="name")
-    await restamp_comments(database, account)
+    await finish_all(database, begun)
     return clean
 
 

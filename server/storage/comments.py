@@ -12,7 +12,7 @@ from channels.change import Comment
 from server import quotations
 from server.errors import Conflict
 from server.model import State, StoredComment
-from server.storage import quotes, rows, threads
+from server.storage import quotes, rows, threads, unfinished
 from server.storage.write import Write
 
 _SELECT = """
@@ -129,10 +129,10 @@ def insert(write: Write, new: NewComment) -> int:
     return id_
 
 
-def set_state(write: Write, comment: StoredComment, state: State) -> int | None:
+def set_state(write: Write, comment: StoredComment, state: State) -> None:
     """Move a comment to another state. Deleted by its author: every text of it is erased at once.
 
-    Return where `quotes.stamp` has to go on, if more than it stamps at once quote the comment.
+    Where more quote it than are stamped at once, the others are left to be finished.
     """
     by = (state == "visible") - (comment.state == "visible")
     is_shown = comment.shown or state == "visible"
@@ -140,15 +140,14 @@ def set_state(write: Write, comment: StoredComment, state: State) -> int | None:
         "UPDATE comments SET state = ?, shown = ?, ended = ? WHERE id = ?",
         (state, int(is_shown), write.now if state == "removed" else None, comment.id),
     )
-    quoting = None
     if by:
         _count(write, comment.thread, comment.parent, by)
-        quoting = quotes.stamp(write, comment.id)
+        if (reached := quotes.stamp(write, comment.id)) is not None:
+            unfinished.begin(write, "quotes", comment.id, reached)
     if is_shown:
         write.stamp(comment.thread, [comment.id, *(_shown_by(write.sql, comment.parent) if by else ())])
     if state == "deleted":
         erase(write, comment.id)
-    return quoting
 
 
 def erase(write: Write, id_: int) -> None:

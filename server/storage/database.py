@@ -18,7 +18,7 @@ import aiosqlite
 from channels.change import Change, Concern
 from channels.tally import COUNTS, Histogram
 from server.errors import CannotStart, DomainError, Unavailable
-from server.storage import erase, quotes, search
+from server.storage import erase, finish, quotes, search, unfinished
 from server.storage.schema import Owner, migrate, open_connection
 from server.storage.write import Write
 
@@ -188,6 +188,9 @@ class Database:
         while True:
             await asyncio.sleep(INDEX_SECONDS)
             try:
+                # Also what a crash left, or a disk that was full in the middle.
+                while left := await self.read(unfinished.left):
+                    await self.write(partial(finish.go_on, id_=left[0]))
                 while self._has_written:
                     self._has_written = await self.write(search.index_some)
                 if time.monotonic() - scrubbed_at < SCRUB_SECONDS:

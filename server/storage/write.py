@@ -21,6 +21,8 @@ class Write:
         self.concerns: list[Concern] = []
         # A text was erased: it has to leave the file as well.
         self.has_erased = False
+        # What was begun and takes more writes: ids of `storage/unfinished.py`.
+        self.unfinished: list[int] = []
 
     @property
     def now(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,9 +21,10 @@ from server.errors import Invalid, NotSignedIn
 from server.limits import Limits
 from server.model import Account
 from server.settings import read
-from server.storage import accounts, comments, erase, quotes, rows, search
+from server.storage import accounts, comments, erase, quotes, rows, search, unfinished
 from server.storage.database import Database
 from server.storage.write import Write
+from tests.processes import eventually
 
 SETTINGS = read({"LIVETHREAD_SECRET": "a-secret-of-the-tests", "LIVETHREAD_LIMITS": "off"})
 MODERATOR = Account(10**6, "moderator", "moderator")
@@ -317,3 +319,31 @@ async def test_what_was_on_its_way_when_its_account_ended_does_not_arrive(
                 await late
     await say(database, bo, f"> x [Eve](/t/t/c/{own})\n\n@Eve")
     assert await database.read(lambda sql: sql.execute("SELECT count(*) FROM notices").fetchone()) == (0,)
+
+
+async def test_an_account_whose_closing_was_cut_short_is_erased_by_the_database(tmp_path: Path) -> None:
+    path = tmp_path / "test.db"
+    async with Database.opened(path) as database:
+        ana, bo = [await sign_in.create_account(database, name, None, "reader") for name in ("Ana", "Bo")]
+        assert ana is not None
+        assert bo is not None
+        sources = [await say(database, ana, f"flibbertigibbet {number}") for number in range(230)]
+        quoting = [await say(database, bo, quote("flibbertigibbet", sources[0]) + str(n)) for n in range(230)]
+        told: list[Change] = []
+        database.on_commit = told.append
+
+        def first(write: Write) -> None:
+            accounts.close(write, ana.id)
+            unfinished.begin(write, "erasure", ana.id)
+
+        await database.write(first)
+    async with Database.opened(path) as database:
+        database.on_commit = told.append
+
+        async def is_through() -> bool:
+            left = await database.read(unfinished.left)
+            return not left and "gibbet" not in await everything(database)
+
+        await eventually(is_through)
+        assert {one.id for change in told for one in change.comments} == {*sources, *quoting}
+        assert max(len(change.comments) for change in told) <= 202

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from channels.change import Change, Reset
-from server.actions import restamp, sign_in
+from server.actions import sign_in
 from server.actions.delete import delete_comment
 from server.actions.describe import set_description
 from server.actions.post import Post, post_comment
@@ -19,7 +19,7 @@ from server.errors import CannotStart, Conflict, Forbidden, Invalid, Unavailable
 from server.limits import Limits
 from server.model import MAX_DEPTH, Account
 from server.settings import read
-from server.storage import comments, rows, snapshot, threads
+from server.storage import comments, finish, rows, snapshot, threads
 from server.storage.database import Database
 from server.storage.schema import MIGRATIONS, Owner
 from server.storage.write import Write
@@ -258,7 +258,7 @@ async def test_a_changed_badge_stamps_every_comment_in_writes_of_at_most_100(
     told.clear()
     await sign_in.set_role(database, "Ana", "staff")
     assert [len(change.comments) for change in told] == [100, 100, 50]
-    assert restamp.ROWS_IN_ONE_WRITE == 100
+    assert finish.ROWS_IN_ONE_WRITE == 100
     assert {one.author and one.author.badge for change in told for one in change.comments} == {"staff"}
     told.clear()
     await set_description(database, "t", author="Ana")
