@@ -30,12 +30,16 @@ HIGH_WATER_BYTES = 16 * 1024
 LOW_WATER_BYTES = 4 * 1024
 POLICY, RESTART = 1008, 1012
 PING_FRAME = build(PING, b"")
+_ONCE = (b"host", b"upgrade", b"sec-websocket-key", b"sec-websocket-version")
+_UNUSUAL = {b"content-length", b"transfer-encoding", b"sec-websocket-protocol"}
+_OFFERS = b"sec-websocket-extensions"
 _KEY = re.compile(rb"[A-Za-z0-9+/]{21}[AQgw]==")
 _MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _ACCEPT = (
     b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Accept: %s\r\n%s\r\n"
 )
+_UNREADABLE = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 _EXTENSIONS = b"Sec-WebSocket-Extensions: " + deflate.ANSWER + b"\r\n"
 
 
@@ -207,7 +211,11 @@ class LiveProtocol(WebSocketsSansIOProtocol):
 
     def data_received(self, data: bytes) -> None:
         if not self.handshake_initiated:
+            # All of the head; where the library cannot read it, it says nothing and waits for no end.
             super().data_received(data)
+            if not self.handshake_initiated:
+                self.transport.write(b"".join(self.conn.data_to_send()) or _UNREADABLE)
+                self.transport.close()
         elif len(self._early) + len(data) > MAX_EARLY_BYTES:
             self.transport.abort()
         else:
@@ -245,14 +253,15 @@ def plain_handshake(headers: list[tuple[bytes, bytes]]) -> tuple[bytes, bool] | 
 
     `headers` are those of a GET by HTTP/1.1 that asks for the upgrade to WebSocket, their names in lower case.
     """
-    if [name for name, _ in headers].count(b"sec-websocket-key") != 1:
+    names = [name for name, _ in headers]
+    if any(names.count(name) != 1 for name in _ONCE) or names.count(b"origin") > 1 or not _UNUSUAL.isdisjoint(names):
         return None
     values = dict(headers)
     key = values[b"sec-websocket-key"]
-    if values.get(b"sec-websocket-version") != b"13" or not _KEY.fullmatch(key) or b"host" not in values:
+    if values[b"sec-websocket-version"] != b"13" or not _KEY.fullmatch(key) or len(values.get(_OFFERS, b"")) > 500:
         return None
     accept = base64.b64encode(hashlib.sha1(key + _MAGIC, usedforsecurity=False).digest())
-    offers = b",".join(value for name, value in headers if name == b"sec-websocket-extensions")
+    offers = b",".join(value for name, value in headers if name == _OFFERS)
     deflates = deflate.is_offered(offers)
     return _ACCEPT % (accept, _EXTENSIONS if deflates else b""), deflates
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ExceptionHandler
 from starlette.websockets import WebSocket
@@ -87,8 +87,14 @@ async def _unexpected(request: Request | WebSocket, error: Exception) -> Respons
     )
 
 
+async def _gone(request: Request | WebSocket, error: Exception) -> Response | None:
+    # In the middle of a body: nobody reads this.
+    return Response(status_code=400) if isinstance(request, Request) else None
+
+
 handlers: dict[int | type[Exception], ExceptionHandler] = {
     DomainError: _domain_error,  # type: ignore[dict-item]
     HTTPException: _http_error,  # type: ignore[dict-item]
+    ClientDisconnect: _gone,  # type: ignore[dict-item]
     Exception: _unexpected,  # type: ignore[dict-item]
 }

@@ -119,3 +119,41 @@ def test_who_sends_a_byte_a_second_or_nothing_is_let_go_of_and_who_is_quick_stay
         assert ended == {slow, silent}
         quick.sendall(b"\x89\x80" + MASK)
         assert quick.recv(2) == b"\x8a\x00"
+
+
+TWICE = {
+    "a second origin": b"Origin: http://elsewhere.example\r\n",
+    "a second version": b"Sec-WebSocket-Version: 13\r\n",
+    "a second key": b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
+    "a protocol that is none": b"Sec-WebSocket-Protocol: {}\r\n",
+    "a body": b"Content-Length: 5\r\n",
+    "a body in chunks": b"Transfer-Encoding: chunked\r\n",
+    "an endless line": b"Sec-WebSocket-Extensions: " + b"," * 12_000 + b"\r\n",
+}
+
+
+@pytest.mark.parametrize("path", [b"/live", b"/live?by=the-long-way"], ids=["short way", "long way"])
+@pytest.mark.parametrize("header", TWICE.values(), ids=TWICE)
+def test_an_ambiguous_handshake_is_refused_and_ended_on_either_way_in(app: Server, header: bytes, path: bytes) -> None:
+    own = f"Origin: {app.origin}\r\n".encode()
+    head = HANDSHAKE.replace(b"/live", path, 1).removesuffix(b"\r\n") + own + header + b"\r\n"
+    with dial(app) as peer:
+        peer.sendall(head)
+        said = b""
+        while data := peer.recv(4096):
+            said += data
+        assert said.startswith(b"HTTP/1.1 4")
+
+
+def test_who_goes_in_the_middle_of_a_form_is_no_failure_of_ours(app: Server) -> None:
+    form = b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 900\r\n\r\nname=half"
+    for _ in range(3):
+        with dial(app) as peer:
+            peer.sendall(b"POST /login HTTP/1.1\r\nHost: x\r\n" + form)
+    for _ in range(3):
+        with dial(app) as peer:
+            peer.sendall(b"POST /login HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + form)
+            peer.shutdown(socket.SHUT_WR)
+            while peer.recv(4096):
+                pass
+    assert '"error"' not in app.log.read_text()
