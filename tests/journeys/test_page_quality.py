@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 from typing import Any
+from urllib.parse import quote
 
 import httpx2
 import pytest
 from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Error as PlaywrightError
+from playwright.async_api import Page, expect
 
+from tests.journeys.people import Person
 from tests.processes import ROOT, Server
 
 CORPORA = ROOT.parent / "shared" / "corpora"
@@ -93,3 +98,64 @@ async def test_hostile_text_runs_nothing_in_anybodys_browser(app: Server, key: s
             await visitor.page.locator("ol.comments :is(script, iframe, svg, form:not(.composer, .vote))").count() == 0
         )
     assert ran == []
+
+
+async def test_hostile_text_runs_nothing_on_any_other_page_that_shows_it(app: Server, key: str, visit: Any) -> None:
+    bodies = list(HOSTILE)
+    for corpus in ("owasp_xss_filter_evasion", "patt_xss_dev", "blns"):
+        path = CORPORA / f"{corpus}.json"
+        bodies += json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+    every = "\n\n".join(bodies)
+    pieces = [every[start : start + 9_900] for start in range(0, len(every), 9_900)]
+    name = "x'><b onclick=hit()> \" & </title>"[:40]
+    writer, staff, other = Person(app, name), Person(app, f"{name[:30]} S", "staff"), Person(app, f"{name[:30]} O")
+    described = {"title": HOSTILE[1] + "</title>" + HOSTILE[0], "summary": HOSTILE[4], "url": "/t/x?'><script>"}
+    staff.do("PUT", f"/api/threads/{key}", **described, author=name)
+    first = writer.post(key, "At first: " + pieces[0][:9_000])
+    edited = writer.do("PATCH", f"/api/comments/{first['id']}", body=pieces[0], revision=1)["comment"]
+    for piece in pieces[1:]:
+        other.post(key, piece, parent=edited["id"])
+    other.post(key, f'@"{name}" {HOSTILE[0]}', parent=edited["id"])
+    removed = other.post(key, pieces[0])
+    staff.do("PUT", f"/api/comments/{removed['id']}/state", state="removed")
+    visitor = await visit()
+    await visitor.page.add_init_script("window.print = window.alert = (what) => { window.hit = String(what); };")
+    ids = [edited["id"], removed["id"]]
+    searched = quote(HOSTILE[1], safe="")
+    public = [
+        "/", f"/t/{key}?sort=flat", f"/t/{key}/c/{ids[0]}", f"/c/{ids[0]}/history", f"/u/{quote(name, safe='')}",
+        f"/search?q={searched}", f"/search?q={searched}&thread={key}", f"/t/{key}?reply={ids[0]}&x={searched}",
+        f"/login?next={searched}", f"/t/{searched}", f"/{searched}", f"/t/{key}?sort={searched}",
+        "/feed", f"/t/{key}/feed", f"/t/{key}/c/{ids[0]}/feed", f"/api/search?q={searched}", f"/api/threads/{key}",
+    ]  # fmt: skip
+    own = ["/inbox", "/account", f"/c/{ids[0]}/edit", f"/c/{ids[0]}/delete", "/api/me/export", "/api/me/changes"]
+    powers = ["/pending", f"/c/{ids[1]}/moderate", f"/c/{ids[0]}/moderate", f"/api/threads/{key}/names?q=x"]
+    for person, paths in ((None, public), (writer, own), (staff, powers)):
+        if person is not None:
+            token = str(person.http.headers["authorization"]).removeprefix("Bearer ")
+            await visitor.context.add_cookies([{"name": "livethread", "value": token, "url": app.origin}])
+        for path in paths:
+            await open_or_download(visitor.page, app.origin + path)
+            assert await visitor.page.evaluate("window.hit") is None, path
+            risky = ":is(iframe, object, embed, [onclick], [onerror], [onload], [ontoggle], a[href^='javascript:' i])"
+            assert await visitor.page.locator(risky).count() == 0, path
+    await visitor.read(f"{app.origin}/t/{key}")
+    text = visitor.page.locator("textarea").first
+    for piece in pieces:
+        await text.fill(piece)
+        await visitor.page.locator(".preview").first.click()
+        await expect(visitor.page.locator(".composer .shown")).not_to_be_empty()
+    await text.fill("")
+    await text.press_sequentially("Well, @x")
+    await expect(visitor.page.locator(".names button").first).to_contain_text("x'><b")
+    assert await visitor.page.evaluate("window.hit") is None
+    assert await visitor.page.locator(".names b, .names script").count() == 0
+    assert visitor.wrong == []
+
+
+async def open_or_download(page: Page, url: str) -> None:
+    """Go to an address as a click would; what is offered as a file stays one."""
+    with contextlib.suppress(PlaywrightError):
+        await page.goto(url)
+        return
+    assert httpx2.get(url, trust_env=False).headers.get("content-disposition") or "export" in url, url
