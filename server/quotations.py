@@ -23,6 +23,8 @@ _SPACE = re.compile(r"\s+")
 SHARED_CHARACTERS = 12
 # What one text may quote: whom each quote quotes has to be found as it is written.
 MAX_SOURCES, MAX_QUOTES = 10, 20
+# Quotes that name no source, and those within others, counted each: they are walked as often as one of them goes.
+MAX_QUOTES_AT_ALL = 200
 
 
 @dataclass(slots=True)
@@ -60,8 +62,13 @@ def find(html: str) -> list[Quotation]:
 
 def are_too_many(html: str) -> bool:
     """Say whether the HTML quotes more than one text may."""
-    sources = [one.sources for one in find(html) if one.sources]
-    return len(sources) > MAX_QUOTES or len({source for some in sources for source in some}) > MAX_SOURCES
+    found = find(html)
+    sources = [one.sources for one in found if one.sources]
+    return (
+        len(found) > MAX_QUOTES_AT_ALL
+        or len(sources) > MAX_QUOTES
+        or len({source for some in sources for source in some}) > MAX_SOURCES
+    )
 
 
 def own_html(html: str, found: list[Quotation], one: Quotation) -> str:

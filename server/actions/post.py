@@ -99,7 +99,9 @@ async def rendered(database: Database, body: str) -> tuple[str, tuple[int, ...]]
     )
     if quotations.are_too_many(html):
         raise Invalid(
-            f"A comment has at most {quotations.MAX_QUOTES} quotes, of {quotations.MAX_SOURCES} comments.", field="body"
+            f"A comment has at most {quotations.MAX_QUOTES} quotes, of {quotations.MAX_SOURCES} comments,"
+            f" and {quotations.MAX_QUOTES_AT_ALL} that name none.",
+            field="body",
         )
     return html, tuple({account.id for account in people.values()})
 

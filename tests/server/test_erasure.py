@@ -347,3 +347,31 @@ async def test_an_account_whose_closing_was_cut_short_is_erased_by_the_database(
         await eventually(is_through)
         assert {one.id for change in told for one in change.comments} == {*sources, *quoting}
         assert max(len(change.comments) for change in told) <= 202
+
+
+async def test_long_texts_are_erased_in_several_writes(database: Database, people: list[Account]) -> None:
+    ana, bo, *_ = people
+    source = await say(database, ana, "flibbertigibbet")
+    for _ in range(10):
+        await say(database, bo, quote("flibbertigibbet", source) + "- a\n" * 2_300)
+
+    def half(write: Write) -> None:
+        stored = comments.by_id(write.sql, source)
+        assert stored is not None
+        comments.set_state(write, stored, "deleted")
+
+    await database.write(half)
+    writes = 1
+    while await database.write(quotes.erase_some):
+        writes += 1
+    assert writes == 3
+    assert "gibbet" not in await everything(database)
+
+
+async def test_a_comment_of_hundreds_of_quotes_is_refused(database: Database, people: list[Account]) -> None:
+    ana, *_ = people
+    await say(database, ana, "> one\n\nOwn\n\n" * 200)
+    with pytest.raises(Invalid, match="200"):
+        await say(database, ana, "> one\n\nOwn\n\n" * 201)
+    with pytest.raises(Invalid, match="200"):
+        await say(database, ana, ("> " * 8 + "one\n\n") * 26)
