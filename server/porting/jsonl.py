@@ -13,7 +13,7 @@ from typing import Any, Literal
 import msgspec
 
 from server.model import State
-from server.porting.record import Earlier, Record, milliseconds, skipped
+from server.porting.record import Count, Earlier, Record, Score, milliseconds, skipped
 from server.storage.export import Exported
 
 
@@ -34,13 +34,13 @@ class Line(msgspec.Struct):
     parent: str | None = None
     author: str | None = None
     edited: int | float | bool | None = None
-    score: int = 0
+    score: Score = 0
     removed: bool = False
     body_md: str = ""
-    up: int | None = None
-    down: int | None = None
+    up: Count | None = None
+    down: Count | None = None
     state: State | None = None
-    revision: int = 1
+    revision: Score = 1
     format: Literal["markdown", "html"] = "markdown"
     earlier: list[EarlierLine] = []
     links: dict[str, str] = {}
@@ -82,7 +82,7 @@ def read(path: Path) -> Iterator[Record]:
                 continue
             try:
                 line = decode(raw)
-            except (msgspec.DecodeError, RecursionError) as error:
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                 yield skipped(number, f"not a record: {error}")
                 continue
             created = milliseconds(line.created)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
 from server.model import State
+
+# What SQLite can hold and add up, by far.
+Score = Annotated[int, msgspec.Meta(ge=-(10**9), le=10**9)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=10**9)]
 
 
 class Earlier(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from server.porting.record import Record, skipped
+from server.porting.record import Record, Score, skipped
 
 
 class User(msgspec.Struct):
@@ -23,7 +23,7 @@ class Comment(msgspec.Struct):
     pid: str = ""
     text: str = ""
     user: User = msgspec.field(default_factory=User)
-    score: int = 0
+    score: Score = 0
     delete: bool = False
     edit: dict[str, Any] | None = None
 
@@ -33,7 +33,7 @@ def read(path: Path) -> Iterator[Record]:
     content = path.read_bytes()
     try:
         whole = msgspec.json.decode(content)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         whole = None
     if whole is None:
         found = list(_backup(content))
@@ -54,7 +54,7 @@ def _backup(content: bytes) -> Iterator[tuple[int, Any]]:
             continue
         try:
             value = msgspec.json.decode(line)
-        except (msgspec.DecodeError, RecursionError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             value = None
         if not (isinstance(value, dict) and "version" in value and "users" in value):
             yield number, value
@@ -66,7 +66,8 @@ def _flat(tree: list[Any]) -> Iterator[Any]:
         node = waiting.pop()
         if isinstance(node, dict):
             yield node.get("comment")
-            waiting.extend(reversed(node.get("replies") or []))
+            replies = node.get("replies")
+            waiting.extend(reversed(replies if isinstance(replies, list) else []))
 
 
 def _record(number: int, value: Any) -> Record:

@@ -19,6 +19,7 @@ from server.porting.load import Batch, load_batch
 from server.settings import read
 from server.storage import export, snapshot, votes
 from server.storage.database import Database
+from server.storage.order import Rankings
 from tests.processes import ROOT
 
 SETTINGS = read({"LIVETHREAD_SECRET": "a-secret-of-the-tests", "LIVETHREAD_LIMITS": "off"})
@@ -184,3 +185,25 @@ async def test_earlier_texts_that_do_not_fit_skip_their_record(
     records = list(jsonl.read(write(tmp_path / "x.jsonl", [line])))
     report = await load_batch(database, Batch(thread="x", origin="jsonl", records=records))
     assert (report["imported"], len(report["skipped"])) == (0, 1)
+
+
+@pytest.mark.parametrize("odd", [{"score": 2**70}, {"up": -5}, {"down": 2**63}, {"revision": 2**63}], ids=str)
+async def test_a_number_that_cannot_be_kept_skips_its_record_and_no_other(
+    database: Database, tmp_path: Path, odd: dict[str, int]
+) -> None:
+    path = tmp_path / "odd.jsonl"
+    line = {"created": 1_700_000_000, "author": "Ana", "body_md": "x"}
+    lines = [line | {"id": "1"}, line | {"id": "2"} | odd, line | {"id": "3"}]
+    path.write_text("".join(json.dumps(one) + "\n" for one in lines), encoding="utf-8")
+    batch = Batch(thread="t", origin="jsonl", records=list(jsonl.read(path)))
+    outcome = await load_batch(database, batch)
+    page = await database.read(lambda sql: snapshot.page(sql, "t", "", 10, "top", Rankings()))
+    assert len(page.comments) == 2, outcome
+
+
+def test_bytes_that_are_no_text_are_skipped_with_a_reason(tmp_path: Path) -> None:
+    path = tmp_path / "odd"
+    for content in (b'{"id": "\xff"}\n', b'{"comments": [{"comment": {"id": "1"}, "replies": 5}]}'):
+        path.write_bytes(content)
+        for form in (jsonl, remark42):
+            assert all(record.skip for record in form.read(path))
