@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from channels.change import Concern
@@ -121,10 +123,11 @@ def everything(sql: sqlite3.Connection, account: int) -> dict[str, Any]:
 
 
 def _without_hidden(sql: sqlite3.Connection, texts: list[dict[str, Any]], named: str) -> list[dict[str, Any]]:
-    for text in texts:
-        if text["revision"] in quotes.hidden(sql, text[named]):
-            shown = {revision: body for revision, body, *_ in comments.revisions(sql, text[named])}
-            text["body"] = shown[text["revision"]]
+    for comment, some in groupby(texts, key=itemgetter(named)):
+        hidden = quotes.hidden(sql, comment)
+        for text in some:
+            if places := hidden.get(text["revision"]):
+                text["body"] = comments.without(sql, comment, text["revision"], places)
     return texts
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -174,10 +174,10 @@ def edit(write: Write, comment: StoredComment, body: str, html: str, moved: Mapp
         write.stamp(comment.thread, [comment.id])
 
 
-def revisions(sql: sqlite3.Connection, id_: int) -> list[tuple[int, str, str, int]]:
+def revisions(sql: sqlite3.Connection, id_: int, *, with_bodies: bool = True) -> list[tuple[int, str, str, int]]:
     """Return every text of the comment as (revision, body, html, when it was written in ms), the oldest first.
 
-    As it may be shown: without what it quotes of comments that are hidden.
+    As it may be shown: without what it quotes of comments that are hidden. That is dear for bodies, cheap for html.
     """
     found = sql.execute(
         "SELECT revision, body, html, replaced FROM revisions WHERE comment = ? ORDER BY revision", (id_,)
@@ -186,7 +186,7 @@ def revisions(sql: sqlite3.Connection, id_: int) -> list[tuple[int, str, str, in
     written = [row[3], *(replaced for *_, replaced in found)]
     hidden = quotes.hidden(sql, id_)
     return [
-        (revision, *quotes.cut(body, html, hidden.get(revision, ())), at)
+        (revision, *quotes.cut(body if with_bodies else None, html, hidden.get(revision, ())), at)
         for (revision, body, html, _), at in zip([*found, row], written, strict=True)
     ]
 
@@ -202,7 +202,19 @@ def reword(write: Write, comment: StoredComment, revision: int, text: tuple[str,
 def text(sql: sqlite3.Connection, comment: StoredComment) -> str:
     """Return the text of the comment for who may edit it: without what it quotes of comments that are hidden."""
     hidden = quotes.hidden(sql, comment.id).get(comment.revision)
-    return revisions(sql, comment.id)[-1][1] if hidden else comment.body
+    if not hidden:
+        return comment.body
+    return without(sql, comment.id, comment.revision, hidden)
+
+
+def without(sql: sqlite3.Connection, id_: int, revision: int, places: Collection[int]) -> str:
+    """Return the body that the comment has or had, without these of its quotes."""
+    body, html = sql.execute(
+        "SELECT body, html FROM comments WHERE id = ?1 AND revision = ?2"
+        " UNION ALL SELECT body, html FROM revisions WHERE comment = ?1 AND revision = ?2",
+        (id_, revision),
+    ).fetchone()
+    return quotes.cut(body, html, places)[0]
 
 
 def with_hidden(sql: sqlite3.Connection, comment: StoredComment, body: str) -> tuple[str, dict[int, int]] | None:

@@ -148,11 +148,11 @@ def hidden(sql: sqlite3.Connection, comment: int) -> dict[int, set[int]]:
     return places
 
 
-def cut(body: str, html: str, places: Collection[int]) -> tuple[str, str]:
-    """Return (body, html) without these quotes. A body that cannot be told apart is given as its HTML."""
-    if not places:
-        return body, html
-    without = quotations.cut(html, places)
+def cut(body: str | None, html: str, places: Collection[int]) -> tuple[str, str]:
+    """Return (body, html) without these quotes. A body that cannot be told apart, or was not given, is its HTML."""
+    without = quotations.cut(html, places) if places else html
+    if not places or body is None:
+        return body if body is not None else without, without
     text = quotations.cut_markdown(body, html, places)
     return without if text is None else text, without
 

@@ -141,7 +141,7 @@ def _one(sql: Sql, account: Account | None, id_: int) -> dict[str, Any]:
     if account is not None and permissions.may_edit(account, stored) and stored.state in ("visible", "pending"):
         found["body"] = comments.text(sql, stored)
     if stored.state == "visible":
-        texts = comments.revisions(sql, id_)[:-1]
+        texts = comments.revisions(sql, id_, with_bodies=False)[:-1]
         found["earlier"] = [{"revision": text[0], "html": text[2], "created": rows.moment(text[3])} for text in texts]
     return found
 
