@@ -174,7 +174,7 @@ def erase_some(write: Write) -> bool:
     ).fetchall()
     characters = 0
     for (comment,) in found:
-        characters += sum(len(html) for _, html in _html_of(write.sql, comment))
+        characters += sum(len(html) for _, _, html, *_ in write.sql.execute(_TEXTS, (comment,)))
         erase_in(write, comment)
         if characters >= CHARACTERS_IN_ONE_WRITE:
             return True

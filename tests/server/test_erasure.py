@@ -188,10 +188,10 @@ async def test_an_edit_keeps_the_quotes_that_are_hidden_meanwhile_where_it_leave
     await set_state(database, MODERATOR, source, "removed")
     for id_, author in ((bos, bo), (cys, cy)):
         for _ in range(2):
-            await edit_comment(database, SETTINGS, author, id_, f"{GONE}\n\nOther words, @Ana", 1)
+            await edit_comment(database, Limits(is_on=False), SETTINGS, author, id_, f"{GONE}\n\nOther words, @Ana", 1)
         assert await editable(database, id_) == (f"{GONE}\n\nOther words, @Ana", 2)
         assert "gibbet" not in await shown(database, id_)
-    await edit_comment(database, SETTINGS, cy, other, "Without it", 1)
+    await edit_comment(database, Limits(is_on=False), SETTINGS, cy, other, "Without it", 1)
     assert await found(database, "flibbertigibbet") == []
     await set_state(database, MODERATOR, source, "visible")
     assert await body_of(database, bos) == quote("flibbertigibbet is what I said", source) + "Other words, @Ana"
@@ -285,17 +285,6 @@ async def test_closing_an_account_erases_its_words_from_the_quotes_of_others(
     await close_account.close_account(database, Limits(is_on=False), SETTINGS, eve, "a long password", "erase", "")
     assert "gibbet" not in await everything(database)
     assert {await body_of(database, id_) for id_ in quoting} == {f"{GONE}\n\nBo's"}
-
-
-async def test_a_quote_behind_many_that_name_no_source_goes_with_its_source(
-    database: Database, people: list[Account]
-) -> None:
-    ana, bo, *_ = people
-    source = await say(database, ana, "flibbertigibbet")
-    quoting = await say(database, bo, "> nobody's\n\nOwn\n\n" * 30 + quote("flibbertigibbet", source) + "Bo's words")
-    await delete_comment(database, ana, source)
-    assert "gibbet" not in await everything(database)
-    assert (await body_of(database, quoting)).endswith("Bo's words")
 
 
 async def test_what_was_on_its_way_when_its_account_ended_does_not_arrive(

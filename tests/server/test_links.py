@@ -177,8 +177,8 @@ async def a_conversation(database: Database) -> None:
     await say(database, ana, "one", f"> from\n>\n> — [Bo](/t/elsewhere/c/{elsewhere})\n\nSee (/t/one/c/4711) /t/*/c/0")
     third = await say(database, bo, "one", f"> flibbertigibbet\n>\n> — [Bo](/t/one/c/{second})\n\nhidden words")
     later = f"> hidden words\n>\n> — [Bo](/t/one/c/{third})\n\nEdited, of [first](/t/one/c/{first})."
-    await edit_comment(database, SETTINGS, bo, second, later, 1)
-    await edit_comment(database, SETTINGS, ana, first, "flibbertigibbet, edited", 1)
+    await edit_comment(database, Limits(is_on=False), SETTINGS, bo, second, later, 1)
+    await edit_comment(database, Limits(is_on=False), SETTINGS, ana, first, "flibbertigibbet, edited", 1)
     await database.write(lambda write: (votes.put(write, second, ana.id, 1), votes.fold(write, 2)))
     await set_state(database, MODERATOR, third, "removed")
 
