@@ -24,7 +24,7 @@ from channels.source import SourceUnavailable
 from server import control
 from server.actions.vote import Votes
 from server.errors import CannotStart, Unavailable
-from server.limits import Admission, Limits
+from server.limits import Limits
 from server.settings import Settings
 from server.storage import accounts, snapshot, threads
 from server.storage.database import Database
@@ -123,7 +123,7 @@ def create_app(settings: Settings) -> Starlette:
                 settings,
                 hub,
                 outward,
-                Admission(settings.limit_handshakes if settings.limits else None),
+                live.admission_by(settings),
                 heartbeat,
                 None,
                 database,

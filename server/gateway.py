@@ -23,7 +23,6 @@ from channels.heartbeat import Heartbeat
 from channels.hub import Hub
 from channels.source import SourceUnavailable
 from server.errors import CannotStart
-from server.limits import Admission
 from server.settings import Settings
 from server.web import failures, live, metrics, poll, status
 from server.web.context import LiveContext, LiveState
@@ -166,7 +165,7 @@ def create_gateway(settings: Settings) -> Starlette:
                 heartbeat = Heartbeat()
                 serving = [tasks.create_task(one.run()) for one in (hub.broker, poller, heartbeat)]
                 try:
-                    admission = Admission(settings.limit_handshakes if settings.limits else None)
+                    admission = live.admission_by(settings)
                     yield {"live": LiveContext(settings, hub, heard, admission, heartbeat, poller)}
                 finally:
                     for task in serving:

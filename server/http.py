@@ -100,11 +100,24 @@ class BoundedHttp(HttpToolsProtocol):
         answer, deflates = agreed
         origin = next((value.decode("latin-1") for name, value in self.headers if name == b"origin"), None)
         has_cookie = any(name == b"cookie" for name, _ in self.headers)
-        if not live.may_connect(context.settings, origin, has_cookie=has_cookie) or not context.admission.admits():
+        if not live.may_connect(context.settings, origin, has_cookie=has_cookie):
+            return False
+        address = self._address() if context.admission.asks_for_addresses else ""
+        if context.admission.is_full_of(address) or not context.admission.admits():
             return False
         self.transport.write(answer)
-        live.receive(context, partial(self._hand_over, deflates=deflates))
+        live.receive(context, partial(self._hand_over, deflates=deflates), address)
         return True
+
+    def _address(self) -> str:
+        """Return where it comes from as uvicorn tells it to the application: by the word of a proxy that is trusted."""
+        client = get_remote_addr(self.transport)
+        host = client[0] if client else ""
+        forwarded = [value for name, value in self.headers if name == b"x-forwarded-for"]
+        trusted: Any = getattr(self.app, "trusted_hosts", ())
+        if forwarded and host in trusted:
+            host = trusted.get_trusted_client_address(b", ".join(forwarded).decode("latin-1"))[0] or host
+        return host
 
     def _hand_over(self, listener: Listener, *, deflates: bool) -> Connection:
         self.connections.discard(self)

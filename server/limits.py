@@ -46,12 +46,25 @@ class Limits:
 
 
 class Admission:
-    """Never more than the rate's count in any window of its seconds: who comes back all at once must not stop us."""
+    """Never more than the rate's count in any window of its seconds, since who comes back all at once must not stop us;
+    and from one address never more than `most` at the same time. None of both: everybody.
+    """
 
-    def __init__(self, rate: Rate | None, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, rate: Rate | None = None, most: int | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._rate = rate
+        self._most = most
         self._clock = clock
         self._admitted: deque[float] = deque(maxlen=rate.count if rate else 1)
+        self._here: dict[str, int] = {}
+
+    @property
+    def asks_for_addresses(self) -> bool:
+        return self._most is not None
+
+    def is_full_of(self, address: str) -> bool:
+        return self._most is not None and self._here.get(address, 0) >= self._most
 
     def admits(self) -> bool:
         now = self._clock()
@@ -59,3 +72,13 @@ class Admission:
             return False
         self._admitted.append(now)
         return True
+
+    def enter(self, address: str) -> None:
+        if self._most is not None:
+            self._here[address] = self._here.get(address, 0) + 1
+
+    def leave(self, address: str) -> None:
+        if self._most is not None:
+            self._here[address] -= 1
+            if not self._here[address]:
+                del self._here[address]

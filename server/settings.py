@@ -47,6 +47,7 @@ class Settings:
     limit_logins_address: Rate
     limit_registrations_address: Rate
     limit_handshakes: Rate
+    limit_sockets_address: int
     limit_votes_account: Rate
     limit_searches_address: Rate
     votes: str
@@ -109,6 +110,7 @@ def read(environment: Mapping[str, str], *, port: int | None = None) -> Settings
         limit_logins_address=setting("LIMIT_LOGINS_ADDRESS", "120/60", _rate),
         limit_registrations_address=setting("LIMIT_REGISTRATIONS_ADDRESS", "120/3600", _rate),
         limit_handshakes=setting("LIMIT_HANDSHAKES", "500/1", _rate),
+        limit_sockets_address=setting("LIMIT_SOCKETS_ADDRESS", "2000", _count),
         limit_votes_account=setting("LIMIT_VOTES_ACCOUNT", "120/60", _rate),
         limit_searches_address=setting("LIMIT_SEARCHES_ADDRESS", "300/60", _rate),
         votes=setting("VOTES", "both", lambda text: _one_of(text, "both", "up", "off")),
@@ -178,6 +180,12 @@ def _one_of(text: str, *choices: str) -> str:
     if text.lower() not in choices:
         raise ValueError(f"is none of {', '.join(choices)}")
     return text.lower()
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= 1_000_000:
+        raise ValueError("is not a count: give a whole number from 1 to 1000000")
+    return int(text)
 
 
 def _seconds(text: str) -> int:

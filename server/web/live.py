@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections.abc import Callable
 
@@ -15,6 +16,7 @@ from channels.reader import MAX_THREADS, Reader
 from channels.socket import EXTENSION, Connection, Listener, LiveProtocol
 from channels.source import SourceUnavailable
 from server.errors import DomainError, Malformed, NotSignedIn, TooLarge, TooMany, Unavailable
+from server.limits import Admission
 from server.settings import Settings
 from server.web import requests, session
 from server.web.context import LiveContext, LiveSocket
@@ -56,15 +58,18 @@ _PONG = text_frame(b'{"type":"pong"}')
 class Conversation:
     """One accepted socket from its first frame to its last. Holds no task but while a thread is being read for it."""
 
-    __slots__ = ("_allowance", "_allowed_at", "_connection", "_context", "_joining", "_reader")
+    __slots__ = ("_address", "_allowance", "_allowed_at", "_connection", "_context", "_joining", "_reader")
 
-    def __init__(self, context: LiveContext, hand_over: Callable[[Listener], Connection]) -> None:
+    def __init__(self, context: LiveContext, hand_over: Callable[[Listener], Connection], address: str) -> None:
         self._context = context
+        # One string for all who come from there.
+        self._address = sys.intern(address)
         self._connection = hand_over(self)
         self._reader = Reader(self._connection)
         self._joining: dict[str, asyncio.Task[None]] | None = None
         self._allowance, self._allowed_at = float(FRAMES_PER_SECOND), time.monotonic()
         context.heartbeat.add(self._connection)
+        context.admission.enter(self._address)
 
     def received(self, message: str | bytes) -> None:
         if not self._may_speak():
@@ -91,6 +96,7 @@ class Conversation:
         for joining in (self._joining or {}).values():
             joining.cancel()
         self._context.heartbeat.drop(self._connection)
+        self._context.admission.leave(self._address)
         self._context.hub.part(self._reader)
 
     def _take(self, up: Up) -> None:
@@ -172,10 +178,14 @@ def may_connect(settings: Settings, origin: str | None, *, has_cookie: bool) -> 
     return settings.accepts_origin(origin) if origin is not None else not has_cookie
 
 
-def receive(context: LiveContext, hand_over: Callable[[Listener], Connection]) -> None:
+def admission_by(settings: Settings) -> Admission:
+    return Admission(settings.limit_handshakes, settings.limit_sockets_address) if settings.limits else Admission()
+
+
+def receive(context: LiveContext, hand_over: Callable[[Listener], Connection], address: str) -> None:
     """Go on with a connection that was accepted."""
     context.hub.tally.handshakes += 1
-    Conversation(context, hand_over)
+    Conversation(context, hand_over, address)
 
 
 async def live(socket: LiveSocket) -> None:
@@ -184,15 +194,21 @@ async def live(socket: LiveSocket) -> None:
         # Before accept, a close is the HTTP answer 403.
         await socket.close(CLOSE_POLICY)
         return
-    if not context.admission.admits():
+    address = socket.client.host if socket.client else ""
+    is_full = context.admission.is_full_of(address)
+    if is_full or not context.admission.admits():
         context.hub.tally.refused_handshakes += 1
-        busy = Response("Too many connections at once: come back in a moment.", 503, {"Retry-After": "1"})
-        await socket.send_denial_response(busy)
+        why, status, wait = (
+            ("Too many connections from your address", 429, "10")
+            if is_full
+            else ("Too many connections at once", 503, "1")
+        )
+        await socket.send_denial_response(Response(f"{why}: come back in a moment.", status, {"Retry-After": wait}))
         return
     handshake: LiveProtocol = socket.scope["extensions"][EXTENSION]
     await socket.accept()
     # Nothing of this request is needed any more: the connection goes on without it.
-    receive(context, handshake.hand_over)
+    receive(context, handshake.hand_over, address)
 
 
 routes = [WebSocketRoute(PATH, live)]

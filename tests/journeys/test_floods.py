@@ -6,6 +6,7 @@ import contextlib
 import os
 import socket
 import struct
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ import httpx2
 import pytest
 from websockets.sync.client import connect
 
-from tests.processes import Server
+from tests.processes import Server, until
 
 HANDSHAKE = (
     b"GET /live HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -157,3 +158,30 @@ def test_who_goes_in_the_middle_of_a_form_is_no_failure_of_ours(app: Server) -> 
             while peer.recv(4096):
                 pass
     assert '"error"' not in app.log.read_text()
+
+
+def test_one_address_holds_so_many_sockets_and_no_more_and_others_are_let_in(tmp_path: Path) -> None:
+    def answer(peer: socket.socket, *headers: bytes) -> bytes:
+        peer.settimeout(20)
+        peer.sendall(HANDSHAKE[:-2] + b"".join(header + b"\r\n" for header in headers) + b"\r\n")
+        return peer.recv(4096)[:12]
+
+    most = {"LIVETHREAD_LIMITS": "on", "LIVETHREAD_LIMIT_SOCKETS_ADDRESS": "3"}
+    with Server(tmp_path, **most) as app, contextlib.ExitStack() as here:
+        peers = [here.enter_context(dial(app)) for _ in range(3)]
+        assert [answer(peer) for peer in peers] == [b"HTTP/1.1 101"] * 3
+        with dial(app) as one_more:
+            assert answer(one_more) == b"HTTP/1.1 429"
+        with dial(app) as through_a_proxy:
+            assert answer(through_a_proxy, b"X-Forwarded-For: 192.0.2.7") == b"HTTP/1.1 101"
+        if sys.platform == "linux":  # elsewhere loopback has one address
+            with socket.create_connection(("127.0.0.1", app.port), source_address=("127.0.0.2", 0)) as liar:
+                # Who is no proxy is believed nothing.
+                assert answer(liar, b"X-Forwarded-For: 127.0.0.1") == b"HTTP/1.1 101"
+        peers.pop().close()
+
+        def is_let_in() -> bool:
+            with dial(app) as later:
+                return answer(later) == b"HTTP/1.1 101"
+
+        until(is_let_in)
