@@ -77,13 +77,13 @@ class Server:
     def kill(self) -> None:
         assert self.process is not None
         os.killpg(self.process.pid, signal.SIGKILL)
-        self._reap()
+        self.ended()
 
     def died(self) -> bool:
         """Say whether it has ended by itself, and bury it."""
         if self.process is None or self.process.poll() is None:
             return self.process is None
-        self._reap()
+        self.ended()
         return True
 
     def stop(self) -> int:
@@ -91,7 +91,7 @@ class Server:
         if self.process is None:
             return 0
         self.process.terminate()
-        return self._reap()
+        return self.ended()
 
     def run(self, *arguments: str, check: bool = True, stdin: str = "") -> subprocess.CompletedProcess[str]:
         """Run a command with this server's settings."""
@@ -116,7 +116,8 @@ class Server:
         assert answer.status_code == 201, answer.text
         return str(answer.json()["token"])
 
-    def _reap(self) -> int:
+    def ended(self) -> int:
+        """Wait for one that was told to end, and return its exit status; a second signal might find no handler."""
         assert self.process is not None
         status = self.process.wait(timeout=30)
         assert self.process.stdout is not None

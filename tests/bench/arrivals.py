@@ -65,7 +65,7 @@ def shutdown(folder: Path, readers: int) -> list[Figure]:
             crowd.drain_for(0.05)
             assert time.monotonic() - began < 60, f"{readers - crowd.gone} are still connected"
         gone = time.monotonic() - began
-        assert app.stop() == 0
+        assert app.ended() == 0
         ended = time.monotonic() - began
         waits = [m["after_ms"] for one in crowd.watched.values() for _, m in one.messages() if m["type"] == "retry"]
         assert len(waits) == readers, f"{readers - len(waits)} were not told when to come back"

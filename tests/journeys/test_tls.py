@@ -132,5 +132,5 @@ def test_it_ends_with_readers_connected_and_tells_them_to_come_back(app: Server,
             said += piece
         assert b'"retry"' in said
         assert said[-4:] == b"\x88\x02" + (1012).to_bytes(2)
-    assert app.stop() == 0
+    assert app.ended() == 0
     app.start()

@@ -310,7 +310,10 @@ async def test_what_was_on_its_way_when_its_account_ended_does_not_arrive(
     assert await database.read(lambda sql: sql.execute("SELECT count(*) FROM notices").fetchone()) == (0,)
 
 
-async def test_an_account_whose_closing_was_cut_short_is_erased_by_the_database(tmp_path: Path) -> None:
+async def test_an_account_whose_closing_was_cut_short_is_erased_by_the_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.storage.database.SCRUB_SECONDS", 0.0)
     path = tmp_path / "test.db"
     async with Database.opened(path) as database:
         ana, bo = [await sign_in.create_account(database, name, None, "reader") for name in ("Ana", "Bo")]
