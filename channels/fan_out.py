@@ -77,7 +77,7 @@ class FanOut:
                     wire.write(plain)
                 delivered += 1
             elif sweep.change is not None:
-                readers.discard(reader)
+                del readers[reader]
                 room.behind[reader] = sweep.change.after
         self._tally.deliveries += delivered
         if not sweep.is_through:

@@ -127,7 +127,7 @@ class Hub:
         reader.forget(thread)
         room = self._rooms.get(thread)
         if room is not None:
-            room.readers.discard(reader)
+            room.readers.pop(reader, None)
             room.behind.pop(reader, None)
             self._forget_if_empty(room)
 
@@ -302,7 +302,7 @@ class Hub:
             if room.thread not in reader.threads:
                 # One string for all who follow the thread.
                 reader.threads += (room.thread,)
-        room.readers.add(reader)
+        room.readers[reader] = None
         self._offer(reader, frames)
         if answer.version > room.version:
             self._ask(room, answer.version)
