@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import arrivals, ballots, fan_out, hot, latency, long, people, plot
+from tests.bench import arrivals, ballots, fan_out, hot, latency, long, people, plot, rivals
 from tests.bench.figure import Figure
 
 BENCHES: dict[str, Callable[[Path, int], list[Figure]]] = {
@@ -28,17 +28,18 @@ BENCHES: dict[str, Callable[[Path, int], list[Figure]]] = {
     "pages": people.pages,
     "votes": ballots.votes,
     "long": long.long,
+    "rivals": rivals.rivals,
 }
 
 
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="run.py bench")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHES)} (default: all)")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHES)} (default: all but rivals)")
     parser.add_argument("--readers", type=int, default=10_000, metavar="N")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw what a delivery costs, as SVG (of fanout, hot)")
     given = parser.parse_args(argv)
-    chosen = [name for name in given.names if name != "all"] or list(BENCHES)
+    chosen = [name for name in given.names if name != "all"] or [name for name in BENCHES if name != "rivals"]
     if unknown := [name for name in chosen if name not in BENCHES]:
         parser.error(f"there is no {unknown[0]}: choose of {', '.join(BENCHES)}")
     figures = []

@@ -27,13 +27,13 @@ JOIN = masked(JOIN_TEXT)
 def fanout(folder: Path, readers: int) -> list[Figure]:
     """CPU of the server for each delivery of a comment of 600 bytes."""
     floor = _c_loop(folder, readers)
-    ours = _ours(folder, readers)
+    livethread = ours(folder, readers)
     what = f"fan-out of {FRAME_BYTES} B to {readers:,} readers, CPU per delivery"
     figures = []
     if floor:
-        figures.append(Figure(what, ours, "µs", "a C loop of send()", floor))
+        figures.append(Figure(what, livethread, "µs", "a C loop of send()", floor))
     for way, name in (("broadcast", "websockets.broadcast"), ("starlette", "the plain Starlette loop")):
-        figures.append(Figure(what, ours, "µs", name, _python_loop(way, readers)))
+        figures.append(Figure(what, livethread, "µs", name, _python_loop(way, readers)))
     return figures
 
 
@@ -52,7 +52,7 @@ def idle(folder: Path, readers: int) -> list[Figure]:
     ]
 
 
-def _ours(folder: Path, readers: int) -> float:
+def ours(folder: Path, readers: int) -> float:
     napping = Crowd(NAP_SECONDS)
     with _server(folder) as (app, pid), contextlib.closing(napping) as crowd, app.commenter("bench") as client:
         # A comment's frame has about 340 bytes beside its text.

@@ -20,6 +20,7 @@ from tests.processes import ROOT, Server
 
 SECONDS = 12.0
 RATE = 100
+BOILING = 300
 COMING_AND_GOING = 500
 WATCHED = 100
 BODY_BYTES = 200
@@ -57,9 +58,9 @@ def audience(folder: Path, readers: int) -> Iterator[Audience]:
 
 
 def hot(folder: Path, readers: int) -> list[Figure]:
-    """100 comments a second to all; then half of that while readers come and go."""
+    """100 comments a second to all, then 300; then 50 while readers come and go."""
     with audience(folder, readers) as readers_of_it:
-        calm = _boil(readers_of_it, RATE, "hot")
+        calm = _boil(readers_of_it, RATE, "hot") + _boil(readers_of_it, BOILING, "boiling")
         with _comers(readers_of_it.app):
             busy = _boil(readers_of_it, RATE / 2, f"{COMING_AND_GOING} readers/s come and go")
     return [*calm, *busy]
