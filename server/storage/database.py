@@ -61,7 +61,7 @@ class Database:
         self._writer: aiosqlite.Connection
         self._readers: asyncio.Queue[aiosqlite.Connection] = asyncio.Queue()
         self._must_reopen = False
-        self._has_erased = self._has_written = True
+        self._has_erased, self._has_written = False, True
         self.failed_groups = 0
         self.group_size = Histogram(COUNTS)
         self.commit_seconds = Histogram()
@@ -183,8 +183,11 @@ class Database:
             write.future.set_result(write.result)
 
     async def _tidy(self) -> None:
-        """Index what was written, each second; and what was erased is gone from the file within half a minute."""
-        scrubbed_at = time.monotonic()
+        """Index what was written, each second; what was erased is gone from the file a moment later.
+
+        Where that takes long (a large index), it takes a hundredth of the time, and comes within half a minute.
+        """
+        swept_at, rest, is_first = time.monotonic(), 0.0, True
         while True:
             await asyncio.sleep(INDEX_SECONDS)
             try:
@@ -193,14 +196,16 @@ class Database:
                     await self.write(partial(finish.go_on, id_=left[0]))
                 while self._has_written:
                     self._has_written = await self.write(search.index_some)
-                if time.monotonic() - scrubbed_at < SCRUB_SECONDS:
+                if time.monotonic() - swept_at < (rest if self._has_erased else SCRUB_SECONDS):
                     continue
-                scrubbed_at = time.monotonic()
+                swept_at, rest = time.monotonic(), SCRUB_SECONDS
                 while await self.write(erase.forget_some):
                     pass
-                if self._has_erased:
-                    self._has_erased = False
+                # What an earlier owner of the file erased may be in it still.
+                if self._has_erased or is_first:
+                    self._has_erased = is_first = False
                     self._has_erased = not await _run(self._writer, erase.scrub)
+                rest = min(SCRUB_SECONDS, 100 * (time.monotonic() - swept_at))
             except (DomainError, sqlite3.Error) as error:
                 self._has_erased = self._has_written = True
                 log.warning("what was erased could not be taken out of the file yet: %s", error)

@@ -341,6 +341,21 @@ async def test_an_account_whose_closing_was_cut_short_is_erased_by_the_database(
         assert max(len(change.comments) for change in told) <= 202
 
 
+async def test_what_is_erased_leaves_the_bytes_of_the_file_without_waiting_for_the_next_sweep(
+    database: Database, people: list[Account], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.storage.database.SCRUB_SECONDS", 3600.0)
+    for word in (b"flibbertigibbet", b"quetzalcoatl"):
+        source = await say(database, people[0], word.decode())
+
+        def is_in_a_file(word: bytes = word) -> bool:
+            return any(word in path.read_bytes() for path in database.path.parent.glob(f"{database.path.name}*"))
+
+        assert is_in_a_file()
+        await delete_comment(database, people[0], source)
+        await eventually(lambda: not is_in_a_file())
+
+
 async def test_long_texts_are_erased_in_several_writes(database: Database, people: list[Account]) -> None:
     ana, bo, *_ = people
     source = await say(database, ana, "flibbertigibbet")
