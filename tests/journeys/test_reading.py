@@ -88,6 +88,7 @@ async def test_tabs_share_drafts_and_what_was_read(app: Server, key: str, name: 
     await expect(other.locator("textarea").first).to_have_value("Begun here")
     fill(app, key, f"{name} N", 2)
     for page in (one, other):
+        await expect(page.locator(".pill")).to_have_text("↑ 2 new comments")
         await page.click(".pill")
         await expect(page.locator("li.unread")).to_have_count(2)
     await one.bring_to_front()
