@@ -13,8 +13,9 @@ database: it hears Redis (LIVETHREAD_REDIS_URL), polls the app (LIVETHREAD_APP_U
 Start as many as the readers need and let the proxy send /live to them."""
 
 TEST = """Install what the tests need beside the libraries (once), then run all tests with pytest: unit tests, real
-servers, a real Valkey, real browsers, linters and types. What cannot run here is named with its reason; where CI=true
-it fails instead. Everything after `test` goes to pytest: `python3 run.py test tests/test_run.py -k help`."""
+servers, a real Valkey, real browsers, linters and types; two processes share them. What cannot run here is named with
+its reason; where CI=true it fails instead. Everything after `test` goes to pytest, and a part runs in one process:
+`python3 run.py test tests/test_run.py -k help`."""
 
 IMPORT = """Bring an existing discussion into the database, one thread a file, whether the server runs or not. Every
 record of the file is counted in the report, as imported or as skipped with the reason. Importing the same file again

@@ -11,6 +11,20 @@ import pytest
 from server.storage.database import Database
 from tests.processes import Server, Valkey, valkey
 
+WORKERS = 2
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """The whole suite is shared by two processes, since much of it waits; a part of it needs no second one."""
+    is_whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    return WORKERS if is_whole and not config.option.keyword and config.option.capture != "no" else 0
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """By far the longest file is first among two, or one of them would wait for the other at the end."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: item.path.name != "test_torture.py")
+
 
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
