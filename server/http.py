@@ -105,6 +105,7 @@ class BoundedHttp(HttpToolsProtocol):
         address = self._address() if context.admission.asks_for_addresses else ""
         if context.admission.is_full_of(address) or not context.admission.admits():
             return False
+        context.admission.enter(address)
         self.transport.write(answer)
         live.receive(context, partial(self._hand_over, deflates=deflates), address)
         return True

@@ -69,7 +69,6 @@ class Conversation:
         self._joining: dict[str, asyncio.Task[None]] | None = None
         self._allowance, self._allowed_at = float(FRAMES_PER_SECOND), time.monotonic()
         context.heartbeat.add(self._connection)
-        context.admission.enter(self._address)
 
     def received(self, message: str | bytes) -> None:
         if not self._may_speak():
@@ -183,7 +182,7 @@ def admission_by(settings: Settings) -> Admission:
 
 
 def receive(context: LiveContext, hand_over: Callable[[Listener], Connection], address: str) -> None:
-    """Go on with a connection that was accepted."""
+    """Go on with a connection that was accepted, and counted by the admission as one from `address`."""
     context.hub.tally.handshakes += 1
     Conversation(context, hand_over, address)
 
@@ -206,7 +205,17 @@ async def live(socket: LiveSocket) -> None:
         await socket.send_denial_response(Response(f"{why}: come back in a moment.", status, {"Retry-After": wait}))
         return
     handshake: LiveProtocol = socket.scope["extensions"][EXTENSION]
-    await socket.accept()
+    # Before accept waits: of many at once each is to see those before it.
+    context.admission.enter(address)
+    is_here = False
+    try:
+        await socket.accept()
+        is_here = not handshake.transport.is_closing()
+    finally:
+        if not is_here:
+            context.admission.leave(address)
+    if not is_here:
+        return
     # Nothing of this request is needed any more: the connection goes on without it.
     receive(context, handshake.hand_over, address)
 
