@@ -28,6 +28,7 @@ async def close_account(
     await sign_in.log_in(database, limits, settings, account.name, password, address)
 
     def work(write: Write) -> list[int]:
+        accounts.confirm(write.sql, account)
         if account.role == "staff" and accounts.count_staff(write.sql) == 1:
             raise Forbidden("This is the only account with powers: give them to another first.", code="last_staff")
         accounts.close(write, account.id)

@@ -23,15 +23,18 @@ async def describe_thread(
     author: str | None = None,
     locked: bool | None = None,
 ) -> Info:
-    """Set what is not None; return what the thread shows now. Raises Forbidden, Invalid (author)."""
+    """Set what is not None; return what the thread shows now. Raises Forbidden, Invalid (author), NotSignedIn."""
     if not permissions.may_describe(account):
         raise Forbidden("Only staff may describe a thread.")
-    return await set_description(database, key, title=title, url=url, summary=summary, author=author, locked=locked)
+    return await set_description(
+        database, key, account, title=title, url=url, summary=summary, author=author, locked=locked
+    )
 
 
 async def set_description(
     database: Database,
     key: str,
+    by: Account | None = None,
     *,
     title: str | None = None,
     url: str | None = None,
@@ -39,9 +42,11 @@ async def set_description(
     author: str | None = None,
     locked: bool | None = None,
 ) -> Info:
-    """The same for the operator at the command line, who needs no role."""
+    """The same for the operator at the command line, who needs no role: `by` nobody."""
 
     def work(write: Write) -> tuple[Info, list[int]]:
+        if by is not None:
+            accounts.confirm(write.sql, by)
         given: dict[str, str | int | None] = {"title": title, "url": url, "summary": summary}
         fields = {column: value for column, value in given.items() if value is not None}
         if locked is not None:

@@ -1,4 +1,7 @@
-"""What moderators do: remove, restore, hold and approve a comment, lock a thread, ban an account."""
+"""What moderators do: remove, restore, hold and approve a comment, lock a thread, ban an account.
+
+All of it raises NotSignedIn where the account has lost its role, or was banned, before the write.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,7 @@ async def set_state(database: Database, account: Account, id_: int, state: State
         raise Forbidden("Only moderators may do this.")
 
     def work(write: Write) -> tuple[Comment, list[int]]:
+        accounts.confirm(write.sql, account)
         comment = comments.by_id(write.sql, id_)
         if comment is None:
             raise NotFound("There is no such comment.")
@@ -59,6 +63,7 @@ async def lock_thread(database: Database, account: Account, key: str, *, locked:
         raise Forbidden("Only moderators may do this.")
 
     def work(write: Write) -> Info:
+        accounts.confirm(write.sql, account)
         threads.describe(write, threads.ensure(write, key), {"locked": int(locked)})
         return snapshot.info(threads.by_key(write.sql, key))
 
@@ -72,6 +77,7 @@ async def ban_account(database: Database, account: Account, name: str, *, banned
     skeleton = names.skeleton(names.clean(name))
 
     def work(write: Write) -> Account:
+        accounts.confirm(write.sql, account)
         found = accounts.by_skeleton(write.sql, skeleton)
         if found is None:
             raise NotFound(f"There is no account named {name}.", field="name")

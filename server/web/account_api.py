@@ -74,9 +74,19 @@ async def changes(visit: Visit) -> Response:
 async def heard(visit: Visit) -> Response:
     account = await session.require(visit)
     wanted = requests.parse(await visit.body(), requests.Heard)
+    await read_notices(visit, account, wanted.version)
     database = visit.state["context"].database
-    await database.write(lambda write: notices.heard(write, account.id, wanted.version))
     return api.answer({"unread": await database.read(lambda sql: notices.unread(sql, account.id))})
+
+
+async def read_notices(visit: Visit, account: Account, version: int) -> None:
+    """Keep that the account has read what it was told up to `version`."""
+
+    def work(write: Write) -> None:
+        accounts.confirm(write.sql, account)
+        notices.heard(write, account.id, version)
+
+    await visit.state["context"].database.write(work)
 
 
 async def renew_feed(visit: Visit) -> Response:

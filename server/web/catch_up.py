@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from server.model import Thread
-from server.storage import rows, visits
+from server.storage import accounts, rows, visits
 from server.storage.database import Sql
 from server.storage.write import Write
 from server.web import api, requests, session
@@ -64,6 +64,7 @@ async def mark(visit: Visit) -> Response:
     }
 
     def work(write: Write) -> None:
+        accounts.confirm(write.sql, account)
         visits.remember(write, account.id, key, places["comment"], places["version"], places["at"])
 
     await visit.state["context"].database.write(work)

@@ -86,7 +86,7 @@ async def inbox(visit: Visit) -> Response:
 async def heard(visit: Visit) -> Response:
     account, form = await session.require(visit), await visit.form()
     version = requests.whole(str(form.get("version", "")), "version", least=0, most=api.MAX_VERSION, default=0)
-    await visit.state["context"].database.write(lambda write: notices.heard(write, account.id, version))
+    await account_api.read_notices(visit, account, version)
     return RedirectResponse("/inbox", 303)
 
 

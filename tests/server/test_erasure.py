@@ -24,10 +24,10 @@ from server.settings import read
 from server.storage import accounts, comments, erase, quotes, rows, search, unfinished
 from server.storage.database import Database
 from server.storage.write import Write
+from tests.moderator import moderator
 from tests.processes import eventually
 
 SETTINGS = read({"LIVETHREAD_SECRET": "a-secret-of-the-tests", "LIVETHREAD_LIMITS": "off"})
-MODERATOR = Account(10**6, "moderator", "moderator")
 GONE = "> What was quoted here is gone."
 _nonces = itertools.count(10**16)
 Say = Callable[..., Any]
@@ -151,7 +151,7 @@ async def test_what_is_removed_is_hidden_in_quotes_and_erased_there_after_30_day
     _, bo, cy, _ = people
     source, bos, cys = await said_again(database, people)
     before = [await body_of(database, id_) for id_ in (bos, cys)]
-    await set_state(database, MODERATOR, source, "removed")
+    await set_state(database, await moderator(database), source, "removed")
     for id_, author in ((bos, bo), (cys, cy)):
         assert "gibbet" not in await shown(database, id_)
         assert "gibbet" not in (await editable(database, id_))[0]
@@ -159,10 +159,10 @@ async def test_what_is_removed_is_hidden_in_quotes_and_erased_there_after_30_day
         assert "gibbet" not in str(mine)
     assert await found(database, "flibbertigibbet") == []
     assert await found(database, "words") == [cys, bos]
-    await set_state(database, MODERATOR, source, "visible")
+    await set_state(database, await moderator(database), source, "visible")
     assert [await body_of(database, id_) for id_ in (bos, cys)] == before
     assert "gibbet" in await shown(database, cys)
-    await set_state(database, MODERATOR, source, "removed")
+    await set_state(database, await moderator(database), source, "removed")
     public = await shown(database, bos)
     head = await database.read(lambda sql: sql.execute("SELECT version FROM threads").fetchone())
 
@@ -185,7 +185,7 @@ async def test_an_edit_keeps_the_quotes_that_are_hidden_meanwhile_where_it_leave
     ana, bo, cy, _ = people
     source, bos, cys = await said_again(database, people)
     other = await say(database, cy, quote("flibbertigibbet", source) + "Cy's other words")
-    await set_state(database, MODERATOR, source, "removed")
+    await set_state(database, await moderator(database), source, "removed")
     for id_, author in ((bos, bo), (cys, cy)):
         for _ in range(2):
             await edit_comment(database, Limits(is_on=False), SETTINGS, author, id_, f"{GONE}\n\nOther words, @Ana", 1)
@@ -193,7 +193,7 @@ async def test_an_edit_keeps_the_quotes_that_are_hidden_meanwhile_where_it_leave
         assert "gibbet" not in await shown(database, id_)
     await edit_comment(database, Limits(is_on=False), SETTINGS, cy, other, "Without it", 1)
     assert await found(database, "flibbertigibbet") == []
-    await set_state(database, MODERATOR, source, "visible")
+    await set_state(database, await moderator(database), source, "visible")
     assert await body_of(database, bos) == quote("flibbertigibbet is what I said", source) + "Other words, @Ana"
     assert 'href="/u/Ana"' in await shown(database, bos)
     assert "gibbet is what" in await shown(database, cys)
@@ -244,9 +244,9 @@ async def test_many_quotes_are_stamped_and_erased_in_writes_of_at_most_100(
     quoting = [await say(database, bo, quote("flibbertigibbet", source) + str(n)) for n in range(230)]
     told: list[Change] = []
     database.on_commit = told.append
-    await set_state(database, MODERATOR, source, "removed")
+    await set_state(database, await moderator(database), source, "removed")
     assert [len(change.comments) for change in told] == [101, 100, 30]
-    await set_state(database, MODERATOR, source, "visible")
+    await set_state(database, await moderator(database), source, "visible")
     told.clear()
     await delete_comment(database, ana, source)
     assert {one.id for change in told for one in change.comments} == {source, *quoting}

@@ -22,10 +22,10 @@ from server.porting.imports import import_records
 from server.settings import read
 from server.storage import export, quotes, rows, votes
 from server.storage.database import Database
+from tests.moderator import moderator
 from tests.server.test_porting import write
 
 SETTINGS = read({"LIVETHREAD_SECRET": "a-secret-of-the-tests", "LIVETHREAD_LIMITS": "off"})
-MODERATOR = Account(10**6, "moderator", "moderator")
 NAMES = {7: "lt-7", 12: "c1"}
 _nonces = itertools.count(10**16)
 
@@ -180,7 +180,7 @@ async def a_conversation(database: Database) -> None:
     await edit_comment(database, Limits(is_on=False), SETTINGS, bo, second, later, 1)
     await edit_comment(database, Limits(is_on=False), SETTINGS, ana, first, "flibbertigibbet, edited", 1)
     await database.write(lambda write: (votes.put(write, second, ana.id, 1), votes.fold(write, 2)))
-    await set_state(database, MODERATOR, third, "removed")
+    await set_state(database, await moderator(database), third, "removed")
 
 
 @pytest.mark.parametrize("key", ["one", "another"])

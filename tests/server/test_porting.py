@@ -13,13 +13,13 @@ from server.actions.moderate import set_state
 from server.actions.post import Post, post_comment
 from server.actions.sign_in import create_account
 from server.limits import Limits
-from server.model import Account
 from server.porting import jsonl, remark42
 from server.porting.load import Batch, load_batch
 from server.settings import read
 from server.storage import export, snapshot, votes
 from server.storage.database import Database
 from server.storage.order import Rankings
+from tests.moderator import moderator
 from tests.processes import ROOT
 
 SETTINGS = read({"LIVETHREAD_SECRET": "a-secret-of-the-tests", "LIVETHREAD_LIMITS": "off"})
@@ -140,7 +140,7 @@ async def test_an_export_read_into_an_empty_database_is_equal_and_exported_again
     await edit_comment(database, Limits(is_on=False), SETTINGS, account, own.id, "Edited *here*", 1)
     await edit_comment(database, Limits(is_on=False), SETTINGS, account, own.id, "Edited *twice*", 2)
     imported = [one for one in await every_comment(database, "one") if one.state == "visible"][:2]
-    await set_state(database, Account(10**6, "m", "moderator"), imported[0].id, "removed")
+    await set_state(database, await moderator(database), imported[0].id, "removed")
     await database.write(lambda write: (votes.put(write, own.id, account.id, 1), votes.fold(write, 1)))
     first = b"".join(jsonl.write(export.comments(database.path, "one")))
     (tmp_path / "first.jsonl").write_bytes(first)

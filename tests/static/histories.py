@@ -27,9 +27,9 @@ from server.storage import comments, snapshot, votes
 from server.storage.database import Database
 from server.storage.order import Rankings
 from server.storage.write import Write
+from tests.moderator import moderator
 from tests.programs import path_of
 
-MODERATOR = Account(10**6, "moderator", "moderator")
 DRIVER = Path(__file__).with_name("law.mjs")
 SETTINGS = read({"LIVETHREAD_SECRET": "a-secret-of-the-tests", "LIVETHREAD_LIMITS": "off"})
 LIMITS = Limits(is_on=False)
@@ -120,7 +120,7 @@ class History:
             )
         elif chance < 0.7:
             state: State = self.chance.choice(("visible", "visible", "removed", "pending"))
-            await set_state(self.database, MODERATOR, id_, state)
+            await set_state(self.database, await moderator(self.database), id_, state)
         elif chance < 0.95:
             voter = self.chance.choice([one for one in self.accounts if one != author])
             thread = await self.database.write(lambda write: vote(write, id_, voter.id, self.chance.choice((-1, 0, 1))))

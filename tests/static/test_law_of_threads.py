@@ -23,9 +23,9 @@ from server.limits import Limits
 from server.model import ROLES, Account, State
 from server.storage import comments, votes
 from server.storage.database import Database
+from tests.moderator import moderator
 from tests.static.histories import (
     LIMITS,
-    MODERATOR,
     SETTINGS,
     History,
     assert_equal_to_fresh,
@@ -91,24 +91,30 @@ class World:
             body = f"> words of somebody\n>\n> — [Somebody](/t/{key}/c/{quoted})\n\n{body}"
         settings = HOLDING if self.chance.random() < 0.3 else SETTINGS
         wanted = Post(history.key, body, f"nonce-{number:016d}", parent, "")
-        comment, _ = await post_comment(self.database, LIMITS, settings, author, wanted)
+        comment, _ = await post_comment(self.database, LIMITS, settings, await self._present(author), wanted)
         history.ids.append((comment.id, author))
         self.ids.append((comment.id, author))
 
     def _some(self) -> tuple[int, Account]:
-        return self.chance.choice(self.ids or [(0, MODERATOR)])
+        return self.chance.choice(self.ids or [(0, self.people[0])])
 
     async def edit(self) -> None:
         id_, author = self._some()
         stored = await self.database.read(lambda sql: comments.by_id(sql, id_))
         revision = stored.revision if stored else 1
         await edit_comment(
-            self.database, Limits(is_on=False), SETTINGS, author, id_, f"edit {next(self._numbers)}", revision
+            self.database,
+            Limits(is_on=False),
+            SETTINGS,
+            await self._present(author),
+            id_,
+            f"edit {next(self._numbers)}",
+            revision,
         )
 
     async def delete(self) -> None:
         id_, author = self._some()
-        await delete_comment(self.database, author, id_)
+        await delete_comment(self.database, await self._present(author), id_)
 
     async def vote(self) -> None:
         id_, author = self._some()
@@ -122,7 +128,7 @@ class World:
     async def moderate(self) -> None:
         """Remove, hold, or let be seen."""
         state: State = self.chance.choice(("visible", "visible", "removed", "pending"))
-        await moderate.set_state(self.database, MODERATOR, self._some()[0], state)
+        await moderate.set_state(self.database, await moderator(self.database), self._some()[0], state)
 
     async def approve(self) -> None:
         """Decide about one that was never shown: it is approved, refused, or taken back by its author."""
@@ -131,27 +137,29 @@ class World:
             _, id_ = self.chance.choice(waiting)
             author = next((author for one, author in self.ids if one == id_), None)
             if author is not None and self.chance.random() < 0.3:
-                await delete_comment(self.database, author, id_)
+                await delete_comment(self.database, await self._present(author), id_)
             else:
-                await moderate.set_state(self.database, MODERATOR, id_, self.chance.choice(("visible", "removed")))
+                await moderate.set_state(
+                    self.database, await moderator(self.database), id_, self.chance.choice(("visible", "removed"))
+                )
 
-    async def _present(self, person: Account) -> str:
-        name, *_ = await self.database.read(
-            lambda sql: sql.execute("SELECT name FROM accounts WHERE id = ?", (person.id,)).fetchone()
+    async def _present(self, person: Account) -> Account:
+        name, role = await self.database.read(
+            lambda sql: sql.execute("SELECT name, role FROM accounts WHERE id = ?", (person.id,)).fetchone()
         )
-        return str(name)
+        return Account(person.id, name, role)
 
     async def rename(self) -> None:
-        name = await self._present(self.chance.choice(self.people))
+        name = (await self._present(self.chance.choice(self.people))).name
         await sign_in.rename(self.database, name, f"teller again {next(self._numbers)}")
 
     async def promote(self) -> None:
         """Badges change, by a role or by the thread's author."""
-        name = await self._present(self.chance.choice(self.people))
+        name = (await self._present(self.chance.choice(self.people))).name
         await sign_in.set_role(self.database, name, self.chance.choice(ROLES))
 
     async def describe(self) -> None:
-        name = await self._present(self.chance.choice(self.people))
+        name = (await self._present(self.chance.choice(self.people))).name
         key = self.chance.choice(self.histories).key
         await set_description(self.database, key, title=f"title {next(self._numbers)}", author=name)
 
@@ -160,7 +168,9 @@ class World:
             await self.enter()
             await self.enter()
         person = self.people.pop(self.chance.randrange(len(self.people)))
-        present = replace(person, name=await self._present(person))
+        # The last with powers would not be let go.
+        if (present := await self._present(person)).role == "staff":
+            present = await sign_in.set_role(self.database, present.name, "reader")
         kept: Any = self.chance.choice(("keep", "erase"))
         await close_account(self.database, LIMITS, SETTINGS, present, PASSWORD, kept, "")
 

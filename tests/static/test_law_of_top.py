@@ -12,8 +12,8 @@ from server.actions.moderate import set_state
 from server.errors import Conflict
 from server.model import State
 from server.storage.database import Database
+from tests.moderator import moderator
 from tests.static.histories import (
-    MODERATOR,
     History,
     assert_equal_to_fresh,
     catch_up,
@@ -41,7 +41,8 @@ async def happen(history: History) -> None:
     elif chance < 0.7 and history.ids:
         state: State = history.chance.choice(("visible", "removed"))
         with contextlib.suppress(Conflict):
-            await set_state(history.database, MODERATOR, history.chance.choice(history.ids)[0], state)
+            somebody = await moderator(history.database)
+            await set_state(history.database, somebody, history.chance.choice(history.ids)[0], state)
     else:
         await history.happen()
 
@@ -92,10 +93,10 @@ async def test_what_came_back_after_a_ranking_was_made_comes_after_all_that_it_h
         for _ in range(6):
             await history.post(None)
         second, third, *_ = (id_ for id_, _ in history.ids[1:])
-        await set_state(database, MODERATOR, second, "removed")
+        await set_state(database, await moderator(database), second, "removed")
         page = await bring(history, 2, 0)
-        await set_state(database, MODERATOR, second, "visible")
-        await set_state(database, MODERATOR, third, "removed")
+        await set_state(database, await moderator(database), second, "visible")
+        await set_state(database, await moderator(database), third, "removed")
         await history.post(None)
         while page["next"]:
             page = await bring(history, 2, 0, page["next"])

@@ -1,0 +1,16 @@
+"""The moderator of a database that tests have to themselves."""
+
+from __future__ import annotations
+
+from server.actions import sign_in
+from server.model import Account
+from server.storage import accounts
+from server.storage.database import Database
+
+
+async def moderator(database: Database) -> Account:
+    """Return the one account with powers, made where there is none yet."""
+    made = await sign_in.create_account(database, "Moderator", None, "moderator")
+    known = made or (await database.read(lambda sql: accounts.by_skeleton(sql, "moderator")) or (None,))[0]
+    assert known is not None
+    return known
