@@ -194,8 +194,7 @@ class Database:
                 # Also what a crash left, or a disk that was full in the middle.
                 while left := await self.read(unfinished.left):
                     await self.write(partial(finish.go_on, id_=left[0]))
-                while self._has_written:
-                    self._has_written = await self.write(search.index_some)
+                await self._index()
                 if time.monotonic() - swept_at < (rest if self._has_erased else SCRUB_SECONDS):
                     continue
                 swept_at, rest = time.monotonic(), SCRUB_SECONDS
@@ -203,12 +202,27 @@ class Database:
                     pass
                 # What an earlier owner of the file erased may be in it still.
                 if self._has_erased or is_first:
-                    self._has_erased = is_first = False
-                    self._has_erased = not await _run(self._writer, erase.scrub)
+                    is_first = False
+                    await self._scrub()
                 rest = min(SCRUB_SECONDS, 100 * (time.monotonic() - swept_at))
             except (DomainError, sqlite3.Error) as error:
                 self._has_erased = self._has_written = True
                 log.warning("what was erased could not be taken out of the file yet: %s", error)
+
+    async def _index(self) -> None:
+        while self._has_written:
+            self._has_written = await self.write(search.index_some)
+
+    async def _scrub(self) -> None:
+        """Take what was erased until now out of the index, step by step between other writes, and out of the WAL."""
+        self._has_erased = False
+        await self.write(erase.begin_scrub)
+        indexed_at = time.monotonic()
+        while await self.write(erase.scrub_some):
+            if time.monotonic() - indexed_at >= INDEX_SECONDS:
+                await self._index()
+                indexed_at = time.monotonic()
+        self._has_erased |= not await _run(self._writer, erase.empty_wal)
 
     async def _reopen(self) -> None:
         """After an I/O error a connection's idea of the file may be wrong; a new one reads it anew."""
