@@ -50,6 +50,7 @@ from server.web.context import Context, State
 from server.web.guard import Guard
 from server.web.known_sessions import KnownSessions
 from server.web.shared import Shared
+from server.web.turns import Turns
 
 MAX_REQUEST_BYTES = 64 * 1024
 log = logging.getLogger("livethread")
@@ -132,6 +133,7 @@ def create_app(settings: Settings) -> Starlette:
                 templates,
                 source,
                 shared,
+                Turns(tasks, settings.limit_pages_address if settings.limits else None),
                 sessions,
                 Rankings(),
                 votes,

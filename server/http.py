@@ -16,6 +16,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
 
 from channels.socket import NO_TRANSPORT, Connection, Listener, LiveProtocol, plain_handshake, take_over
+from server.limits import network
 from server.web import live
 from server.web.context import LiveContext
 
@@ -118,7 +119,7 @@ class BoundedHttp(HttpToolsProtocol):
         trusted: Any = getattr(self.app, "trusted_hosts", ())
         if forwarded and host in trusted:
             host = trusted.get_trusted_client_address(b", ".join(forwarded).decode("latin-1"))[0] or host
-        return host
+        return network(host)
 
     def _hand_over(self, listener: Listener, *, deflates: bool) -> Connection:
         self.connections.discard(self)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import math
 import time
 from collections import deque
@@ -11,6 +12,17 @@ from server.errors import TooMany
 from server.settings import Rate
 
 MAX_BUCKETS = 50_000
+
+
+def network(host: str) -> str:
+    """Return what counts as one address: of IPv6 the 64 bits of the network, since one visitor may have all of it."""
+    if ":" not in host:
+        return host
+    try:
+        whole = ipaddress.IPv6Address(host.partition("%")[0])
+    except ValueError:
+        return host
+    return str(whole.ipv4_mapped or ipaddress.IPv6Network((whole, 64), strict=False))
 
 
 class Limits:

@@ -50,6 +50,7 @@ class Settings:
     limit_sockets_address: int
     limit_votes_account: Rate
     limit_searches_address: Rate
+    limit_pages_address: int
     votes: str
     hold: str
     edit_seconds: int
@@ -113,6 +114,7 @@ def read(environment: Mapping[str, str], *, port: int | None = None) -> Settings
         limit_sockets_address=setting("LIMIT_SOCKETS_ADDRESS", "5000", _count),
         limit_votes_account=setting("LIMIT_VOTES_ACCOUNT", "120/60", _rate),
         limit_searches_address=setting("LIMIT_SEARCHES_ADDRESS", "300/60", _rate),
+        limit_pages_address=setting("LIMIT_PAGES_ADDRESS", "200", _count),
         votes=setting("VOTES", "both", lambda text: _one_of(text, "both", "up", "off")),
         hold=setting("HOLD", "off", lambda text: _one_of(text, "off", "all")),
         edit_seconds=setting("EDIT_SECONDS", "900", _seconds),

@@ -16,7 +16,7 @@ from server.storage import accounts, comments, notices, rows, search, threads, v
 from server.storage.database import Sql
 from server.storage.write import Write
 from server.web import api, requests, session
-from server.web.context import Visit, address
+from server.web.context import Visit, address, in_turn
 
 PRIVATE = "private, no-store"
 NOTICES_AT_ONCE = 100
@@ -160,11 +160,11 @@ async def complete(visit: Visit) -> Response:
 routes = [
     Route("/api/threads/{key}/mine", mine),
     Route("/api/threads/{key}/visit", visited, methods=["PUT"]),
-    Route("/api/threads/{key}/names", complete),
-    Route("/api/me/changes", changes),
+    Route("/api/threads/{key}/names", in_turn(complete)),
+    Route("/api/me/changes", in_turn(changes)),
     Route("/api/me/heard", heard, methods=["PUT"]),
     Route("/api/me/feed", renew_feed, methods=["POST"]),
-    Route("/api/me/export", export),
+    Route("/api/me/export", in_turn(export)),
     Route("/api/me", close, methods=["DELETE"]),
-    Route("/api/accounts/{name}", profile),
+    Route("/api/accounts/{name}", in_turn(profile)),
 ]

@@ -22,7 +22,7 @@ from server.permissions import may_describe
 from server.storage import comments, rows, search, snapshot, threads
 from server.storage.database import Sql
 from server.web import requests, session
-from server.web.context import Visit, address
+from server.web.context import Visit, address, in_turn, shared_in_turn
 
 MAX_VERSION = 2**53
 
@@ -53,18 +53,25 @@ async def thread(visit: Visit) -> Response:
         raise Invalid("The flat order has no branches to cut.", field="replies")
     context = visit.state["context"]
     cursor = query.get("cursor", "")
-    page = await context.database.read(
-        lambda sql: (
-            snapshot.page_of_branch(sql, key, branch, cursor, limit, sort)
-            if branch
-            else snapshot.page(sql, key, cursor, limit, sort, context.rankings, replies)
-        )
-    )
+
+    def read(sql: Sql) -> snapshot.Page:
+        if branch:
+            return snapshot.page_of_branch(sql, key, branch, cursor, limit, sort)
+        return snapshot.page(sql, key, cursor, limit, sort, context.rankings, replies)
+
+    async def made() -> bytes:
+        return _as_json(sort, branch, replies, await context.database.read(read))
+
+    content = await shared_in_turn(visit, key, ("json", sort, limit, replies, branch, cursor), made, len)
+    return Response(content, media_type="application/json", headers={"Cache-Control": "no-store"})
+
+
+def _as_json(sort: str, branch: int, replies: int, page: snapshot.Page) -> bytes:
     following = page.cuts[branch].cursor if branch in page.cuts else "" if branch else page.next
     cuts = {"cuts": page.cuts} if replies or branch else {}
-    return answer(
+    return msgspec.json.encode(
         {
-            "thread": key,
+            "thread": page.thread.key,
             "sort": sort,
             "epoch": page.epoch,
             "version": page.thread.version,
@@ -262,12 +269,12 @@ routes = [
     Route("/api/threads/{key}", put_thread, methods=["PUT"]),
     Route("/api/threads/{key}/changes", changes),
     Route("/api/threads/{key}/comments", post, methods=["POST"]),
-    Route("/api/comments/{id}", one),
+    Route("/api/comments/{id}", in_turn(one)),
     Route("/api/comments/{id}", edit, methods=["PATCH"]),
     Route("/api/comments/{id}", delete, methods=["DELETE"]),
     Route("/api/comments/{id}/vote", vote, methods=["PUT"]),
-    Route("/api/preview", preview, methods=["POST"]),
-    Route("/api/search", find),
+    Route("/api/preview", in_turn(preview), methods=["POST"]),
+    Route("/api/search", in_turn(find)),
     Route("/api/accounts", register, methods=["POST"]),
     Route("/api/session", who),
     Route("/api/session", log_in, methods=["POST"]),

@@ -19,7 +19,7 @@ from server.model import Account, State
 from server.storage import comments, rows
 from server.web import pages, requests, session
 from server.web.api import comment_id
-from server.web.context import Visit
+from server.web.context import Visit, in_turn
 
 
 async def vote(visit: Visit) -> Response:
@@ -173,9 +173,9 @@ def _back_to(key: str, id_: int, *, is_drawn: bool = True) -> Response:
 
 routes = [
     Route("/c/{id}/vote", vote, methods=["POST"]),
-    Route("/c/{id}/edit", edit_form),
+    Route("/c/{id}/edit", in_turn(edit_form)),
     Route("/c/{id}/edit", edit, methods=["POST"]),
-    Route("/c/{id}/history", history),
+    Route("/c/{id}/history", in_turn(history)),
     Route("/c/{id}/delete", confirm_delete),
     Route("/c/{id}/delete", delete, methods=["POST"]),
     Route("/c/{id}/moderate", moderation),

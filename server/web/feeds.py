@@ -15,7 +15,7 @@ from server.errors import NotFound
 from server.storage import accounts, comments, notices, rows, search, threads
 from server.storage.database import Sql
 from server.web import api, requests
-from server.web.context import Visit
+from server.web.context import Visit, in_turn
 from server.web.tree import name_of
 
 ENTRIES = 50
@@ -109,8 +109,8 @@ async def mine(visit: Visit) -> Response:
 
 
 routes = [
-    Route("/feed", site),
-    Route("/t/{key}/feed", thread),
-    Route("/t/{key}/c/{id}/feed", answers),
-    Route("/feed/mine/{secret}", mine),
+    Route("/feed", in_turn(site)),
+    Route("/t/{key}/feed", in_turn(thread)),
+    Route("/t/{key}/c/{id}/feed", in_turn(answers)),
+    Route("/feed/mine/{secret}", in_turn(mine)),
 ]

@@ -13,7 +13,7 @@ from server.errors import DomainError, Forbidden, Invalid
 from server.storage import accounts, comments, notices, rows, search, threads
 from server.storage.database import Sql
 from server.web import account_api, api, pages, requests, session
-from server.web.context import Visit, address
+from server.web.context import Visit, address, in_turn
 
 AT_ONCE = 20
 KINDS = {"reply": "answered you", "mention": "mentioned you"}
@@ -142,11 +142,11 @@ async def close(visit: Visit) -> Response:
 
 
 routes = [
-    Route("/u/{name}", profile),
-    Route("/search", find),
-    Route("/inbox", inbox),
+    Route("/u/{name}", in_turn(profile)),
+    Route("/search", in_turn(find)),
+    Route("/inbox", in_turn(inbox)),
     Route("/inbox", heard, methods=["POST"]),
-    Route("/pending", waiting),
+    Route("/pending", in_turn(waiting)),
     Route("/account", mine),
     Route("/account/feed", renew_feed, methods=["POST"]),
     Route("/account/close", close, methods=["POST"]),

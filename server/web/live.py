@@ -16,7 +16,7 @@ from channels.reader import MAX_THREADS, Reader
 from channels.socket import EXTENSION, Connection, Listener, LiveProtocol
 from channels.source import SourceUnavailable
 from server.errors import DomainError, Malformed, NotSignedIn, TooLarge, TooMany, Unavailable
-from server.limits import Admission
+from server.limits import Admission, network
 from server.settings import Settings
 from server.web import requests, session
 from server.web.context import LiveContext, LiveSocket
@@ -193,7 +193,7 @@ async def live(socket: LiveSocket) -> None:
         # Before accept, a close is the HTTP answer 403.
         await socket.close(CLOSE_POLICY)
         return
-    address = socket.client.host if socket.client else ""
+    address = network(socket.client.host if socket.client else "")
     is_full = context.admission.is_full_of(address)
     if is_full or not context.admission.admits():
         context.hub.tally.refused_handshakes += 1

@@ -46,6 +46,10 @@ class Shared:
         answer: Answer = await asyncio.shield(known)
         return answer
 
+    def knows(self, thread: str, question: Hashable) -> bool:
+        """Say whether the answer is there, or being made."""
+        return (thread, question) in self._answers
+
     def forget(self, thread: str) -> None:
         """The thread has changed."""
         for question in tuple(self._questions.get(thread, ())):
