@@ -19,7 +19,7 @@ its reason; where CI=true it fails instead. Everything after `test` goes to pyte
 
 IMPORT = """Bring an existing discussion into the database, one thread a file, whether the server runs or not. Every
 record of the file is counted in the report, as imported or as skipped with the reason. Importing the same file again
-adds nothing."""
+adds nothing. An author whose name is that of somebody here who can log in is called NAME (imported)."""
 
 FORMATS = {
     "jsonl": """One JSON object a line: id, parent, author, created, edited, score, removed, body_md. No author but a
@@ -115,6 +115,9 @@ def _add_import(command: argparse.ArgumentParser) -> None:
         form = formats.add_parser(name, help=description.split(".", 1)[0], description=description)
         form.add_argument("file", type=Path, metavar="FILE", help="the file to read")
         _add_thread(form)
+        form.add_argument(
+            "--ours", action="store_true", help="its authors are the accounts here, also those that can log in"
+        )
         form.add_argument("--title", metavar="T", help="the thread's title, where it is new")
         form.add_argument("--author", metavar="NAME", help="who wrote the article: marked as Author in the thread")
 

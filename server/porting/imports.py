@@ -29,7 +29,8 @@ async def import_file(settings: Settings, given: Namespace) -> int:
     key = given.thread or key_of(given.file)
     records = list(read_file(given.format, given.file))
     async with control.owner(settings) as owner:
-        report = await import_records(owner, key, given.format, records, _progress(len(records)))
+        progress = _progress(len(records))
+        report = await import_records(owner, key, given.format, records, progress, is_ours=given.ours)
         description = {"title": given.title, "author": given.author}
         if any(description.values()):
             await owner.ask("describe", {"thread": key} | {k: v for k, v in description.items() if v})
@@ -44,13 +45,19 @@ async def import_file(settings: Settings, given: Namespace) -> int:
 
 
 async def import_records(
-    owner: control.Owner, key: str, origin: str, records: list[Record], progress: Callable[[int], None]
+    owner: control.Owner,
+    key: str,
+    origin: str,
+    records: list[Record],
+    progress: Callable[[int], None],
+    *,
+    is_ours: bool = False,
 ) -> dict[str, Any]:
     """Return the sum of the reports of all batches: {imported, tombstones, anonymous, skipped}."""
     total: Counter[str] = Counter()
     skipped: list[list[Any]] = []
     done = 0
-    for batch in _batches(key, origin, records):
+    for batch in _batches(key, origin, records, is_ours=is_ours):
         report = await owner.ask("import", {"batch": msgspec.to_builtins(batch)})
         skipped += report.pop("skipped")
         total.update(report)
@@ -61,9 +68,9 @@ async def import_records(
     return {"imported": 0, "tombstones": 0, "anonymous": 0, **total, "skipped": skipped}
 
 
-def _batches(key: str, origin: str, records: list[Record]) -> Iterator[Batch]:
+def _batches(key: str, origin: str, records: list[Record], *, is_ours: bool = False) -> Iterator[Batch]:
     for start in range(0, len(records), RECORDS_AT_ONCE):
-        yield Batch(thread=key, origin=origin, records=records[start : start + RECORDS_AT_ONCE])
+        yield Batch(thread=key, origin=origin, records=records[start : start + RECORDS_AT_ONCE], is_ours=is_ours)
 
 
 def read_file(format_: str, path: Path) -> Iterator[Record]:

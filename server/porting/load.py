@@ -21,11 +21,15 @@ ROWS_IN_ONE_WRITE = 100
 
 
 class Batch(msgspec.Struct, kw_only=True):
-    """Records of one thread; `origin` names the format, since ids are only unique within one."""
+    """Records of one thread; `origin` names the format, since ids are only unique within one.
+
+    `is_ours`: its authors are the accounts of their names here, also those that can log in.
+    """
 
     thread: str
     origin: str
     records: list[Record]
+    is_ours: bool = False
 
 
 async def load_batch(database: Database, batch: Batch) -> dict[str, Any]:
@@ -122,7 +126,7 @@ def _load_one(write: Write, thread: int, batch: Batch, record: Record, texts: Te
             return f"deeper than {MAX_DEPTH} replies"
     try:
         is_erased = record.removed and record.state != "removed"
-        author = None if record.author is None or is_erased else _account(write, record.author)
+        author = None if record.author is None or is_erased else _account(write, record.author, is_ours=batch.is_ours)
     except Invalid as error:
         return f"its author's name cannot be kept: {error.message}"
     comments.insert(
@@ -175,14 +179,11 @@ def _link(write: Write, *, batch: Batch, records: list[Record]) -> None:
                     comments.reword(write, comment, revision, made, frozenset(ids.values()))
 
 
-def _account(write: Write, name: str) -> int:
+def _account(write: Write, name: str, *, is_ours: bool) -> int:
     """Return the account of that name, made without a password where there is none. Raises Invalid."""
     clean = names.clean(name)
-    skeleton = names.skeleton(clean)
-    known = accounts.by_skeleton(write.sql, skeleton)
-    if known is None:
-        made = accounts.insert(write, clean, skeleton, None, "reader")
-        if made is None:
-            raise Invalid(f"the account {clean} is closed.", field="author")
-        return made.id
-    return known[0].id
+    known = accounts.by_skeleton(write.sql, names.skeleton(clean)) if is_ours else None
+    account = known[0] if known is not None else accounts.imported(write, clean)
+    if account is None:
+        raise Invalid(f"the account {clean} is somebody's, or was closed.", field="author")
+    return account.id

@@ -14,6 +14,9 @@ from server.model import Account, Role
 from server.storage import comments, quotes
 from server.storage.write import Write
 
+# Shown behind a name under which somebody here can log in.
+ELSEWHERE = " (imported)"
+
 
 def insert(write: Write, name: str, skeleton: str, password: str | None, role: Role) -> Account | None:
     """Return the new account, or None where a name that looks the same is taken."""
@@ -25,6 +28,20 @@ def insert(write: Write, name: str, skeleton: str, password: str | None, role: R
     except sqlite3.IntegrityError:
         return None
     return Account(int(cursor.lastrowid or 0), name, role)
+
+
+def imported(write: Write, name: str) -> Account | None:
+    """Return the account for what was said elsewhere under this clean name: one that nobody can log in to.
+
+    Where the name is that of somebody here, another one that says so. None where that is taken as well.
+    """
+    for called in (name, f"{name[: names.MAX_CHARACTERS - len(ELSEWHERE)].rstrip()}{ELSEWHERE}"):
+        skeleton = names.skeleton(called)
+        known = by_skeleton(write.sql, skeleton)
+        found = insert(write, called, skeleton, None, "reader") if known is None else known[0]
+        if found is not None and found.role == "reader" and (known is None or known[1] is None):
+            return found
+    return None
 
 
 def by_skeleton(sql: sqlite3.Connection, skeleton: str) -> tuple[Account, str | None] | None:

@@ -12,7 +12,9 @@ from server.actions.edit import edit_comment
 from server.actions.moderate import set_state
 from server.actions.post import Post, post_comment
 from server.actions.sign_in import create_account
+from server.control import Desk
 from server.limits import Limits
+from server.model import Role
 from server.porting import jsonl, remark42
 from server.porting.load import Batch, load_batch
 from server.settings import read
@@ -207,3 +209,42 @@ def test_bytes_that_are_no_text_are_skipped_with_a_reason(tmp_path: Path) -> Non
         path.write_bytes(content)
         for form in (jsonl, remark42):
             assert all(record.skip for record in form.read(path))
+
+
+@pytest.mark.parametrize("role", ["reader", "staff"])
+async def test_a_file_speaks_in_nobodys_name_who_is_here_unless_it_is_ours(
+    database: Database, tmp_path: Path, role: Role
+) -> None:
+    lines: list[dict[str, Any] | str] = [
+        {"id": "1", "author": "Admin", "created": 1, "body_md": "I resign"},
+        {"id": "2", "author": "ADMlN", "created": 2, "body_md": "I too"},
+        {"id": "3", "author": "Cy", "created": 3, "body_md": "Really?"},
+    ]
+    records = list(jsonl.read(write(tmp_path / "x.jsonl", lines)))
+    admin = await create_account(database, "Admin", "a hash", role)
+    assert admin is not None
+    for _ in range(2):
+        report = await load_batch(database, Batch(thread="theirs", origin="jsonl", records=records))
+    assert len(report["skipped"]) == 3
+    said = [(one.author.name, one.author.badge) for one in await every_comment(database, "theirs")]
+    assert said == [("Admin (imported)", None), ("Admin (imported)", None), ("Cy", None)]
+
+    session = await Desk(database, SETTINGS).ask("commenter", {"name": "Admin"})
+    assert session["name"] == "Admin (imported)"
+
+    await load_batch(database, Batch(thread="ours", origin="jsonl", records=records, is_ours=True))
+    badge = "staff" if role == "staff" else None
+    said = [(one.author.name, one.author.badge) for one in await every_comment(database, "ours")]
+    assert said == [("Admin", badge), ("Admin", badge), ("Cy", None)]
+
+
+async def test_whose_name_is_taken_in_both_forms_skips_its_record(database: Database, tmp_path: Path) -> None:
+    for taken in ("Admin", "Admin (imported)"):
+        await create_account(database, taken, "a hash", "reader")
+    line: dict[str, Any] = {"id": "1", "author": "Admin", "created": 1, "body_md": "I resign"}
+    records = list(jsonl.read(write(tmp_path / "x.jsonl", [line])))
+    report = await load_batch(database, Batch(thread="x", origin="jsonl", records=records))
+    assert [why for _, why in report["skipped"]] == [
+        "its author's name cannot be kept: the account Admin is somebody's, or was closed."
+    ]
+    assert await every_comment(database, "x") == []
