@@ -16,7 +16,8 @@ from server.storage import accounts, comments, notices, rows, search, threads, v
 from server.storage.database import Sql
 from server.storage.write import Write
 from server.web import api, requests, session
-from server.web.context import Visit, address, in_turn
+from server.web.context import Visit, address
+from server.web.whose_turn import in_turn
 
 PRIVATE = "private, no-store"
 NOTICES_AT_ONCE = 100

@@ -22,7 +22,8 @@ from server.permissions import may_describe
 from server.storage import comments, rows, search, snapshot, threads
 from server.storage.database import Sql
 from server.web import requests, session
-from server.web.context import Visit, address, in_turn, shared_in_turn
+from server.web.context import Visit, address
+from server.web.whose_turn import in_turn, shared_in_turn
 
 MAX_VERSION = 2**53
 

@@ -19,7 +19,8 @@ from server.model import Account, State
 from server.storage import comments, rows
 from server.web import pages, requests, session
 from server.web.api import comment_id
-from server.web.context import Visit, in_turn
+from server.web.context import Visit
+from server.web.whose_turn import in_turn
 
 
 async def vote(visit: Visit) -> Response:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
-from functools import wraps
-from typing import Protocol, TypedDict, TypeVar
+from typing import Protocol, TypedDict
 
 import jinja2
 from starlette.requests import Request
-from starlette.responses import Response
 from starlette.websockets import WebSocket
 
 from channels.broker import Broker
@@ -76,8 +73,6 @@ class State(LiveState):
 Visit = Request[State]
 LiveVisit = Request[LiveState]
 LiveSocket = WebSocket[LiveState]
-Made = TypeVar("Made")
-Endpoint = Callable[[Visit], Awaitable[Response]]
 
 
 def sign(settings: Settings, *parts: str) -> str:
@@ -92,28 +87,3 @@ def is_signed(settings: Settings, signature: str, *parts: str) -> bool:
 def address(visit: Visit) -> str:
     """Return where a request comes from, as a keyed hash."""
     return sign(visit.state["live"].settings, "address", network(visit.client.host if visit.client else ""))
-
-
-async def shared_in_turn(
-    visit: Visit, thread: str, question: Hashable, make: Callable[[], Awaitable[Made]], bytes_of: Callable[[Made], int]
-) -> Made:
-    """Return the answer that is shared by all, by `Shared.get`; only where it is to be made, once it is our turn."""
-    context = visit.state["context"]
-
-    def get() -> Awaitable[Made]:
-        return context.shared.get(thread, question, make, bytes_of)
-
-    if context.shared.knows(thread, question):
-        return await get()
-    return await context.turns.take(address(visit), (thread, question), get)
-
-
-def in_turn(endpoint: Endpoint) -> Endpoint:
-    """Let an endpoint whose answer is made anew each time wait for its address's turn, once its body is here."""
-
-    @wraps(endpoint)
-    async def waiting(visit: Visit) -> Response:
-        await visit.body()
-        return await visit.state["context"].turns.take(address(visit), object(), lambda: endpoint(visit))
-
-    return waiting

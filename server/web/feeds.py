@@ -15,8 +15,9 @@ from server.errors import NotFound
 from server.storage import accounts, comments, notices, rows, search, threads
 from server.storage.database import Sql
 from server.web import api, requests
-from server.web.context import Visit, in_turn
+from server.web.context import Visit
 from server.web.tree import name_of
+from server.web.whose_turn import in_turn
 
 ENTRIES = 50
 # What XML 1.0 cannot say, however it is escaped.

@@ -13,7 +13,8 @@ from server.errors import DomainError, Forbidden, Invalid
 from server.storage import accounts, comments, notices, rows, search, threads
 from server.storage.database import Sql
 from server.web import account_api, api, pages, requests, session
-from server.web.context import Visit, address, in_turn
+from server.web.context import Visit, address
+from server.web.whose_turn import in_turn
 
 AT_ONCE = 20
 KINDS = {"reply": "answered you", "mention": "mentioned you"}

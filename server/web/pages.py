@@ -23,7 +23,8 @@ from server.model import MAX_DEPTH, Account, Thread
 from server.storage import accounts, comments, notices, rows, snapshot, threads, visits, votes
 from server.storage.database import Sql
 from server.web import api, avatars, catch_up, requests, session, tree
-from server.web.context import Visit, address, in_turn, shared_in_turn
+from server.web.context import Visit, address
+from server.web.whose_turn import in_turn, own_in_turn, shared_in_turn
 
 COMMENTS_ON_A_PAGE = 200
 # Of each branch; and of one branch, by its link.
@@ -160,11 +161,8 @@ async def _thread_page(visit: Visit, find: Find, *, sort: str = "oldest", replie
     """A page for an account is made for it alone; the one that all others see, once until the thread changes."""
     key = _page_key(visit)
     viewer = await session.identify(visit)
-    context = visit.state["context"]
     if viewer is not None:
-        html, _ = await context.turns.take(
-            address(visit), object(), lambda: _render_thread(visit, key, viewer, find, sort, replies)
-        )
+        html, _ = await own_in_turn(visit, lambda: _render_thread(visit, key, viewer, find, sort, replies))
         own = {"Cache-Control": "private, no-store", "Vary": "Cookie"}
         return Response(html, 200, own, "text/html; charset=utf-8")
     question = ("page", _path(visit))

@@ -1,4 +1,4 @@
-"""Whose page is made next: one at a time for an address, so that who asks for hundreds delays nobody but themselves."""
+"""Whose page is made next: of each visitor one at a time, so that who asks for hundreds delays nobody else."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from server.errors import TooMany
 
 Made = TypeVar("Made")
-# Of all addresses together: a place to read the database stays free for sessions and diffs.
+# Of all visitors together: a place to read the database stays free for sessions and diffs.
 AT_ONCE = 2
 MAX_REST_SECONDS = 1.0
 RETRY_SECONDS = 2
@@ -18,9 +18,9 @@ _Work = tuple["asyncio.Future[Any]", Callable[[], Awaitable[Any]]]
 
 
 class Turns:
-    """A queue for each address. After each turn an address rests for as long as it took: it never fills a core.
+    """A queue for each visitor. After each turn a visitor rests for as long as it took, and never fills a core.
 
-    `most`: how many may wait for one address; None: nobody waits for a turn.
+    `most`: how many may wait for one visitor; None: nobody waits for a turn.
     """
 
     def __init__(self, tasks: asyncio.TaskGroup, most: int | None) -> None:
@@ -30,7 +30,7 @@ class Turns:
         self._queues: dict[str, dict[Hashable, _Work]] = {}
 
     async def take(self, who: str, what: Hashable, work: Callable[[], Awaitable[Made]]) -> Made:
-        """Return what `work` returned, or raise what it raised; for the same `what` of one address it is done once.
+        """Return what `work` returned, or raise what it raised; for the same `what` of one visitor it is done once.
 
         Raises TooMany.
         """
@@ -43,7 +43,7 @@ class Turns:
         if what not in queue:
             if len(queue) >= self._most:
                 raise TooMany(
-                    f"Too many pages are being made for your address. Try again in {RETRY_SECONDS} s.",
+                    f"Too many pages are being made for you. Try again in {RETRY_SECONDS} s.",
                     retry_after=RETRY_SECONDS,
                 )
             queue[what] = (asyncio.get_running_loop().create_future(), work)

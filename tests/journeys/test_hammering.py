@@ -30,9 +30,12 @@ async def test_others_read_and_post_while_one_address_hammers(app: Server, key: 
         hammering = [asyncio.ensure_future(client.get(path, headers=ATTACKER)) for path in asked]
         # Those are refused of whom too many wait: from now on the attacker's queue is full.
         done, _ = await asyncio.wait(hammering, return_when=asyncio.FIRST_COMPLETED)
+        # Who has an account does not wait behind the address.
+        neighbour = await asyncio.to_thread(ana.http.get, f"/t/{key}/c/{ids[1]}", headers=ATTACKER)
         own = await client.get(f"/t/{key}/c/{ids[0]}")
         posted = await asyncio.to_thread(ana.post, key, "In between")
         assert own.status_code == 200
+        assert neighbour.status_code == 200
         assert posted["id"] > ids[-1]
         answers = await asyncio.gather(*hammering)
     assert done
