@@ -4,13 +4,14 @@ import { LastVisit } from "./catch_up.js";
 import { tellHeld } from "./held.js";
 import { Keys } from "./keys.js";
 import { shareWithTabs } from "./tabs.js";
+import { Writers } from "./typing.js";
 
 const HIDDEN_MS = 300_000;
 
 /**
  * @typedef {{store: import("./store.js").Store, view: import("./view.js").View, thread: string, viewer: string,
  *   composer: import("./composer.js").Composer, connection: import("./connection.js").Connection,
- *   more: (link: HTMLElement) => Promise<void>, say: (text: string) => void}} Page
+ *   more: (link: HTMLElement) => Promise<void>, say: (text: string, forMs?: number) => void}} Page
  */
 
 /** @param {HTMLElement} root @param {Page} page @param {AbortSignal} signal ends it @returns {LastVisit} */
@@ -18,6 +19,7 @@ export function begin(root, page, signal) {
   const { store, view, thread, viewer } = page;
   tellHeld(view, store);
   tellWhoAnswers(page);
+  tellWhoWrites(root, page);
   shareWithTabs(root, page, signal);
   restWhileHidden(page.connection, signal);
   const visit = new LastVisit(root, store, view, { thread, viewer });
@@ -40,6 +42,19 @@ function tellWhoAnswers({ connection, store, view }) {
     }
   });
 }
+
+/** Until it is there: then nobody is writing it any more. @param {HTMLElement} root @param {Page} page */
+function tellWhoWrites(root, { connection, view, viewer }) {
+  const writers = new Writers(root, viewer, view.newest);
+  connection.addEventListener("message", (event) => {
+    const { type, parent, names, comments = [] } = /** @type {CustomEvent} */ (event).detail;
+    if (type === "typing") writers.show(parent, names);
+    // Several at once come in any order.
+    else for (const comment of comments.toSorted(byId)) writers.drop(comment);
+  });
+}
+
+const byId = (/** @type {{id: number}} */ one, /** @type {{id: number}} */ other) => one.id - other.id;
 
 /** Nobody looks: after a while the socket is closed. Coming back opens it, and resumes. @param {Page["connection"]} connection @param {AbortSignal} signal */
 function restWhileHidden(connection, signal) {

@@ -98,9 +98,6 @@ class Live {
     else if (message.type === "reset") setTimeout(() => this.#fetchAnew(), message.after_ms ?? 0);
     else if (message.type === "readers") this.#here(message.count);
     else if (message.type === "you") import("./catch_up.js").then(({ ringBell }) => ringBell()).catch(() => {});
-    else if (message.type === "typing") {
-      import("./typing.js").then(({ showTyping }) => showTyping(this.#root, message, this.viewer)).catch(() => {});
-    }
   }
 
   /** @param {import("./store.js").Change} change */

@@ -241,3 +241,31 @@ async def test_who_writes_an_answer_is_shown_to_those_who_write_one_too(
     await expect(other.page.locator(".hint").first).to_have_attribute("data-typing", f"{name} is writing…")
     await expect(writer.page.locator("[data-typing]")).to_have_count(0)
     await expect(other.page.locator("[data-typing]")).to_have_count(0, timeout=10_000)
+
+
+async def test_nobody_is_writing_any_more_what_is_there(app: Server, key: str, name: str, visit: Any) -> None:
+    (first,) = fill(app, key, name, 1)
+    reader = await visit()
+    # What would go by itself after a while stays now.
+    await reader.page.clock.install()
+    page = await reader.read(f"{app.origin}/t/{key}")
+    await page.wait_for_selector(".keys", state="attached")
+    await page.click(f"#c-{first} .reply")
+    await page.clock.pause_at(await page.evaluate("Date.now() + 100"))
+    top, below = page.locator(".hint").first, page.locator(f"#c-{first} .hint")
+    writes = (
+        "([parent, names]) => document.querySelector('live-thread').live.connection.dispatchEvent("
+        "new CustomEvent('message', { detail: { type: 'typing', parent, names } }))"
+    )
+    both = [f"{name} B", f"{name} C"]
+    await page.evaluate(writes, [None, both])
+    await page.evaluate(writes, [first, both[:1]])
+    await expect(top).to_have_attribute("data-typing", "2 people are writing…")
+    fill(app, key, both[0], 1)
+    await expect(top).to_have_attribute("data-typing", f"{both[1]} is writing…")
+    await expect(below).to_have_attribute("data-typing", f"{both[0]} is writing…")
+    # What is told late is told too late.
+    await page.evaluate(writes, [None, both[:1]])
+    fill(app, key, both[1], 1)
+    await expect(page.locator("[data-typing]")).to_have_count(1)
+    await expect(below).to_have_attribute("data-typing", f"{both[0]} is writing…")
