@@ -113,7 +113,8 @@ export class LastVisit {
     if (!fresh.length && !removed.length) return;
     const author = this.root.getAttribute("author");
     const byAuthor = author ? fresh.filter(({ name }) => name === author).length : 0;
-    const parts = [`${this.#isWhole ? "" : "at least "}${fresh.length} new`];
+    const parts = [];
+    if (fresh.length) parts.push(`${this.#isWhole ? "" : "at least "}${fresh.length} new`);
     if (byAuthor) parts.push(`${byAuthor} by the author`);
     if (toMe) parts.push(`${toMe} to you`);
     if (removed.length) parts.push(`${removed.length} removed`);

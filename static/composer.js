@@ -163,7 +163,7 @@ export class Composer {
     );
     if (refusal.status === 401) {
       this.viewer = "";
-      label(form, "Log in or register to post comments");
+      label(form, "Log in or register to post");
     } else {
       label(form, "Retry");
     }

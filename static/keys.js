@@ -27,7 +27,8 @@ export class Keys {
       root.addEventListener(type, ({ target }) => this.#wasAt(/** @type {Element} */ (target)), { signal });
     }
     this.#addBack();
-    if (!matchMedia("(hover: none)").matches) this.#addSwitch();
+    // A screen that is touched has no keys to be told of.
+    if (matchMedia("(hover: hover) and (pointer: fine)").matches) this.#addSwitch();
   }
 
   /** Beside "12 unread ↓". */

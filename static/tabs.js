@@ -60,7 +60,8 @@ function shareViewer({ viewer, composer, say }, signal) {
     if (now === viewer) return;
     composer.keepAll();
     if (!document.hasFocus() || !document.activeElement?.matches("textarea")) location.reload();
-    else say(now ? `You are ${now} now, in another tab. Reload this one to go on.` : "You have logged out elsewhere.");
+    else if (now) say(`You are ${now} now, in another tab. Reload this one to go on.`, 0);
+    else say("You have logged out elsewhere. What you write is kept.", 0);
   };
   addEventListener("storage", ({ key }) => key === VIEWER && look(), { signal });
   addEventListener("pageshow", ({ persisted }) => persisted && look(), { signal });

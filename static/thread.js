@@ -9,7 +9,7 @@ import * as words from "./words.js";
 
 const TICK_MS = 60_000;
 const SPEAK_EVERY_MS = 20_000;
-const BACK_SHOWN_MS = 8_000;
+const SAID_MS = 10_000;
 
 /** One `<live-thread>` while it is on a page. */
 class Live {
@@ -239,13 +239,13 @@ class Live {
       this.#wasLost = true;
       this.#news = 0;
       place.textContent = "Offline";
-      this.say("Reconnecting… what you write is saved.");
+      this.say("Reconnecting… what you write is saved.", 0);
     } else if (state === "live" && this.#wasLost) {
       this.#wasLost = false;
-      this.say(this.#news ? `Back online. ${words.comments(this.#news, "new ")}.` : "Back online.", BACK_SHOWN_MS);
+      this.say(this.#news ? `Back online. ${words.comments(this.#news, "new ")}.` : "Back online.");
     } else if (state === "ended") {
       place.textContent = "Not live";
-      this.say("This page is not live any more. Reload it to go on.");
+      this.say("This page is not live any more. Reload it to go on.", 0);
     }
   }
 
@@ -254,8 +254,8 @@ class Live {
     this.#find(".connection").textContent = `● Live · ${count} here`;
   }
 
-  /** A status for the eye, in reserved space, spoken as well. @param {string} text @param {number} [forMs] */
-  say(text, forMs) {
+  /** A status for the eye, spoken as well. @param {string} text @param {number} [forMs] 0: until another is said */
+  say(text, forMs = SAID_MS) {
     const place = this.#find(".status");
     place.textContent = text;
     this.#speak(text);

@@ -51,7 +51,7 @@ export class View extends EventTarget {
     });
     this.list = this.#find("ol.comments");
     this.pill = /** @type {HTMLButtonElement} */ (this.#find(".pill"));
-    this.unreadButton = /** @type {HTMLButtonElement} */ (this.#find(".unread"));
+    this.unreadButton = /** @type {HTMLButtonElement} */ (this.#find("button.unread"));
     const template = /** @type {HTMLTemplateElement} */ (this.#find(".comment-template"));
     this.blank = /** @type {HTMLElement} */ (template.content.firstElementChild);
     this.observer = new IntersectionObserver((entries) => this.#see(entries), { threshold: [0, 0.5] });
