@@ -75,6 +75,12 @@ export class Composer {
     return [...this.root.querySelectorAll(/** @type {"form"} */ ("form.composer"))];
   }
 
+  /** Nobody posts from here before they log in again. */
+  signOut() {
+    this.viewer = "";
+    for (const form of [this.blank, ...this.#forms()]) label(form, "Log in or register to post");
+  }
+
   /** @param {HTMLFormElement} form */
   #addCancel(form) {
     const cancel = this.root.ownerDocument.createElement("button");
@@ -161,12 +167,8 @@ export class Composer {
       form,
       `Not posted. Your text is safe. ${refusal.status ? refusal.message : "Try again when you are back online."}`,
     );
-    if (refusal.status === 401) {
-      this.viewer = "";
-      label(form, "Log in or register to post");
-    } else {
-      label(form, "Retry");
-    }
+    if (refusal.status === 401) this.signOut();
+    else label(form, "Retry");
     body(form).addEventListener("input", () => this.viewer && label(form, "Post"), { once: true });
     body(form).focus();
   }
@@ -182,7 +184,7 @@ function parentOf(form) {
   return form.dataset.parent ? Number(form.dataset.parent) : null;
 }
 
-/** @param {HTMLFormElement} form @param {string} text */
+/** @param {HTMLElement} form @param {string} text */
 function label(form, text) {
   const button = form.querySelector(".post");
   if (button) button.textContent = text;

@@ -1,7 +1,7 @@
 /**
  * The live connection of one thread: joins, resumes, beats, comes back. Never touches the DOM.
  *
- * Events: `message` (detail: the frame), `state` (detail: "connecting" | "live" | "lost" | "ended").
+ * Events: `message` (detail: the frame; `refused` where there was no ticket), `state` (detail: "connecting" | "live" | "lost" | "ended").
  */
 
 const BEAT_MS = 25_000;
@@ -75,7 +75,9 @@ export class Connection extends EventTarget {
 
   /** Nothing waits for it: without a ticket one reads all the same. @param {WebSocket} socket */
   async #hello(socket) {
-    const ticket = await this.#ticket?.().catch(() => "");
+    const ticket = await this.#ticket?.().catch((error) => {
+      this.dispatchEvent(new CustomEvent("message", { detail: { type: "refused", error } }));
+    });
     if (ticket && socket === this.#socket) this.#send({ type: "hello", ticket });
   }
 

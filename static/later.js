@@ -20,6 +20,7 @@ export function begin(root, page, signal) {
   tellHeld(view, store);
   tellWhoAnswers(page);
   tellWhoWrites(root, page);
+  tellWhoIsOut(root, page);
   shareWithTabs(root, page, signal);
   restWhileHidden(page.connection, signal);
   const visit = new LastVisit(root, store, view, { thread, viewer });
@@ -51,6 +52,20 @@ function tellWhoWrites(root, { connection, view, viewer }) {
     if (type === "typing") writers.show(parent, names);
     // Several at once come in any order.
     else for (const comment of comments.toSorted(byId)) writers.drop(comment);
+  });
+}
+
+/** The account's session has ended elsewhere, by itself or by a ban: one goes on reading, and what is written is kept. @param {HTMLElement} root @param {Page} page */
+function tellWhoIsOut(root, page) {
+  page.connection.addEventListener("message", (event) => {
+    const { type, error } = /** @type {CustomEvent} */ (event).detail;
+    if (type !== "refused" || error.status !== 401) return;
+    page.composer.signOut();
+    const link = document.createElement("a");
+    link.href = `/login?next=${encodeURIComponent(location.pathname)}`;
+    link.textContent = "Log in";
+    root.ownerDocument.querySelector(".site nav")?.replaceChildren(link);
+    page.say(`${error.code === "banned" ? error.message : "You are logged out."} What you write is kept.`, 0);
   });
 }
 

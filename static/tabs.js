@@ -48,7 +48,8 @@ function bodyOf(draft) {
 }
 
 /** A tab of somebody who has logged in or out elsewhere begins anew; what is written there is kept. @param {import("./later.js").Page} page @param {AbortSignal} signal */
-function shareViewer({ viewer, composer, say }, signal) {
+function shareViewer(page, signal) {
+  const { viewer, composer } = page;
   try {
     localStorage.setItem(VIEWER, viewer);
   } catch {
@@ -60,8 +61,8 @@ function shareViewer({ viewer, composer, say }, signal) {
     if (now === viewer) return;
     composer.keepAll();
     if (!document.hasFocus() || !document.activeElement?.matches("textarea")) location.reload();
-    else if (now) say(`You are ${now} now, in another tab. Reload this one to go on.`, 0);
-    else say("You have logged out elsewhere. What you write is kept.", 0);
+    else if (now) page.say(`You are ${now} now, in another tab. Reload this one to go on.`, 0);
+    else page.say("You have logged out elsewhere. What you write is kept.", 0);
   };
   addEventListener("storage", ({ key }) => key === VIEWER && look(), { signal });
   addEventListener("pageshow", ({ persisted }) => persisted && look(), { signal });

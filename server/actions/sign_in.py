@@ -69,7 +69,7 @@ async def log_in(
     limits.refund("log in", skeleton)
     known = account.id
     if await database.read(lambda sql: accounts.is_banned(sql, known)):
-        raise Forbidden("This account was banned.", code="banned")
+        raise Forbidden(accounts.BANNED, code="banned")
     return account
 
 

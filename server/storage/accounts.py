@@ -16,6 +16,7 @@ from server.storage.write import Write
 
 # Shown behind a name under which somebody here can log in.
 ELSEWHERE = " (imported)"
+BANNED = "This account was banned."
 
 
 def insert(write: Write, name: str, skeleton: str, password: str | None, role: Role) -> Account | None:
@@ -77,8 +78,12 @@ def set_role(write: Write, account: int, role: Role) -> None:
 
 
 def set_banned(write: Write, account: int, *, banned: bool) -> None:
+    """The sessions of who is banned say nothing but that, and end when the account is let in again."""
     write.sql.execute("UPDATE accounts SET banned = ? WHERE id = ?", (int(banned), account))
-    end_sessions(write, account)
+    if banned:
+        write.concern(account, is_end=True)
+    else:
+        end_sessions(write, account)
 
 
 def is_banned(sql: sqlite3.Connection, account: int) -> bool:
@@ -183,6 +188,8 @@ def is_staffed(sql: sqlite3.Connection) -> bool:
 def confirm(sql: sqlite3.Connection, account: Account) -> None:
     """Raises NotSignedIn where the account was closed or banned, or was given another role, since the request began."""
     row = sql.execute("SELECT state, banned, role FROM accounts WHERE id = ?", (account.id,)).fetchone()
+    if row == ("open", 1, account.role):
+        raise NotSignedIn(BANNED, code="banned")
     if row != ("open", 0, account.role):
         raise NotSignedIn("This session has ended. Log in again.")
 
@@ -216,7 +223,16 @@ def by_session(sql: sqlite3.Connection, token_hash: bytes) -> Account | None:
     """Return whose session this is. A session ends by being deleted, never by the clock's word alone."""
     row = sql.execute(
         "SELECT a.id, a.name, a.role FROM sessions s JOIN accounts a ON a.id = s.account"
-        " WHERE s.token_hash = ? AND a.state = 'open'",
+        " WHERE s.token_hash = ? AND a.state = 'open' AND NOT a.banned",
         (token_hash,),
     ).fetchone()
     return Account(*row) if row else None
+
+
+def is_of_banned(sql: sqlite3.Connection, token_hash: bytes) -> bool:
+    """Say whether this was a session of an account that is banned."""
+    found = sql.execute(
+        "SELECT 1 FROM sessions s JOIN accounts a ON a.id = s.account WHERE s.token_hash = ? AND a.banned",
+        (token_hash,),
+    )
+    return found.fetchone() is not None

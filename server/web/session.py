@@ -12,6 +12,7 @@ from server.actions import sign_in
 from server.errors import NotSignedIn
 from server.model import Account
 from server.settings import Settings
+from server.storage import accounts
 from server.web.context import Visit, is_signed, sign
 
 SESSION_SECONDS = 90 * 24 * 3600
@@ -41,9 +42,13 @@ async def identify(visit: Visit) -> Account | None:
 async def require(visit: Visit) -> Account:
     """Return the account. Raises NotSignedIn."""
     account = await identify(visit)
-    if account is None:
-        raise NotSignedIn("Log in or register to do this.")
-    return account
+    if account is not None:
+        return account
+    if presented := token(visit):
+        hashed = sign_in.token_hash(presented)
+        if await visit.state["context"].database.read(lambda sql: accounts.is_of_banned(sql, hashed)):
+            raise NotSignedIn(accounts.BANNED, code="banned")
+    raise NotSignedIn("Log in or register to do this.")
 
 
 async def begin(visit: Visit, account: Account, response: Response) -> str:

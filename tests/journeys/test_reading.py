@@ -109,6 +109,17 @@ async def test_who_logs_in_or_out_in_one_tab_has_done_so_in_all(app: Server, key
     await expect(other.locator("textarea").first).to_have_value("Not lost")
     await reader.page.click("text=Log out")
     await expect(other.locator(".viewer")).to_have_count(0)
+    # Who is writing there is told, and not disturbed.
+    await other.wait_for_selector(".keys", state="attached")
+    await other.evaluate("document.hasFocus = () => true")
+    await other.locator("textarea").first.focus()
+    await reader.page.goto(f"{app.origin}/login?next=/t/{key}")
+    await reader.page.fill("#name", name)
+    await reader.page.fill("#password", "a long password")
+    await reader.page.click("main form button")
+    told = f"You are {name} now, in another tab. Reload this one to go on."
+    await expect(other.locator(".status")).to_have_text(told)
+    await expect(other.locator("textarea").first).to_have_value("Not lost")
 
 
 async def test_a_hidden_tab_closes_its_socket_after_five_minutes_and_comes_back_whole(

@@ -222,3 +222,35 @@ async def test_who_is_banned_is_out_at_once_and_keeps_what_they_wrote(
     await expect(writer.page.locator(".composer .says").first).to_contain_text("Not posted. Your text is safe.")
     await expect(writer.page.locator("textarea").first).to_have_value("One thing more")
     await assert_as_fresh(app, key, reader, visit)
+
+
+@pytest.mark.parametrize("how", ["banned", "logged out"])
+async def test_who_is_out_is_told_before_they_try_and_keeps_their_draft(
+    app: Server, key: str, name: str, visit: Any, how: str
+) -> None:
+    writer, reader, id_ = await pair(app, key, name, visit)
+    page = writer.page
+    await expect(page.locator("button[aria-label='Previous unread']")).to_have_count(1)
+    await page.locator("textarea").first.fill("One thing more")
+    # Whose socket has not signed in yet hears of nothing.
+    frames: list[str] = []
+    page.on("websocket", lambda socket: socket.on("framesent", lambda frame: frames.append(str(frame))))
+    await page.reload()
+    await eventually(lambda: any("hello" in frame for frame in frames))
+    if how == "banned":
+        moderator = await with_role(app, f"{name} M", "moderator", f"/t/{key}", visit)
+        await moderator.goto(f"{app.origin}/c/{id_}/moderate")
+        await moderator.click("text=Ban the account")
+        told = "This account was banned. What you write is kept."
+    else:
+        ended = await page.request.delete(f"{app.origin}/api/session", headers={"origin": app.origin})
+        assert ended.status == 200
+        told = "You are logged out. What you write is kept."
+    await expect(page.locator(".status")).to_have_text(told)
+    await expect(page.locator(".viewer")).to_have_count(0)
+    await expect(page.locator(".post").first).to_have_text("Log in or register to post")
+    await page.click(f"#c-{id_} > article .reply")
+    await expect(page.locator(".answering .post")).to_have_text("Log in or register to post")
+    await expect(page.locator("textarea").first).to_have_value("One thing more")
+    await expect(page.locator(".connection")).to_have_attribute("data-state", "live")
+    assert reader.wrong == []
