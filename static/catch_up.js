@@ -21,14 +21,17 @@ export async function ringBell() {
 export class LastVisit {
   /** @type {Visit | null} */
   last = null;
-  /** @type {Set<number>} what is new since then */
+  /** @type {Set<number>} what is new since then, and what has come since behind a link */
   #fresh = new Set();
   /** @type {Map<number, {parent?: number | null}>} what the diff since then says of where a comment hangs */
   #hanging = new Map();
-  /** @type {number[]} roots in whose branches something changed */
-  #stirred = [];
-  #newest = 0;
+  /** @type {Set<number>} roots in whose branches something changed */
+  #stirred = new Set();
+  #newest = Infinity;
+  /** @type {Set<number>} what has come, and is not drawn yet */
+  #arriving = new Set();
   #isWhole = true;
+  #began = Date.now();
 
   /**
    * @param {HTMLElement} root @param {import("./store.js").Store} store @param {import("./view.js").View} view
@@ -55,6 +58,7 @@ export class LastVisit {
     } else {
       this.last = this.#read();
     }
+    this.view.addEventListener("settled", () => this.#look());
     await this.#tell();
     this.view.take([]);
   }
@@ -127,8 +131,7 @@ export class LastVisit {
     place.hidden = false;
     this.#fresh = new Set(fresh.map(({ id }) => id));
     this.#newest = Math.max(...changed.map(({ id }) => id), this.view.newest);
-    this.view.addEventListener("settled", () => this.#mark());
-    this.#mark();
+    this.#look();
   }
 
   /** @param {string | null | undefined} name */
@@ -140,7 +143,7 @@ export class LastVisit {
   async #changedSince(last) {
     const since = `after=${last.version}&epoch=${encodeURIComponent(this.store.epoch)}`;
     const { comments, branches } = await ask("GET", `/api/threads/${this.thread}/changes?${since}`).catch(() => ({}));
-    this.#stirred = Object.keys(branches ?? {}).map(Number);
+    for (const root of Object.keys(branches ?? {})) this.#stirred.add(Number(root));
     // What stood behind "More comments" then had another id than any that was seen, but was there.
     const isOld = (/** @type {number} */ id, /** @type {string | undefined} */ created) =>
       id <= last.comment || (created ?? "") < last.at;
@@ -173,6 +176,29 @@ export class LastVisit {
 
   #items() {
     return /** @type {HTMLElement[]} */ ([...this.root.querySelectorAll("li[data-id]")]);
+  }
+
+  /** @param {{comments?: Comment[], branches?: Record<string, number>}} message what came, where it is a change */
+  hear({ comments = [], branches = {} }) {
+    for (const root of Object.keys(branches)) this.#stirred.add(Number(root));
+    for (const { id, parent, state, author, created = "" } of comments) {
+      if (state && state !== "visible") this.#fresh.delete(id);
+      if (state !== "visible" || Date.parse(created) < this.#began || !this.#isOther(author?.name)) continue;
+      this.#hanging.set(id, { parent });
+      this.#arriving.add(id);
+    }
+  }
+
+  /** What has come and is neither drawn nor held waits behind a link: it is unread as well. */
+  #look() {
+    const isBehind = (/** @type {number} */ id) => !this.view.item(id) && !this.view.held.has(id);
+    for (const id of this.#arriving) if (isBehind(id)) this.#fresh.add(id);
+    this.#arriving.clear();
+    this.#mark();
+    const behind = [...this.#fresh].filter(isBehind).length;
+    if (behind === this.view.unread.behind) return;
+    this.view.unread.behind = behind;
+    this.view.take([]);
   }
 
   /** What arrives live is new as well, but marks itself. */

@@ -26,6 +26,9 @@ export function begin(root, page, signal) {
   const visit = new LastVisit(root, store, view, { thread, viewer });
   const acts = { more: page.more.bind(page), answer: page.composer.answer.bind(page.composer) };
   new Keys(root, view, { visit, ...acts }, signal);
+  page.connection.addEventListener("message", (event) => {
+    visit.hear(/** @type {CustomEvent} */ (event).detail);
+  });
   visit.begin();
   return visit;
 }

@@ -8,6 +8,9 @@ export class Unread {
   /** @type {WeakMap<HTMLElement, ReturnType<typeof setTimeout>>} */
   #dwelling = new WeakMap();
 
+  /** How many wait behind links. */
+  behind = 0;
+
   /** @param {Document} document @param {(item: HTMLElement) => void} changed called when one was read */
   constructor(document, changed) {
     this.document = document;
@@ -15,7 +18,7 @@ export class Unread {
   }
 
   get size() {
-    return this.#items.size;
+    return this.#items.size + this.behind;
   }
 
   /** @param {HTMLElement} item */

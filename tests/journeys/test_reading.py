@@ -243,7 +243,7 @@ async def test_the_next_unread_is_reached_behind_more_replies(app: Server, key: 
         late = [reply(first, 150), reply(replies[140], 151), reply(second, 152)]
     await page.add_init_script("document.hasFocus = () => false")
     await page.goto(f"{app.origin}/t/{key}")
-    await expect(page.locator("button.unread").first).to_have_text("1 unread ↓")
+    await expect(page.locator("button.unread").first).to_have_text("3 unread ↓")
     await expect(page.locator(".since span")).to_contain_text(": 3 new")
     await expect(page.locator(".more-replies")).to_have_text("More replies (122)")
     await page.locator(f"#c-{first} > article .body").click()
@@ -254,6 +254,36 @@ async def test_the_next_unread_is_reached_behind_more_replies(app: Server, key: 
     for id_ in (late[1], late[0], late[2]):
         await expect(page.locator(f"#c-{id_} > article")).to_be_focused()
         await page.keyboard.press("n")
+
+
+async def test_what_comes_live_behind_a_link_is_counted_and_reached(
+    app: Server, key: str, name: str, visit: Any
+) -> None:
+    first, *_ = fill(app, key, name, 2)
+    with app.commenter(f"{name} R") as client:
+
+        def reply(parent: int, number: int) -> int:
+            body = {"body": f"Reply {number}", "parent": parent, "nonce": f"reply-{number:020d}"}
+            return int(client.post(f"/api/threads/{key}/comments", json=body).json()["comment"]["id"])
+
+        replies = [reply(first, number) for number in range(60)]
+        reader = await visit()
+        await reader.page.add_init_script("document.hasFocus = () => false")
+        page = await reader.read(f"{app.origin}/t/{key}")
+        await page.wait_for_selector(".keys", state="attached")
+        unread = page.locator("button.unread").first
+        late = [reply(first, 60), reply(replies[50], 61)]
+        await expect(unread).to_have_text("2 unread ↓")
+        assert client.delete(f"/api/comments/{late[0]}").status_code == 200
+        await expect(unread).to_have_text("1 unread ↓")
+        # Another text is no other comment.
+        edit = {"body": "Another", "revision": 1}
+        assert client.patch(f"/api/comments/{replies[51]}", json=edit).status_code == 200
+    await expect(page.locator(".more-replies")).to_have_text("More replies (31)")
+    await unread.click()
+    await expect(page.locator(f"#c-{late[1]} > article")).to_be_focused()
+    await expect(page.locator("li.unread")).to_have_count(1)
+    await expect(unread).to_have_text("1 unread ↓")
 
 
 async def test_an_account_is_told_on_one_device_what_came_since_it_read_on_another(
