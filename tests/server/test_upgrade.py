@@ -70,3 +70,14 @@ async def test_quotes_of_before_are_found_anew_and_those_of_erased_words_erased(
         kept = await database.read(lambda sql: sql.execute("SELECT body, html FROM comments WHERE id = 4").fetchone())
         assert kept[0] == "> What was quoted here is gone.\n\nPosted then"
         assert "words of five" not in kept[1]
+
+
+async def test_the_keyboard_comes_to_what_was_hidden_before(tmp_path: Path) -> None:
+    path = tmp_path / "old.db"
+    with sqlite3.connect(path) as old:
+        old.executescript((Path(__file__).parent / "upgrades" / "005.sql").read_text(encoding="utf-8"))
+        old.execute("UPDATE comments SET html = '<p><span class=\"spoiler\">Bo did it</span></p>' WHERE id = 4")
+    old.close()
+    async with Database.opened(path) as database:
+        page = await database.read(lambda sql: snapshot.page(sql, "old", "", 100))
+        assert page.comments[3].html == '<p><span class="spoiler" tabindex="0">Bo did it</span></p>'
