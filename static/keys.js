@@ -64,7 +64,7 @@ export class Keys {
       }
     });
     show();
-    place.append(text, " ", toggle);
+    place.append(text, document.createElement("br"), toggle);
     this.root.append(place);
   }
 

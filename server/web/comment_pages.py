@@ -16,7 +16,7 @@ from server.actions.edit import Outdated, edit_comment
 from server.differences import Effort, changed_parts
 from server.errors import DomainError, Forbidden, Invalid, NotFound, TooMany
 from server.model import Account, State
-from server.storage import comments, rows
+from server.storage import accounts, comments, rows
 from server.web import pages, requests, session
 from server.web.api import comment_id
 from server.web.context import Visit
@@ -117,8 +117,16 @@ async def moderation(visit: Visit) -> Response:
     _, comment, key, _ = await _found(visit)
     if not permissions.may_moderate(account):
         raise Forbidden("Only moderators may do this.")
-    comment = await visit.state["context"].database.read(lambda sql: comments.as_kept(sql, comment_id(visit)))
-    return await pages.page(visit, "moderate.html", title="Moderate a comment", comment=comment, key=key)
+
+    def read(sql: Any) -> tuple[Comment, bool]:
+        stored = comments.by_id(sql, comment.id)
+        author = stored.author if stored else None
+        return comments.as_kept(sql, comment.id), author is not None and accounts.is_banned(sql, author)
+
+    kept, is_banned = await visit.state["context"].database.read(read)
+    return await pages.page(
+        visit, "moderate.html", title="Moderate a comment", comment=kept, key=key, is_banned=is_banned
+    )
 
 
 async def set_state(visit: Visit) -> Response:

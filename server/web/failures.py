@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http
 import logging
+import re
 from typing import Any
 
 import msgspec
@@ -20,6 +21,7 @@ from server.errors import DomainError
 log = logging.getLogger("livethread.web")
 
 _HEADINGS = {
+    401: "Log in first",
     403: "This is not allowed",
     404: "There is nothing here",
     409: "That does not fit any more",
@@ -28,6 +30,7 @@ _HEADINGS = {
     429: "A little slower, please",
     503: "The server cannot do this now",
 }
+_KEY = re.compile(r"/t/([A-Za-z0-9._~-]{1,200})/")
 _SENTENCES = {
     404: "There is nothing at this address.",
     405: "This address does not take requests of this kind.",
@@ -48,9 +51,11 @@ def respond(request: Request[Any], error: DomainError) -> Response:
     context = request.scope["state"]["context"]
     page = context.templates.get_template("error.html").render(
         site={"static": context.assets.prefix, "live_url": context.settings.live_url},
+        # Who asks is not known here: the page says nothing of it, but where one has to log in.
         viewer=None,
+        key=key[1] if (key := _KEY.match(request.scope["path"])) else None,
         title=_HEADINGS.get(error.status, "That did not work"),
-        path="/",
+        path=request.scope["path"] if request.method == "GET" else "/",
         status=error.status,
         heading=_HEADINGS.get(error.status, "That did not work"),
         message=error.message,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import httpx2
 import pytest
 from playwright.async_api import Page, expect
 
+from tests.journeys.people import Person
 from tests.journeys.test_seen_by_others import log_in
 from tests.journeys.test_two_browsers import fill
 from tests.journeys.test_without_javascript import write
@@ -176,3 +178,23 @@ async def test_who_is_nobody_is_asked_to_log_in(app: Server, visit: Any, address
     answer = await page.goto(f"{app.origin}/{address}")
     assert answer
     assert answer.status == 401
+
+
+def test_an_error_page_leads_back_and_asks_to_log_in_only_where_that_helps(app: Server, key: str, name: str) -> None:
+    person = Person(app, name)
+    lost = person.http.get(f"/t/{key}/c/987654321").text
+    assert f'<a href="/t/{key}">The thread</a>' in lost
+    # Who asks is not known there.
+    assert "/login" not in lost
+    with httpx2.Client(base_url=app.origin, trust_env=False) as nobody:
+        assert '<a href="/login?next=/inbox">Log in</a>' in nobody.get("/inbox").text
+
+
+def test_a_moderator_is_offered_what_fits_the_account(app: Server, key: str, name: str) -> None:
+    moderator, other = Person(app, f"{name} M", "moderator"), Person(app, name)
+    page = f"/c/{other.post(key, 'Hello')['id']}/moderate"
+    ban, let_in = "Ban the account", "Let it in again"
+    for is_banned in (False, True, False):
+        moderator.do("PUT", f"/api/accounts/{name}/ban", banned=is_banned)
+        shown = moderator.http.get(page).text
+        assert (ban in shown, let_in in shown) == (not is_banned, is_banned)
