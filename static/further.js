@@ -7,11 +7,15 @@ import { setText } from "./item.js";
 import * as words from "./words.js";
 
 const PART = 100;
+// A lively branch is not asked for its count at every reply, nor by all its readers at once.
+const RECOUNT_MS = 2_000;
 
 /** @typedef {import("./store.js").Snapshot} Snapshot */
 
 export class Further {
   #isFetching = false;
+  /** @type {Set<number>} roots whose count is being asked for */
+  #counting = new Set();
 
   /**
    * @param {{root: HTMLElement, thread: string, store: import("./store.js").Store, view: import("./view.js").View,
@@ -92,9 +96,32 @@ export class Further {
       const link = item.querySelector(":scope > .rest > a") ?? this.#newLink(item, root);
       link.setAttribute("href", `/t/${this.thread}?${sort}branch=${root}&cursor=${cursor}`);
       const hidden = this.store.hidden(root);
+      if (hidden === null) this.#recount(root);
       setText(link, `More replies${hidden === null ? "" : ` (${hidden})`}`);
       /** @type {HTMLElement} */ (link.parentElement).hidden = hidden === 0;
     }
+  }
+
+  /**
+   * A page that begins inside of a branch does not know what comes before it: once something has happened there, only
+   * the server knows how much is behind the link.
+   * @param {number} root
+   */
+  async #recount(root) {
+    if (this.#counting.has(root)) return;
+    this.#counting.add(root);
+    await new Promise((done) => setTimeout(done, RECOUNT_MS * (0.5 + Math.random())));
+    const of = (/** @type {{root: number}} */ cut) => cut.root === root;
+    const cursor = this.store.cuts.find(of)?.cursor;
+    const page = cursor ? await this.#page(cursor, `&branch=${root}`, 1).catch(() => null) : null;
+    this.#counting.delete(root);
+    const cut = this.store.cuts.find(of);
+    if (!page || !cut || cut.cursor !== cursor || page.epoch !== this.store.epoch) return;
+    if (page.version >= cut.version) {
+      const shown = page.comments.filter(({ state }) => state === "visible").length;
+      Object.assign(cut, { count: shown + (page.cuts?.[root]?.count ?? 0), version: page.version });
+    }
+    this.view.take([]);
   }
 
   /** @param {HTMLElement} item @param {number} root */

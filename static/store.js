@@ -72,7 +72,7 @@ export class Store {
     return Math.max(0, behind);
   }
 
-  /** @returns {{root: number, cursor: string}[]} the branches of which more is to be had */
+  /** @returns {{root: number, cursor: string, count: number | null, version: number}[]} the branches of which more is to be had */
   get cuts() {
     return [...this.#cuts.values()];
   }

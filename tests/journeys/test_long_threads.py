@@ -144,7 +144,7 @@ async def test_without_javascript_the_link_leads_through_the_branch(
     await expect(page.locator(".answering textarea")).to_be_visible()
 
 
-async def test_a_page_that_begins_inside_of_a_branch_has_no_number_once_it_is_unsure(
+async def test_a_page_that_begins_inside_of_a_branch_asks_for_the_number_once_it_is_unsure(
     app: Server, key: str, name: str, visit: Any
 ) -> None:
     with app.commenter(name) as client:
@@ -157,6 +157,12 @@ async def test_a_page_that_begins_inside_of_a_branch_has_no_number_once_it_is_un
         await expect(link).to_have_text(f"More replies ({behind})")
         writer.delete(ids[5])
         await expect(link).to_have_text("More replies")
+        await expect(link).to_have_text(f"More replies ({behind})")
+        writer.post("Behind", ids[0])
+        await expect(page.locator(".count")).to_have_text("161")
+        await expect(link).to_have_text(f"More replies ({behind + 1})")
+        writer.delete(ids[-2])
+        await expect(link).to_have_text(f"More replies ({behind})")
         await page.reload()
         await expect(link).to_have_text(f"More replies ({behind})")
         await link.click()
