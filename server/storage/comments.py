@@ -174,10 +174,13 @@ def edit(write: Write, comment: StoredComment, body: str, html: str, moved: Mapp
         write.stamp(comment.thread, [comment.id])
 
 
-def revisions(sql: sqlite3.Connection, id_: int, *, with_bodies: bool = True) -> list[tuple[int, str, str, int]]:
-    """Return every text of the comment as (revision, body, html, when it was written in ms), the oldest first.
+def revisions(
+    sql: sqlite3.Connection, id_: int, *, with_bodies: bool = True, before: int | None = None, limit: int | None = None
+) -> list[tuple[int, str, str, int]]:
+    """Return the texts of the comment as (revision, body, html, when it was written in ms), the oldest first.
 
-    As it may be shown: without what it quotes of comments that are hidden. That is dear for bodies, cheap for html.
+    The last `limit` of those with revisions below `before`; None: all. As it may be shown: without what it quotes of
+    comments that are hidden. That is dear for bodies (up to 20 ms each), cheap for html.
     """
     found = sql.execute(
         "SELECT revision, body, html, replaced FROM revisions WHERE comment = ? ORDER BY revision", (id_,)
@@ -185,9 +188,10 @@ def revisions(sql: sqlite3.Connection, id_: int, *, with_bodies: bool = True) ->
     row = sql.execute("SELECT revision, body, html, created FROM comments WHERE id = ?", (id_,)).fetchone()
     written = [row[3], *(replaced for *_, replaced in found)]
     hidden = quotes.hidden(sql, id_)
+    texts = [one for one in zip([*found, row], written, strict=True) if before is None or one[0][0] < before]
     return [
         (revision, *quotes.cut(body if with_bodies else None, html, hidden.get(revision, ())), at)
-        for (revision, body, html, _), at in zip([*found, row], written, strict=True)
+        for (revision, body, html, _), at in (texts if limit is None else texts[-limit:])
     ]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
@@ -13,8 +12,10 @@ from server.storage import comments, quotes, rows
 from server.storage.write import Write
 
 MIN_CHARACTERS, MAX_CHARACTERS = 3, 100
-# Comments that quote what is hidden are read, each for up to 10 ms, for what they say themselves: so many in a search.
-MOST_READ = 20
+# Comments that quote what is hidden are read for what they say themselves, 10,000 characters for up to 20 ms: so much
+# of them in a search; and only so many comments are looked at.
+MOST_CHARACTERS_READ = 60_000
+MOST_LOOKED_AT = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,21 +51,27 @@ def find(sql: sqlite3.Connection, text: str, *, thread: str | None, before: int,
         "SELECT t.key, t.title, c.id FROM search JOIN comments c ON c.id = search.rowid"
         " JOIN threads t ON t.id = c.thread"
         " WHERE search MATCH ? AND search.rowid < ? AND (?3 IS NULL OR t.key = ?3) AND c.state = 'visible'"
-        " ORDER BY search.rowid DESC",
-        (wanted, before, thread),
+        " ORDER BY search.rowid DESC LIMIT ?",
+        (wanted, before, thread, MOST_LOOKED_AT),
     )
-    to_read = iter(range(MOST_READ))
-    shown = (one for one in found if _says(sql, one[2], words, to_read))
+    read = _Read()
+    shown = (one for one in found if _says(sql, one[2], words, read))
     return [Found(key, title, rows.public(sql, id_)) for key, title, id_ in islice(shown, limit)]
 
 
-def _says(sql: sqlite3.Connection, id_: int, words: list[str], to_read: Iterator[int]) -> bool:
+@dataclass(slots=True)
+class _Read:
+    characters: int = 0
+
+
+def _says(sql: sqlite3.Connection, id_: int, words: list[str], read: _Read) -> bool:
     """Say whether the comment holds the words itself, where it also quotes what is hidden; no, where too many do."""
     if not quotes.hidden(sql, id_):
         return True
     stored = comments.by_id(sql, id_)
-    if stored is None or next(to_read, None) is None:
+    if stored is None or read.characters + len(stored.body) > MOST_CHARACTERS_READ:
         return False
+    read.characters += len(stored.body)
     body = comments.text(sql, stored)
     return all(word.casefold() in body.casefold() for word in words)
 

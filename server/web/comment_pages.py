@@ -22,6 +22,8 @@ from server.web.api import comment_id
 from server.web.context import Visit
 from server.web.whose_turn import in_turn
 
+EDITS_AT_ONCE = 10
+
 
 async def vote(visit: Visit) -> Response:
     account, value = await session.require(visit), str((await visit.form()).get("value", ""))
@@ -72,14 +74,29 @@ async def _edit_page(visit: Visit, comment: Comment, key: str, body: str, error:
 
 
 async def history(visit: Visit) -> Response:
-    """Every text of an edited comment, with what changed from the one before."""
+    """The texts of an edited comment, ten a page from the newest on, each with what changed from the one before."""
+    before = requests.whole(visit.query_params.get("before"), "before", least=2, most=2**53, default=2**53)
     _, comment, key, _ = await _found(visit)
     if comment.state != "visible":
         raise NotFound("There is no text of this comment to see.")
-    texts = await visit.state["context"].database.read(lambda sql: comments.revisions(sql, comment.id))
+    # And the one before them, to compare with.
+    texts = await visit.state["context"].database.read(
+        lambda sql: comments.revisions(sql, comment.id, before=before, limit=EDITS_AT_ONCE + 1)
+    )
+    if not texts:
+        raise NotFound("There is no such text of this comment.")
     # Many long texts take a while: beside the event loop.
     steps = await asyncio.to_thread(_steps, texts)
-    return await pages.page(visit, "history.html", title="Edits of a comment", comment=comment, key=key, steps=steps)
+    further = texts[1][0] if len(texts) > EDITS_AT_ONCE else None
+    return await pages.page(
+        visit,
+        "history.html",
+        title="Edits of a comment",
+        comment=comment,
+        key=key,
+        steps=steps[:EDITS_AT_ONCE],
+        before=further,
+    )
 
 
 def _steps(texts: list[tuple[int, str, str, int]]) -> list[dict[str, Any]]:
