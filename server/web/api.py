@@ -23,7 +23,7 @@ from server.storage import comments, rows, search, snapshot, threads
 from server.storage.database import Sql
 from server.web import requests, session
 from server.web.context import Visit, address
-from server.web.whose_turn import in_turn, shared_in_turn
+from server.web.whose_turn import in_turn, own_in_turn, shared_in_turn
 
 MAX_VERSION = 2**53
 
@@ -63,7 +63,11 @@ async def thread(visit: Visit) -> Response:
     async def made() -> bytes:
         return _as_json(sort, branch, replies, await context.database.read(read))
 
-    content = await shared_in_turn(visit, key, ("json", sort, limit, replies, branch, cursor), made, len)
+    if sort == "top":
+        # Kept, it would outlive the ranking that its cursor names.
+        content = await own_in_turn(visit, made)
+    else:
+        content = await shared_in_turn(visit, key, ("json", sort, limit, replies, branch, cursor), made, len)
     return Response(content, media_type="application/json", headers={"Cache-Control": "no-store"})
 
 
