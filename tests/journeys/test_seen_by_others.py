@@ -215,11 +215,14 @@ async def test_who_is_banned_is_out_at_once_and_keeps_what_they_wrote(
     writer, reader, id_ = await pair(app, key, name, visit)
     moderator = await with_role(app, f"{name} M", "moderator", f"/t/{key}", visit)
     await writer.page.locator("textarea").first.fill("One thing more")
+    # Who tries before they are told.
+    await writer.page.route("**/api/ticket", lambda route: route.abort())
     await moderator.goto(f"{app.origin}/c/{id_}/moderate")
     await moderator.click("text=Ban the account")
     await moderator.wait_for_url(f"{app.origin}/t/{key}")
     await writer.page.locator(".post").first.click()
-    await expect(writer.page.locator(".composer .says").first).to_contain_text("Not posted. Your text is safe.")
+    told = "Not posted. Your text is safe. This account was banned."
+    await expect(writer.page.locator(".composer .says").first).to_have_text(told)
     await expect(writer.page.locator("textarea").first).to_have_value("One thing more")
     await assert_as_fresh(app, key, reader, visit)
 
