@@ -78,7 +78,7 @@ export class Composer {
   /** Nobody posts from here before they log in again. */
   signOut() {
     this.viewer = "";
-    for (const form of [this.blank, ...this.#forms()]) label(form, "Log in or register to post");
+    for (const form of [this.blank, ...this.#forms()]) label(form, "Log in or register to post comments");
   }
 
   /** @param {HTMLFormElement} form */
