@@ -203,6 +203,7 @@ export class LastVisit {
 
   /** What arrives live is new as well, but marks itself. */
   #mark() {
+    if (!this.#fresh.size && this.#newest === Infinity) return;
     for (const item of this.#items()) {
       const id = Number(item.dataset.id);
       const isFresh = this.#fresh.has(id);
