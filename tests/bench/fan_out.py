@@ -7,7 +7,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx2
@@ -18,6 +18,7 @@ from tests.bench.figure import Figure, cpu_seconds, on_the_servers_core, residen
 from tests.processes import ROOT, Server
 
 FRAMES = 12
+WARMING_UP = 2
 FRAME_BYTES = 600
 NAP_SECONDS = 0.002
 JOIN_TEXT = '{"type":"join","thread":"bench"}'
@@ -60,7 +61,7 @@ def ours(folder: Path, readers: int) -> float:
         crowd.connect(app.port, readers, JOIN)
         crowd.drain(1.0)
         costs = []
-        for number in range(FRAMES + 2):
+        for number in range(FRAMES + WARMING_UP):
             crowd.forget()
             began = cpu_seconds(pid)
             answer = client.post("/api/threads/bench/comments", json={"body": body, "nonce": f"bench-{number:020d}"})
@@ -72,52 +73,64 @@ def ours(folder: Path, readers: int) -> float:
             if not number:
                 body += "x" * (FRAME_BYTES - crowd.received // readers)
         assert abs(crowd.received / readers - FRAME_BYTES) < 80, f"frames had {crowd.received / readers} bytes"
-    return statistics.median(costs[2:])
+    return statistics.median(costs[WARMING_UP:])
+
+
+def delivery_cost(crowd: Crowd, pid: int, go: Callable[[], object], least_bytes: int) -> float:
+    """Return microseconds of CPU for each delivery where `go` makes `pid` send a frame to all: the median of 12."""
+    readers = len(crowd.sockets)
+    costs = []
+    for _ in range(FRAMES + WARMING_UP):
+        crowd.forget()
+        began = cpu_seconds(pid)
+        go()
+        crowd.expect(readers * least_bytes)
+        crowd.drain(0.3)
+        costs.append((cpu_seconds(pid) - began) / readers * 1e6)
+    return statistics.median(costs[WARMING_UP:])
+
+
+@contextlib.contextmanager
+def running(*command: str) -> Iterator[subprocess.Popen[str]]:
+    """A program on the server's core, for as long as the block takes."""
+    with on_the_servers_core():
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=ROOT)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def printed(process: subprocess.Popen[str]) -> str:
+    """Return the next line that it prints: its port, first."""
+    assert process.stdout is not None
+    return process.stdout.readline()
 
 
 def _c_loop(folder: Path, readers: int) -> float:
     program = compiled("baseline", folder)
     if program is None:
         return 0.0
-    with on_the_servers_core():
-        process = subprocess.Popen(
-            [str(program), str(readers), str(FRAMES), str(FRAME_BYTES)], stdout=subprocess.PIPE, text=True
-        )
-    assert process.stdout is not None
-    with process, contextlib.closing(Crowd(NAP_SECONDS)) as crowd:
-        crowd.connect(int(process.stdout.readline()), readers, path=None)
+    with (
+        running(str(program), str(readers), str(FRAMES), str(FRAME_BYTES)) as process,
+        contextlib.closing(Crowd(NAP_SECONDS)) as crowd,
+    ):
+        crowd.connect(int(printed(process)), readers, path=None)
         crowd.expect(readers * FRAMES * FRAME_BYTES)
-        return float(process.stdout.readline())
+        return float(printed(process))
 
 
 def _python_loop(way: str, readers: int) -> float:
-    with on_the_servers_core():
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tests.bench.baselines", way],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            cwd=ROOT,
-        )
-    assert process.stdout is not None
-    try:
-        port = int(process.stdout.readline())
+    with (
+        running(sys.executable, "-m", "tests.bench.baselines", way) as process,
+        contextlib.closing(Crowd(NAP_SECONDS)) as crowd,
+    ):
+        port = int(printed(process))
         time.sleep(1)
-        with contextlib.closing(Crowd(NAP_SECONDS)) as crowd:
-            crowd.connect(port, readers)
-            crowd.drain(0.5)
-            costs = []
-            for _ in range(FRAMES):
-                crowd.forget()
-                began = cpu_seconds(process.pid)
-                crowd.say("go")
-                crowd.expect(readers * FRAME_BYTES)
-                crowd.drain(0.3)
-                costs.append((cpu_seconds(process.pid) - began) / readers * 1e6)
-            return statistics.median(costs)
-    finally:
-        process.kill()
-        process.wait()
+        crowd.connect(port, readers)
+        crowd.drain(0.5)
+        return delivery_cost(crowd, process.pid, lambda: crowd.say("go"), FRAME_BYTES)
 
 
 @contextlib.contextmanager

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import shutil
 import socket
-import statistics
 import subprocess
 import sys
 import time
@@ -15,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bench.crowd import Crowd, masked
-from tests.bench.fan_out import FRAME_BYTES, FRAMES, NAP_SECONDS, idle, ours
-from tests.bench.figure import Figure, cpu_seconds, on_the_servers_core, resident_bytes
+from tests.bench.fan_out import FRAME_BYTES, NAP_SECONDS, delivery_cost, idle, ours, printed, running
+from tests.bench.figure import Figure, resident_bytes
 
 PROGRAM = Path(__file__).with_suffix(".mjs")
 PACKAGES = ["ws@8.23.0", "socket.io@4.8.4", "bun@1.4.5"]
@@ -68,8 +67,9 @@ def _those_at_hand(folder: Path) -> dict[str, Callable[[], contextlib.AbstractCo
     """Return how to start each; what is not installed here, or cannot be fetched, is named and left out."""
     found: dict[str, Callable[[], contextlib.AbstractContextManager[Rival]]] = {}
     module = next((path for path in NCHAN_MODULES if Path(path).exists()), None)
-    if module and shutil.which("nginx"):
-        found["nchan"] = lambda: _nchan(folder, module)
+    nginx = shutil.which("nginx")
+    if module and nginx:
+        found["nchan"] = lambda: _nchan(folder, nginx, module)
     else:
         _leave_out("nchan", "nginx with its module is not installed")
     npm, node = shutil.which("npm"), shutil.which("node")
@@ -98,24 +98,14 @@ def _measured(rival: Rival, readers: int) -> tuple[float, float]:
         crowd.connect(rival.port, readers - FIRST_READERS, rival.greeting, rival.path)
         crowd.drain(1.0)
         memory = (resident_bytes(pid) - before) / (readers - FIRST_READERS) / 1024
-        costs = []
-        for _ in range(FRAMES):
-            crowd.forget()
-            began = cpu_seconds(pid)
-            rival.go(crowd)
-            crowd.expect(readers * (FRAME_BYTES - 10))
-            crowd.drain(0.3)
-            costs.append((cpu_seconds(pid) - began) / readers * 1e6)
-    return statistics.median(costs[2:]), memory
+        # Socket.IO's frame is a byte or two shorter.
+        return delivery_cost(crowd, pid, lambda: rival.go(crowd), FRAME_BYTES - 10), memory
 
 
 @contextlib.contextmanager
 def _script(interpreter: str, program: str, name: str) -> Iterator[Rival]:
-    with on_the_servers_core():
-        process = subprocess.Popen([interpreter, program, name], stdout=subprocess.PIPE, text=True)
-    with _ended(process):
-        assert process.stdout is not None
-        port = int(process.stdout.readline())
+    with running(interpreter, program, name) as process:
+        port = int(printed(process))
         if name == "socketio":
             go = masked('42["go"]')
             yield Rival(
@@ -127,31 +117,18 @@ def _script(interpreter: str, program: str, name: str) -> Iterator[Rival]:
 
 
 @contextlib.contextmanager
-def _nchan(folder: Path, module: str) -> Iterator[Rival]:
+def _nchan(folder: Path, nginx: str, module: str) -> Iterator[Rival]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     settings = folder / "nginx.conf"
     settings.write_text(NCHAN.format(module=module, folder=folder, port=port), encoding="utf-8")
-    nginx = shutil.which("nginx")
-    assert nginx
-    with on_the_servers_core():
-        process = subprocess.Popen([nginx, "-c", str(settings)], text=True)
 
     def post(_: Crowd) -> None:
         urllib.request.urlopen(f"http://127.0.0.1:{port}/post", data=b"x" * (FRAME_BYTES - 4)).close()
 
-    with _ended(process):
+    with running(nginx, "-c", str(settings)) as process:
         time.sleep(1)
         yield Rival(process, port, post)
-
-
-@contextlib.contextmanager
-def _ended(process: subprocess.Popen[str]) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        process.kill()
-        process.communicate()
 
 
 def _leave_out(what: str, why: str) -> None:
