@@ -68,7 +68,7 @@ async def thread(visit: Visit) -> Response:
         content = await own_in_turn(visit, made)
     else:
         content = await shared_in_turn(visit, key, ("json", sort, limit, replies, branch, cursor), made, len)
-    return Response(content, media_type="application/json", headers={"Cache-Control": "no-store"})
+    return answer(msgspec.Raw(content))
 
 
 def _as_json(sort: str, branch: int, replies: int, page: snapshot.Page) -> bytes:

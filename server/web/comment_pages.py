@@ -17,6 +17,7 @@ from server.differences import Effort, changed_parts
 from server.errors import DomainError, Forbidden, Invalid, NotFound, TooMany
 from server.model import Account, State
 from server.storage import accounts, comments, rows
+from server.storage.database import Sql
 from server.web import pages, requests, session
 from server.web.api import comment_id
 from server.web.context import Visit
@@ -135,7 +136,7 @@ async def moderation(visit: Visit) -> Response:
     if not permissions.may_moderate(account):
         raise Forbidden("Only moderators may do this.")
 
-    def read(sql: Any) -> tuple[Comment, bool]:
+    def read(sql: Sql) -> tuple[Comment, bool]:
         stored = comments.by_id(sql, comment.id)
         author = stored.author if stored else None
         return comments.as_kept(sql, comment.id), author is not None and accounts.is_banned(sql, author)
@@ -173,7 +174,7 @@ async def _found(visit: Visit) -> tuple[Account | None, Comment, str, str]:
     """Return who asks, the comment as they see it, its thread's key, and its text where they may edit it."""
     account, id_ = await session.identify(visit), comment_id(visit)
 
-    def read(sql: Any) -> tuple[Account | None, Comment, str, str]:
+    def read(sql: Sql) -> tuple[Account | None, Comment, str, str]:
         stored = comments.by_id(sql, id_)
         if stored is None or not permissions.may_see(account, stored):
             raise NotFound("There is no such comment.")

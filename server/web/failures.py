@@ -17,6 +17,7 @@ from starlette.websockets import WebSocket
 from server import logs
 from server.actions.edit import Outdated
 from server.errors import DomainError
+from server.web.requests import KEY
 
 log = logging.getLogger("livethread.web")
 
@@ -30,7 +31,7 @@ _HEADINGS = {
     429: "A little slower, please",
     503: "The server cannot do this now",
 }
-_KEY = re.compile(r"/t/([A-Za-z0-9._~-]{1,200})/")
+_PLACE_IN_A_THREAD = re.compile(rf"/t/({KEY.pattern})/")
 _SENTENCES = {
     404: "There is nothing at this address.",
     405: "This address does not take requests of this kind.",
@@ -53,7 +54,7 @@ def respond(request: Request[Any], error: DomainError) -> Response:
         site={"static": context.assets.prefix, "live_url": context.settings.live_url},
         # Who asks is not known here: the page says nothing of it, but where one has to log in.
         viewer=None,
-        key=key[1] if (key := _KEY.match(request.scope["path"])) else None,
+        key=place[1] if (place := _PLACE_IN_A_THREAD.match(request.scope["path"])) else None,
         title=_HEADINGS.get(error.status, "That did not work"),
         path=request.scope["path"] if request.method == "GET" else "/",
         status=error.status,

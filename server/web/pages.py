@@ -165,11 +165,10 @@ async def _thread_page(visit: Visit, find: Find, *, sort: str = "oldest", replie
         html, _ = await own_in_turn(visit, lambda: _render_thread(visit, key, viewer, find, sort, replies))
         own = {"Cache-Control": "private, no-store", "Vary": "Cookie"}
         return Response(html, 200, own, "text/html; charset=utf-8")
-    question = ("page", _path(visit))
     html, tag = await shared_in_turn(
         visit,
         key,
-        question,
+        ("page", _path(visit)),
         lambda: _render_thread(visit, key, None, find, sort, replies),
         lambda page: len(page[0]),
     )
