@@ -64,6 +64,9 @@ function tellWhoIsOut(root, page) {
     const { type, error } = /** @type {CustomEvent} */ (event).detail;
     if (type !== "refused" || error.status !== 401) return;
     page.composer.signOut();
+    for (const form of [page.composer.blank, ...root.querySelectorAll("form.composer")]) {
+      form.querySelector(".preview")?.remove();
+    }
     const link = document.createElement("a");
     link.href = `/login?next=${encodeURIComponent(location.pathname)}`;
     link.textContent = "Log in";

@@ -254,6 +254,7 @@ async def test_who_is_out_is_told_before_they_try_and_keeps_their_draft(
     await expect(page.locator(".post").first).to_have_text("Log in or register to post comments")
     await page.click(f"#c-{id_} > article .reply")
     await expect(page.locator(".answering .post")).to_have_text("Log in or register to post comments")
+    await expect(page.locator(".preview")).to_have_count(0)
     await expect(page.locator("textarea").first).to_have_value("One thing more")
     await expect(page.locator(".connection")).to_have_attribute("data-state", "live")
     assert reader.wrong == []
