@@ -7,6 +7,8 @@ ENV LIVETHREAD_NO_VENV=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
 
+RUN apt-get update -qq && apt-get install -qq -y --no-install-recommends tini && rm -rf /var/lib/apt/lists/*
+
 WORKDIR /livethread
 
 COPY requirements.txt .
@@ -23,7 +25,9 @@ VOLUME /data
 EXPOSE 8000
 STOPSIGNAL SIGTERM
 
+# Past http_proxy: a company's proxy does not know this container.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
-    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/health', timeout=2)"]
+    CMD ["python", "-c", "import urllib.request as r; r.build_opener(r.ProxyHandler({})).open('http://127.0.0.1:8000/health', timeout=2)"]
 
-ENTRYPOINT ["python", "run.py"]
+# tini hears signals from its first moment on; Python, as the first process, only once it has a handler for them.
+ENTRYPOINT ["tini", "-e", "143", "--", "python", "run.py"]

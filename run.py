@@ -10,6 +10,7 @@ import importlib.util
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -22,6 +23,23 @@ SERVE_LOCK = FOLDER / "requirements.txt"
 TEST_LOCK = FOLDER / "requirements-dev.txt"
 NODE_MARKER = FOLDER / "node_modules" / "installed-package-lock"
 OLDEST = (3, 11)
+# The package of each browser, the names that it may have, and the setting that gives its path.
+BROWSERS = (
+    ("chromium", ("chromium", "chromium-browser", "google-chrome", "chrome"), "CHROMIUM"),
+    ("firefox-esr", ("firefox-esr", "firefox"), "FIREFOX"),
+)
+
+# What would have pip put the libraries elsewhere than into .venv, or not at all.
+ELSEWHERE = (
+    "PIP_USER",
+    "PIP_TARGET",
+    "PIP_PREFIX",
+    "PIP_ROOT",
+    "PIP_DRY_RUN",
+    "PIP_DOWNLOAD",
+    "PIP_PYTHON",
+    "PIP_REQUIRE_VIRTUALENV",
+)
 
 NETWORK_FAILURES = (
     "Temporary failure in name resolution",
@@ -34,6 +52,12 @@ NETWORK_FAILURES = (
     "Read timed out",
     "ConnectTimeoutError",
 )
+
+
+if __name__ == "__main__" and sys.argv[1:] in ([], ["gateway"]):
+    # Until the server has its own handler there is nothing to end in order; as the first process of a container it
+    # would not even hear the signal.
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
 
 
 class CannotGoOn(Exception):
@@ -149,7 +173,8 @@ def install(lock: Path) -> None:
     has_pip = any(VENV.glob("lib/python*/site-packages/pip"))
     pip = [venv_python(), "-m", "pip"] if has_pip else [base_python(), "-m", "pip", "--python", venv_python()]
     options = ["--quiet", "--no-input", "--disable-pip-version-check", "--retries", "2", "--timeout", "15"]
-    status, output = run_quietly([*pip, "install", *options, "--require-hashes", "--no-deps", "-r", str(lock)])
+    options += ["--no-user", "--require-hashes", "--no-deps"]
+    status, output = run_quietly([*pip, "install", *options, "-r", str(lock)])
     if status:
         say(" failed.\n")
         if any(failure in output for failure in NETWORK_FAILURES):
@@ -196,11 +221,51 @@ def node_state() -> str:
     return hashlib.sha256((FOLDER / "package-lock.json").read_bytes()).hexdigest()
 
 
+def bring_browsers() -> None:
+    """Bring Chromium and Firefox where they are missing and can be had; else say in one line what to do."""
+    wanted = [
+        package
+        for package, names, setting in BROWSERS
+        if not os.environ.get(setting) and not any(shutil.which(name) for name in names)
+    ]
+    if not wanted:
+        return
+    apt = shutil.which("apt-get")
+    if apt and os.geteuid() == 0:
+        say("Installing {} with apt-get (once) …".format(" and ".join(wanted)))
+        quiet = ["env", "DEBIAN_FRONTEND=noninteractive", apt, "-qq", "-y"]
+        run_quietly([*quiet, "update"])
+        status, output = run_quietly([*quiet, "install", "--no-install-recommends", *wanted])
+        say(" done.\n" if status == 0 else " failed:\n" + last_lines(output) + "\n")
+        if status == 0:
+            return
+    elif "chromium" in wanted and is_chromium_fetched():
+        return
+    install = ("sudo apt-get install {}" if apt else "install {} yourself").format(" ".join(wanted))
+    say("Without {} the tests that need a browser are skipped: {}\n".format(" and ".join(wanted), install))
+
+
+def is_chromium_fetched() -> bool:
+    """Let Playwright fetch its own Chromium, and name it to the tests; False where it cannot be had."""
+    say("Fetching Chromium with Playwright (once) …")
+    python = venv_python() if os.access(venv_python(), os.X_OK) else base_python()
+    status, output = run_quietly([python, "-m", "playwright", "install", "chromium"])
+    if status:
+        say(" failed:\n" + last_lines(output, 2) + "\n")
+        return False
+    ask = "from playwright.sync_api import sync_playwright as s\nwith s() as p: print(p.chromium.executable_path)"
+    status, output = run_quietly([python, "-c", ask])
+    os.environ["CHROMIUM"] = last_lines(output, 1).strip()
+    say(" done.\n")
+    return status == 0
+
+
 def run_quietly(command: List[str], folder: Path = Path("/")) -> Tuple[int, str]:
     """Run to the end, away from the caller's folder: a venv.py there would be taken for Python's."""
     done = subprocess.run(
         command,
         check=False,
+        env={name: value for name, value in os.environ.items() if name not in ELSEWHERE},
         cwd=str(folder),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -227,6 +292,16 @@ def become(command: List[str]) -> None:
     os.execv(command[0], command)
 
 
+def measure(python: str, tests: List[str]) -> int:
+    """Run the tests and all that they start under coverage, then report it; 0 where they pass and the floor holds."""
+    coverage = [python, "-m", "coverage"]
+    subprocess.call([*coverage, "erase"])
+    failed = subprocess.call([*coverage, "run", *tests])
+    subprocess.call([*coverage, "combine", "--quiet"])
+    missed = subprocess.call([*coverage, "report"])
+    return failed or missed
+
+
 def main(argv: List[str]) -> int:
     check_python()
     # `python3 -I` leaves the folder of the script out.
@@ -242,10 +317,14 @@ def main(argv: List[str]) -> int:
         if not own_interpreter:
             ensure_installed([SERVE_LOCK, TEST_LOCK])
         install_node_modules()
+        if not arguments.is_quick:
+            bring_browsers()
         os.chdir(str(FOLDER))
-        become(
-            [sys.executable or base_python() if own_interpreter else venv_python(), "-m", "pytest", *arguments.pytest]
-        )
+        python = sys.executable or base_python() if own_interpreter else venv_python()
+        tests = ["-m", "pytest"] + ["--quick"] * arguments.is_quick + arguments.pytest
+        if arguments.is_measured:
+            return measure(python, tests)
+        become([python, *tests])
     if not own_interpreter:
         # What does the damage and measures is no part of the product: it needs what the tests need.
         ensure_installed([SERVE_LOCK, TEST_LOCK] if arguments.command in ("torture", "bench") else [SERVE_LOCK])

@@ -5,52 +5,72 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
-from channels.broker import Broker
-from channels.broker_memory import MemoryBroker
-from channels.broker_redis import redis_broker
-from channels.change import Answer, Change, Concern, Message, Ring, Typing
-from channels.heartbeat import Heartbeat
-from channels.hub import Hub
-from channels.source import SourceUnavailable
-from server import control
+from channels.brokers.broker import Broker
+from channels.brokers.memory import MemoryBroker
+from channels.cache import Shared, bytes_of
+from channels.messages import AccountEvent, Answer, Change, Message, PollNow, Typing
+from channels.rooms.hub import Hub
+from channels.sockets.heartbeat import Heartbeat
+from channels.source import Question, SourceUnavailable
+from channels.tasks import Health, Tasks
+from server import control, private_files
+from server.actions.sessions import lifetime, sweep
+from server.actions.sites import follow_setting, reload
 from server.actions.vote import Votes
+from server.client_address import Clients
+from server.connection_budget import HttpBudget
 from server.errors import CannotStart, Unavailable
 from server.limits import Limits
 from server.settings import Settings
-from server.storage import accounts, snapshot, threads
-from server.storage.database import Database
-from server.storage.order import Rankings
-from server.web import (
-    account_api,
-    api,
-    catch_up,
-    comment_pages,
-    failures,
-    feeds,
-    list_pages,
-    live,
-    metrics,
+from server.sites import Sites
+from server.storage.accounts import accounts
+from server.storage.engine import place
+from server.storage.engine.database import Database
+from server.storage.threads import changes, threads
+from server.storage.threads.orders import Rankings
+from server.text.rendering import Renderer
+from server.texts import texts
+from server.upkeep import Upkeep
+from server.web.api import (
+    activity_api,
+    embedded_api,
     moderation_api,
-    pages,
-    poll,
-    sign_in_pages,
-    status,
+    own_account_api,
+    session_api,
+    thread_api,
 )
 from server.web.assets import Assets
-from server.web.context import Context, State
-from server.web.guard import Guard
-from server.web.known_sessions import KnownSessions
-from server.web.shared import Shared
-from server.web.turns import Turns
+from server.web.live import gateway_poll, live_socket
+from server.web.monitoring import metrics, probes
+from server.web.pages import (
+    catch_up,
+    comment_pages,
+    embed_login_pages,
+    embedded_pages,
+    feeds,
+    list_pages,
+    own_account_pages,
+    rendering,
+    sign_in_pages,
+    thread_pages,
+)
+from server.web.pages.fragments import Drawing
+from server.web.pages.own_marks import OwnMarks
+from server.web.requests import error_answers
+from server.web.requests.context import Context, State
+from server.web.requests.guard import Guard
+from server.web.requests.known_sessions import KnownSessions
+from server.web.requests.login_codes import LoginCodes
+from server.web.requests.queueing import Turns
 
 MAX_REQUEST_BYTES = 64 * 1024
 log = logging.getLogger("livethread")
@@ -63,136 +83,197 @@ class DatabaseSource:
         self._database = database
         self._shared = shared
 
-    async def changes(self, thread: str, after: int | None, epoch: str | None) -> Answer:
+    async def one(self, question: Question) -> Answer:
+        """Return the answer to one question, made once for all who ask it meanwhile. Raises SourceUnavailable."""
+
         async def read() -> Answer:
-            return await self._database.read(lambda sql: snapshot.changes(sql, thread, after, epoch))
+            return await self._database.read(
+                lambda sql: changes.diff(sql, question.thread, question.after, question.epoch)
+            )
 
         try:
-            return await self._shared.get(thread, ("changes", after, epoch), read, _bytes_of)
+            return await self._shared.get(question.thread, question.diff, read, bytes_of)
         except Unavailable as error:
-            raise SourceUnavailable(error.message) from error
+            raise SourceUnavailable(str(error)) from error
+
+    async def changes(self, asked: Sequence[Question]) -> list[Answer | None]:
+        known = {question: self._shared.peek(question.thread, question.diff) for question in asked}
+        missing = [question for question, answer in known.items() if answer is None]
+        if missing:
+            wanted = [(question.thread, question.after, question.epoch) for question in missing]
+            moved = [self._shared.moved(question.thread) for question in missing]
+            try:
+                read = await self._database.read(lambda sql: changes.many_diffs(sql, wanted))
+            except Unavailable as error:
+                raise SourceUnavailable(str(error)) from error
+            for question, answer, at in zip(missing, read, moved, strict=True):
+                known[question] = answer
+                if isinstance(answer, Change) and answer.version > (question.after or 0):
+                    self._shared.keep(question.thread, question.diff, answer, bytes_of(answer), at)
+        return [known[question] for question in asked]
 
 
-def _bytes_of(answer: Answer) -> int:
-    # As objects and as the frame, about.
-    return 4 * len(answer.frame) if isinstance(answer, Change) else 0
+def _redis(settings: Settings, epoch: str, hear: Callable[[Message], None]) -> Broker | None:
+    if not settings.redis_urls:
+        return None
+    # Only where it is used: the library takes a fifth of the start.
+    from channels.brokers.redis import redis_broker  # noqa: PLC0415
+
+    return redis_broker(settings.redis_urls, settings.redis_prefix, settings.secrets, epoch, hear)
 
 
 def create_app(settings: Settings) -> Starlette:
     """Return the app. Its lifespan owns the database file; it raises CannotStart through `opened`."""
+    health = Health()
     assets = Assets()
-    templates = pages.templates()
+    templates = thread_pages.templates(settings.base, texts())
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[State]:
         async with contextlib.AsyncExitStack() as stack:
-            database = await stack.enter_async_context(Database.opened(settings.database))
-            tasks = await stack.enter_async_context(asyncio.TaskGroup())
-            shared = Shared(tasks)
-            sessions = KnownSessions(database)
+            database = await stack.enter_async_context(Database.opened(settings.database, health))
+            tasks = await stack.enter_async_context(Tasks(health))
+            shared = Shared(tasks, lambda: Unavailable("error.response_not_built", retry_after=1))
+            sessions = KnownSessions(database, lifetime(settings))
+            sites, codes = Sites(), LoginCodes()
+            await follow_setting(database, settings.sites)
+            read_sites = partial(_read_sites, database, sites, sessions)
+            await read_sites()
             source = DatabaseSource(database, shared)
-            hub = Hub(source)
+            hub = Hub(source, health, shared)
+            upkeep = Upkeep(database, health)
 
             def hear_others(message: Message) -> None:
                 # Changes are all our own and were delivered before they left.
                 if isinstance(message, Typing):
                     hub.hear(message)
 
-            redis = (
-                redis_broker(settings.redis_urls, settings.redis_prefix, hear_others) if settings.redis_urls else None
-            )
+            clock, epoch = await database.read(threads.clock)
+            redis = _redis(settings, epoch, hear_others)
             outward: tuple[Broker, ...] = (redis,) if redis else ()
             broker = hub.broker = MemoryBroker(hub.hear, redis)
-
-            def concern(concern: Concern) -> None:
-                if concern.is_end:
-                    sessions.ended(concern.account)
-                hub.sign_ins.concern(concern)
-                broker.publish(Ring())
 
             def tell(change: Change) -> None:
                 shared.forget(change.thread)
                 broker.publish(change)
+                hub.ring(change.thread, change.version)
+                if not change.after:
+                    # Readers of a thread without comments do not subscribe to it.
+                    broker.publish(PollNow())
 
             database.on_commit = tell
-            database.on_concern = concern
-            hub.sign_ins.hears_after((await database.read(threads.clock))[0])
+            database.on_account_event = partial(_concern, sessions, codes, hub, broker)
+            hub.sign_ins.hears_after(clock)
             heartbeat = Heartbeat()
             limits = Limits(is_on=settings.limits)
+            renderer = Renderer()
+            await stack.enter_async_context(renderer.running())
             votes = Votes(database, limits, settings, tasks)
+            admission = live_socket.admission_by(settings)
             context = Context(
                 settings,
+                Clients(settings),
                 hub,
                 outward,
-                live.admission_by(settings),
+                admission,
                 heartbeat,
                 None,
+                HttpBudget(settings.limit_connections_address if settings.limits else None, admission.here),
+                sites,
                 database,
                 limits,
                 assets,
+                texts(),
                 templates,
+                Drawing(templates, rendering.site(assets, settings)),
+                Drawing(thread_pages.templates(settings.address, texts()), rendering.site(assets, settings)),
+                OwnMarks(database),
                 source,
                 shared,
                 Turns(tasks, settings.limit_pages_address if settings.limits else None),
+                asyncio.Lock(),
                 sessions,
                 Rankings(),
                 votes,
+                renderer,
+                codes,
             )
-            await stack.enter_async_context(control.listening(settings, control.Desk(database, settings)))
+            await stack.enter_async_context(
+                control.listening(settings, control.Desk(database, settings, read_sites), tasks)
+            )
             await stack.enter_async_context(hub.running())
-            serving = [tasks.create_task(running) for running in (heartbeat.run(), *(one.run() for one in outward))]
-            await votes.fold_what_was_left()
+            tasks.keep("heartbeat", heartbeat.run)
+            upkeep.add("votes", votes.fold_what_was_left)
+            upkeep.add("sessions", partial(sweep, database, settings))
+            await stack.enter_async_context(upkeep.running())
             await _say_what_is_missing(database)
-            try:
-                yield {"live": context, "context": context}
-            finally:
-                for task in serving:
-                    task.cancel()
+            yield {"live": context, "context": context}
 
-    return Starlette(
+    app = Starlette(
         routes=[
             *feeds.routes,
-            *pages.routes,
+            *thread_pages.routes,
+            *embedded_pages.routes,
             *catch_up.routes,
             *comment_pages.routes,
             *list_pages.routes,
             *sign_in_pages.routes,
-            *api.routes,
-            *account_api.routes,
+            *embed_login_pages.routes,
+            *thread_api.routes,
+            *embedded_api.routes,
+            *session_api.routes,
+            *activity_api.routes,
+            *own_account_api.routes,
+            *own_account_pages.routes,
             *moderation_api.routes,
-            *poll.routes,
-            *status.routes,
+            *gateway_poll.routes,
+            *probes.routes,
             *metrics.routes,
-            *live.routes,
+            *live_socket.routes,
             Route("/static/{version}/{name}", assets.serve),
+            Route("/embed.js", assets.serve_embed),
         ],
         middleware=[Middleware(Guard, settings=settings)],
-        exception_handlers=failures.handlers,
+        exception_handlers=error_answers.handlers,
         max_body_size=MAX_REQUEST_BYTES,
         lifespan=lifespan,
     )
+    app.state.health = health
+    return app
 
 
 def with_secret(settings: Settings) -> Settings:
     """Return settings that have a secret: the one given, or one made once, in a 0600 file beside the database."""
     if settings.secret:
         return settings
-    if not settings.database.resolve().parent.is_dir():
-        raise CannotStart(
-            f"LIVETHREAD_DATABASE: the folder of {settings.database} is not there. Make it, or give another path."
-        )
-    path = Path(f"{settings.database}.secret")
+    database = settings.database.resolve()
+    path = database.with_name(f"{database.name}.secret")
+    beside_link = Path(f"{settings.database}.secret")
     try:
-        path.touch(0o600)
-        if not path.stat().st_size:
-            path.write_text(secrets.token_urlsafe(32), encoding="ascii")
-        return replace(settings, secret=path.read_text(encoding="ascii").strip())
+        place.check(database)
+        if not path.exists() and beside_link.exists():
+            # Versions before looked beside the link.
+            return replace(settings, secret=private_files.own_secret(beside_link))
+        return replace(settings, secret=private_files.own_secret(path))
     except OSError as error:
         raise CannotStart(
-            f"LIVETHREAD_SECRET: none is set, and one cannot be kept in {path}: {error.strerror}."
+            f"LIVETHREAD_SECRET: it is not set, and a new one cannot be saved: {private_files.why(path, error)}."
         ) from error
+
+
+async def _read_sites(database: Database, sites: Sites, sessions: KnownSessions) -> None:
+    await reload(database, sites)
+    sessions.forget_all()
+
+
+def _concern(sessions: KnownSessions, codes: LoginCodes, hub: Hub, broker: Broker, event: AccountEvent) -> None:
+    if event.is_end:
+        sessions.ended(event.account)
+        codes.ended(event.account)
+    hub.sign_ins.concern(event)
+    broker.publish(PollNow())
 
 
 async def _say_what_is_missing(database: Database) -> None:
     if not await database.read(accounts.is_staffed):
-        log.warning("there is no account with powers yet: python3 run.py account create NAME --role staff")
+        log.warning("there is no staff account yet: python3 run.py account create NAME --role staff")

@@ -1,112 +1,162 @@
-"""The shape of the command line; standard library alone, no other module of ours: `--help` needs nothing installed."""
+"""The shape of the command line. Standard library alone: `--help` needs nothing installed."""
 
 import argparse
 import math
+import sys
 from pathlib import Path
 
-SERVE = """Serve threads: pages, the API and live changes in one process, from one SQLite file. Open the address that it
-prints when it listens. Everything is set by environment variables LIVETHREAD_*; docs/ and README.md list them. SIGTERM
-and Ctrl-C send the readers away in order, then end it."""
+from server import __version__
 
-GATEWAY = """Serve live readers beside a running app, in a process of its own or on another machine. A gateway has no
-database: it hears Redis (LIVETHREAD_REDIS_URL), polls the app (LIVETHREAD_APP_URL) and shares its LIVETHREAD_SECRET.
-Start as many as the readers need and let the proxy send /live to them."""
+# Tests, torture and benchmarks are in a checkout, and not in what is installed.
+FOLDER = Path(__file__).resolve().parents[1]
+IS_CHECKOUT = (FOLDER / "run.py").is_file()
 
-TEST = """Install what the tests need beside the libraries (once), then run all tests with pytest: unit tests, real
-servers, a real Valkey, real browsers, linters and types; two processes share them. What cannot run here is named with
-its reason; where CI=true it fails instead. Everything after `test` goes to pytest, and a part runs in one process:
-`python3 run.py test tests/test_run.py -k help`."""
+SERVE = """Run the server: pages, the API and live updates in one process, from one SQLite file. Open the address that
+it prints once it is listening. Configure it with LIVETHREAD_* environment variables; README.md lists them. On SIGTERM
+or Ctrl-C it closes the readers' connections in batches, then stops."""
 
-IMPORT = """Bring an existing discussion into the database, one thread a file, whether the server runs or not. Every
-record of the file is counted in the report, as imported or as skipped with the reason. Importing the same file again
-adds nothing. An author whose name is that of somebody here who can log in is called NAME (imported)."""
+GATEWAY = """Serve live readers for a running app, in a separate process or on another machine. A gateway has no
+database. It listens to Redis (LIVETHREAD_REDIS_URL), polls the app (LIVETHREAD_APP_URL) and shares its
+LIVETHREAD_SECRET. Start as many as the readers need and let the proxy send /live to them."""
+
+TEST = """Install the development dependencies (once), then run all tests with pytest in two processes: unit tests, real
+servers, a real Valkey, real browsers, linters and type checks. Tests that cannot run here are listed with the reason;
+with CI=true they fail instead. `test quick` leaves out browsers, injected failures and other slow tests, and takes less
+than three minutes. `test coverage` and `test quick coverage` measure the branches of channels/ and server/ that the
+tests reach, also in the servers they start, and fail below the floor in pyproject.toml. Everything else after `test`
+goes to pytest, and a selection runs in one process: `python3 run.py test tests/test_run.py -k help`."""
+
+IMPORT = """Import existing discussions into the database, whether or not the server is running. If the file has
+several pages, each becomes its own thread, with its address and title. The report counts every record of the file as
+imported, or as skipped with the reason. Importing again adds what is missing and changes nothing else. If an author's
+name belongs to an account here, the author is called NAME (imported). The file may be gzipped (.gz). A file that
+cannot be parsed changes nothing, and the exit status is 2."""
 
 FORMATS = {
-    "jsonl": """One JSON object a line: id, parent, author, created, edited, score, removed, body_md. No author but a
-text becomes Anonymous; removed becomes a tombstone without its text.""",
-    "remark42": """The JSON of a Remark42 backup or tree. Its texts are HTML: they pass the same list of allowed
-elements as every comment.""",
+    "jsonl": """One JSON object per line: id, parent, author, created, edited, score, removed, body_md. A text
+without an author becomes Anonymous; a removed comment becomes a tombstone without its text.""",
+    "remark42": """A Remark42 backup, or the JSON of its tree or list of comments. The texts are HTML, and only
+the elements allowed in every comment are kept. If the file has the Markdown too, edits start from it.""",
+    "disqus": """The XML export of Disqus, with every thread of a forum. Spam is skipped.""",
+    "wordpress": """The XML export of WordPress (WXR), with every post and its comments. Spam and the comments on
+posts that are not public are skipped. Comments awaiting approval await it here too.""",
+    "isso": """The SQLite database of Isso, with every thread of a site.""",
+    "artalk": """The JSON export of Artalk (Artrans), with every page of its sites.""",
+    "commento": """The JSON export of Commento, with every page of a domain.""",
+    "discourse": """The JSON of a Discourse topic (/t/TOPIC.json?print=true), including the first post. Whispers and
+notes about actions on the topic are skipped.""",
 }
 
-REPLAY = """Post a discussion (jsonl) into a running server, in its own order and timing and as its own commenters, to
-watch a thread live or to put load on a server. Pauses are capped at five seconds before `--speed` divides them. Records
-that cannot be posted are listed at the end."""
+REPLAY = """Post a discussion (jsonl) to a running server in its original order and timing, each comment under its own
+author, to watch a live thread or to put load on a server. Pauses are capped at five seconds before `--speed` divides
+them. Records that could not be posted are listed at the end."""
 
-DEMO = """Start a server on a fresh database with an article and a conversation, of which the second half arrives live
-while you read. Nothing of it touches your own database."""
+DEMO = """Start a server on a temporary database with an article and a conversation, and beside it a site on another
+origin with the thread under the article. The second half of the conversation
+arrives live while you read. Your own database is not touched."""
 
-ACCOUNT = """Make an account, change what it may do, or give it a new password, whether the server runs or not. The
-first account with the role staff is made here."""
+ACCOUNT = """Create or rename an account, change its role or set a new password, whether or not the server is running.
+Create the first staff account here."""
 
-PASSWORD = """Without --password it is asked for on the terminal, or read as one line from standard input where that is
-no terminal. A password on the command line can be seen by other users of the machine."""
+PASSWORD = """Without --password, the password is prompted for on a terminal, or else read as one line from standard
+input. Other users of the machine can see a password on the command line."""
 
-BACKUP = """Copy the database into a new file, as it is at one moment, whether the server runs or not: writers do not
-wait. The copy is checked before it gets its name. Keep LIVETHREAD_DATABASE.secret with it where no LIVETHREAD_SECRET
-is set."""
+SITE = """List or change the sites whose pages show threads of this server, whether or not it is running. A site has
+one or more origins; its readers log in in a window of this server. docs/embed.md tells what to put into its pages."""
 
-RESTORE = """Put a backup in the place of the database, which is kept beside it under another name. The server must be
-stopped. The database gets a new epoch: pages that were open fetch their threads anew, instead of taking old versions
-for new ones. Where a file was copied back by hand, give that file itself: then only the epoch is made anew."""
+THREAD = """List threads, or give a thread another address after its page has moved. The old address still leads to
+it. Works whether or not the server is running."""
 
-TORTURE = """Start apps, gateways and a Valkey, do them every damage that docs/operations.md lists (kill -9, power cuts,
-cut networks, full disks, frozen Redis, jumping clocks …), and print what became of the promises, with their figures.
-Without --quick it takes about an hour. Some scenarios need root and say so where they are skipped."""
+BACKUP = """Copy a snapshot of the database to a new file, whether or not the server is running. Writers do not wait.
+The copy is checked before it gets its final name. If LIVETHREAD_SECRET is not set, keep LIVETHREAD_DATABASE.secret with
+the backup."""
 
-BENCH = """Measure the real server, pinned to one core, beside baselines of the same run: the fan-out of a comment, what
-an idle reader costs, posts and pages. CPU time is what counts: a busy machine makes it slower, not wrong."""
+RESTORE = """Replace the database with a backup; the old database is kept beside it under another name. The server must
+be stopped. The database gets a new epoch, so that open pages load their threads again instead of mistaking old versions
+for new ones. If you copied a file back by hand, pass that file itself: then only the epoch changes."""
+
+DOCTOR = """Look for what is wrong around livethread, and say it in words: settings, secrets, file modes and owners, the
+file system, room on the disk, the database, descriptors, the clock, the port and each Redis. Nothing is changed, and a
+running server is not disturbed. With --public also what browsers meet: the public name, the proxy's headers, and the
+WebSocket through it. The exit status is 0 if nothing is wrong, 1 for warnings only, 2 for a fault."""
+
+TORTURE = """Start apps, gateways and a Valkey, inflict every failure listed in docs/operations.md on them (kill -9,
+power cuts, network cuts, full disks, a frozen Redis, clock jumps …), and report which promises held, with figures.
+Without --quick it takes about an hour. Some scenarios need root; they say so when they are skipped."""
+
+BENCH = """Measure the real server, pinned to one core, against baselines from the same run: the fan-out of a comment,
+the cost of an idle reader, posts and pages. CPU time is measured, so a busy machine makes the run slower, not wrong."""
 
 BENCHES = (
     "all", "fanout", "hot", "slow", "stall", "idle", "connect", "resume", "shutdown", "redis", "posts", "pages",
-    "votes", "long",
+    "votes", "long", "page",
 )  # fmt: skip
 
-EXPORT = """Write every comment of a thread to a file that `import jsonl` reads: texts, votes and states included, those
-of removed comments and of edits too. A running server is not disturbed."""
+EXPORT = """Write every comment of a thread to a file that `import jsonl` can read. It includes texts, votes and states,
+also of removed comments, and the earlier texts of edited ones. A running server is not disturbed."""
 ROLES = ("reader", "moderator", "staff")
+LOGINS = ("password", "guest")
+THEMES = ("auto", "light", "dark")
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the whole tree; `command` is None for the server, else the name of the command."""
+    program = "run.py" if Path(sys.argv[0]).name == "run.py" else "livethread"
     tree = argparse.ArgumentParser(
-        prog="run.py", description=SERVE, epilog="Without a command it serves. Each command has a --help of its own."
+        prog=program, description=SERVE, epilog="Without a command it runs the server. Each command has its own --help."
     )
+    tree.add_argument("--version", action="version", version=f"livethread {__version__}")
     commands = tree.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-    commands.add_parser("gateway", help="a live server more, beside a running app", description=GATEWAY)
-    test = commands.add_parser(
-        "test", help="run all tests", description=TEST, usage="run.py test [pytest argument ...]"
-    )
-    test.add_argument("pytest", nargs="*", metavar="argument", help="passed to pytest as it stands")
-    _add_import(commands.add_parser("import", help="bring a discussion in from a file", description=IMPORT))
-    export = commands.add_parser("export", help="write a thread to a file", description=EXPORT)
+    commands.add_parser("gateway", help="one more live server for a running app", description=GATEWAY)
+    _add_import(commands.add_parser("import", help="import discussions from a file", description=IMPORT))
+    export = commands.add_parser("export", help="export a thread to a file", description=EXPORT)
     export.add_argument("format", choices=["jsonl"], metavar="FORMAT", help="jsonl")
-    export.add_argument("file", type=Path, metavar="FILE", help="a file that does not exist yet, or - for the output")
+    export.add_argument(
+        "file", type=Path, metavar="FILE", help="a file that does not exist yet, or - for standard output"
+    )
     export.add_argument("--thread", metavar="KEY", required=True, help="the thread's key")
-    _add_replay(commands.add_parser("replay", help="post a discussion into a running server", description=REPLAY))
-    demo = commands.add_parser("demo", help="show a live conversation on a fresh database", description=DEMO)
+    _add_replay(commands.add_parser("replay", help="post a discussion to a running server", description=REPLAY))
+    demo = commands.add_parser("demo", help="show a live conversation on a temporary database", description=DEMO)
     _add_speed(demo)
-    backup = commands.add_parser("backup", help="copy the database while it is used", description=BACKUP)
+    backup = commands.add_parser("backup", help="copy the database while it is in use", description=BACKUP)
     backup.add_argument("file", type=Path, metavar="FILE", help="a file that does not exist yet")
-    restore = commands.add_parser("restore", help="put a backup in the place of the database", description=RESTORE)
+    restore = commands.add_parser("restore", help="replace the database with a backup", description=RESTORE)
     restore.add_argument("file", type=Path, metavar="FILE", help="a backup, or the database itself")
-    torture = commands.add_parser("torture", help="break everything and see what was promised", description=TORTURE)
-    torture.add_argument("--quick", action="store_true", help="the short form, at most three minutes")
-    torture.add_argument("scenario", nargs="*", metavar="SCENARIO", help="only these (default: all; `list` names them)")
-    bench = commands.add_parser("bench", help="measure it beside baselines", description=BENCH)
-    bench.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHES)} (default: all)")
-    bench.add_argument("--readers", type=int, default=10_000, metavar="N", help="how many readers (default: 10,000)")
-    bench.add_argument("--json", action="store_true", help="print the table for programs")
-    bench.add_argument("--plot", type=Path, metavar="FILE", help="draw what a delivery costs (of fanout, hot), as SVG")
-    _add_account(commands.add_parser("account", help="make or change an account", description=ACCOUNT))
+    doctor = commands.add_parser("doctor", help="look for what is wrong with this installation", description=DOCTOR)
+    doctor.add_argument("--public", action="store_true", help="ask livethread through its public name as well")
+    doctor.add_argument("--gateway", action="store_true", help="examine a gateway, which has no database")
+    _add_account(commands.add_parser("account", help="create or change an account", description=ACCOUNT))
+    _add_site(commands.add_parser("site", help="list or change the sites that embed threads", description=SITE))
+    _add_threads(commands.add_parser("thread", help="list threads, or give one another address", description=THREAD))
+    if IS_CHECKOUT:
+        _add_checks(commands)
     return tree
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
-    """Return the arguments read; exits with status 2 where they are wrong, 0 after --help."""
+    """Return the arguments read; exits with status 2 if they are wrong, 0 after --help."""
     # argparse would refuse pytest's options, or take them out of their order.
-    if argv[:1] == ["test"] and argv[1:] not in (["-h"], ["--help"]):
-        return argparse.Namespace(command="test", pytest=argv[1:])
+    if IS_CHECKOUT and argv[:1] == ["test"] and argv[1:] not in (["-h"], ["--help"]):
+        is_quick = argv[1:2] == ["quick"]
+        is_measured = argv[1 + is_quick : 2 + is_quick] == ["coverage"]
+        given = argv[1 + is_quick + is_measured :]
+        return argparse.Namespace(command="test", is_quick=is_quick, is_measured=is_measured, pytest=given)
     return parser().parse_args(argv)
+
+
+def _add_checks(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    test = commands.add_parser(
+        "test", help="run the tests", description=TEST, usage="run.py test [quick] [coverage] [pytest argument ...]"
+    )
+    test.add_argument("pytest", nargs="*", metavar="argument", help="passed to pytest unchanged")
+    torture = commands.add_parser("torture", help="inject failures and check what was promised", description=TORTURE)
+    torture.add_argument("--quick", action="store_true", help="the short run, at most three minutes")
+    torture.add_argument("scenario", nargs="*", metavar="SCENARIO", help="only these (default: all; `list` names them)")
+    bench = commands.add_parser("bench", help="measure the server against baselines", description=BENCH)
+    bench.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHES)} (default: all)")
+    bench.add_argument("--readers", type=int, default=10_000, metavar="N", help="how many readers (default: 10,000)")
+    bench.add_argument("--json", action="store_true", help="print the results as JSON")
+    bench.add_argument("--plot", type=Path, metavar="FILE", help="plot the cost of a delivery (fanout, hot) as SVG")
 
 
 def _add_import(command: argparse.ArgumentParser) -> None:
@@ -116,10 +166,13 @@ def _add_import(command: argparse.ArgumentParser) -> None:
         form.add_argument("file", type=Path, metavar="FILE", help="the file to read")
         _add_thread(form)
         form.add_argument(
-            "--ours", action="store_true", help="its authors are the accounts here, also those that can log in"
+            "--ours", action="store_true", help="match its authors to accounts here, including those that can log in"
         )
-        form.add_argument("--title", metavar="T", help="the thread's title, where it is new")
-        form.add_argument("--author", metavar="NAME", help="who wrote the article: marked as Author in the thread")
+        form.add_argument(
+            "--verbose", action="store_true", help="print a line for each record that was skipped or changed"
+        )
+        form.add_argument("--title", metavar="T", help="the title, if the thread is new")
+        form.add_argument("--author", metavar="NAME", help="author of the article, marked as Author in the thread")
 
 
 def _add_replay(command: argparse.ArgumentParser) -> None:
@@ -129,12 +182,14 @@ def _add_replay(command: argparse.ArgumentParser) -> None:
 
 
 def _add_thread(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--thread", metavar="KEY", help="the thread's key (default: made from the file's name)")
+    command.add_argument(
+        "--thread", metavar="KEY", help="the thread's key (default: derived from the page's address or the file's name)"
+    )
 
 
 def _add_speed(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--speed", type=_positive, default=1.0, metavar="N", help="how many times faster than it was (default: 1)"
+        "--speed", type=_positive, default=1.0, metavar="N", help="how many times faster than the original (default: 1)"
     )
 
 
@@ -145,24 +200,65 @@ def _positive(text: str) -> float:
     return number
 
 
+def _add_site(command: argparse.ArgumentParser) -> None:
+    actions = command.add_subparsers(dest="action", metavar="ACTION", title="actions", required=True)
+    add = actions.add_parser("add", help="add a site", description="Add a site by its origins.")
+    add.add_argument("origins", nargs="+", metavar="ORIGIN", help="where its pages are, such as https://blog.example")
+    add.add_argument("--id", metavar="ID", help="its id (default: the host of the first origin)")
+    change = actions.add_parser("set", help="change a site", description="Change what is given; all else stays.")
+    change.add_argument("id", metavar="ID")
+    change.add_argument("--origin", dest="origins", action="append", metavar="ORIGIN", help="all its origins, one each")
+    for one in (add, change):
+        one.add_argument("--name", metavar="N", help="how readers know it (default: its id)")
+        one.add_argument(
+            "--login", dest="logins", action="append", choices=LOGINS,
+            help="how readers log in there, one each (default: password); guest: by a name alone",
+        )  # fmt: skip
+        one.add_argument(
+            "--keep-query", dest="keep_query", action="append", metavar="NAME",
+            help="a query parameter that tells one page from another (default: none)",
+        )  # fmt: skip
+        one.add_argument(
+            "--moderates", action=argparse.BooleanOptionalAction, help="whether moderators may act as such there"
+        )
+        one.add_argument("--theme", choices=THEMES, help="its colours (default: auto, as the page's)")
+    remove = actions.add_parser(
+        "remove", help="remove a site", description="Remove a site. Its threads stay, on this server's own pages."
+    )
+    remove.add_argument("id", metavar="ID")
+    actions.add_parser("list", help="list the sites", description="List the sites and their settings.")
+
+
+def _add_threads(command: argparse.ArgumentParser) -> None:
+    actions = command.add_subparsers(dest="action", metavar="ACTION", title="actions", required=True)
+    listed = actions.add_parser("list", help="list threads", description="List threads, the last active first.")
+    listed.add_argument("--site", default="", metavar="ID", help="those of one site (own: this server's own pages)")
+    listed.add_argument("--limit", type=int, default=100, metavar="N", help="how many (default: 100)")
+    move = actions.add_parser(
+        "move", help="give a thread another address", description="Give a thread another address."
+    )
+    move.add_argument("old", metavar="OLD", help="its present address, or its key")
+    move.add_argument("new", metavar="NEW", help="the new address of its page")
+
+
 def _add_account(command: argparse.ArgumentParser) -> None:
     actions = command.add_subparsers(dest="action", metavar="ACTION", title="actions", required=True)
-    create = actions.add_parser("create", help="make an account", description=f"Make an account. {PASSWORD}")
+    create = actions.add_parser("create", help="create an account", description=f"Create an account. {PASSWORD}")
     create.add_argument("name", metavar="NAME")
-    create.add_argument("--role", choices=ROLES, default="reader", help="what it may do (default: reader)")
+    create.add_argument("--role", choices=ROLES, default="reader", help="its role (default: reader)")
     create.add_argument("--password", metavar="P")
     role = actions.add_parser(
-        "role", help="change what an account may do", description="Change what an account may do. It must sign in anew."
+        "role", help="change the role of an account", description="Change the role of an account. It must log in again."
     )
     role.add_argument("name", metavar="NAME")
     role.add_argument("role", choices=ROLES)
     rename = actions.add_parser(
-        "rename", help="give an account another name", description="Give an account another name, wherever it shows."
+        "rename", help="rename an account", description="Rename an account, wherever its name is shown."
     )
     rename.add_argument("name", metavar="NAME")
-    rename.add_argument("to", metavar="NEW", help="the name from now on")
+    rename.add_argument("to", metavar="NEW", help="the new name")
     password = actions.add_parser(
-        "password", help="give an account a new password", description=f"Give an account a new password. {PASSWORD}"
+        "password", help="set a new password", description=f"Set a new password for an account. {PASSWORD}"
     )
     password.add_argument("name", metavar="NAME")
     password.add_argument("--password", metavar="P")

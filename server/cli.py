@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import getpass
-import os
 import signal
 import subprocess
 import sys
 from argparse import Namespace
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 
-from server import arguments, control, settings
-from server.errors import CannotStart, DomainError
-from server.porting import imports, jsonl
-from server.storage import backup, export
+from server import arguments, control, private_files, settings, sites
+from server.errors import CannotStart, CommandFailed, DomainError
+from server.porting import import_command
+from server.porting.formats import jsonl
+from server.storage.engine import backup
+from server.storage.transfer import export
 
 
 def main(argv: list[str]) -> int:
@@ -33,8 +33,11 @@ def main(argv: list[str]) -> int:
         "replay": _replay,
         "demo": _demo,
         "account": _account,
+        "site": _site,
+        "thread": _thread,
         "backup": _backup,
         "restore": _restore,
+        "doctor": _doctor,
         "torture": _torture,
         "bench": _bench,
     }
@@ -45,18 +48,24 @@ def main(argv: list[str]) -> int:
     except CannotStart as error:
         print(f"livethread: {error}", file=sys.stderr)
         return 2
-    except DomainError as error:
-        print(f"livethread: {error.message}", file=sys.stderr)
+    except (DomainError, CommandFailed) as error:
+        print(f"livethread: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        return 130
+        # A server that is ended while it starts has lost nothing.
+        return 0 if given.command in (None, "gateway") else 130
+
+
+def run() -> NoReturn:
+    """The installed command `livethread`."""
+    sys.exit(main(sys.argv[1:]))
 
 
 def _serve(_: Namespace) -> int:
     from server.app import create_app, with_secret
     from server.serve import serve
 
-    return serve(lambda read: create_app(with_secret(read)), "livethread")
+    return serve(lambda read: create_app(with_secret(read)), "livethread", has_database=True)
 
 
 def _gateway(_: Namespace) -> int:
@@ -67,34 +76,36 @@ def _gateway(_: Namespace) -> int:
 
 
 def _test(given: Namespace) -> int:
-    folder = Path(__file__).resolve().parents[1]
-    return subprocess.call([sys.executable, "-m", "pytest", *given.pytest], cwd=folder)
+    return subprocess.call([sys.executable, "-m", "pytest", *given.pytest], cwd=arguments.FOLDER)
 
 
 def _import(given: Namespace) -> int:
-    return asyncio.run(imports.import_file(settings.read(os.environ), given))
+    return asyncio.run(import_command.import_file(settings.from_environment(), given))
 
 
 def _export(given: Namespace) -> int:
-    lines = list(jsonl.write(export.comments(settings.read(os.environ).database, given.thread)))
+    lines = list(jsonl.write(export.comments(settings.from_environment().database, given.thread)))
     if not lines:
         raise CannotStart(f"The thread {given.thread} has no comments.")
     if str(given.file) == "-":
         sys.stdout.buffer.writelines(lines)
         return 0
     try:
-        with given.file.open("xb") as file:
+        # Earlier texts, and what waits for approval, are in it.
+        private_files.create(given.file)
+        with given.file.open("wb") as file:
             file.writelines(lines)
     except OSError as error:
         raise CannotStart(f"{given.file} cannot be written: {error.strerror}.") from error
-    print(f"{len(lines):,} comments of {given.thread} → {given.file}")
+    comments = sum(not jsonl.is_head(line) for line in lines)
+    print(f"{comments:,} comments of {given.thread} → {given.file}")
     return 0
 
 
 def _replay(given: Namespace) -> int:
-    from server.porting.replay import replay_file
+    from server.porting.replay_command import replay_file
 
-    return asyncio.run(replay_file(settings.read(os.environ), given))
+    return asyncio.run(replay_file(settings.from_environment(), given))
 
 
 def _demo(given: Namespace) -> int:
@@ -105,7 +116,7 @@ def _demo(given: Namespace) -> int:
 
 def _backup(given: Namespace) -> int:
     async def ask() -> dict[str, Any]:
-        async with control.owner(settings.read(os.environ)) as owner:
+        async with control.owner(settings.from_environment()) as owner:
             return await owner.ask("backup", {"file": str(given.file.resolve())})
 
     _tell_contents(f"Backed up to {given.file}", asyncio.run(ask()))
@@ -113,11 +124,11 @@ def _backup(given: Namespace) -> int:
 
 
 def _restore(given: Namespace) -> int:
-    database = settings.read(os.environ).database
+    database = settings.from_environment().database
     found, aside = backup.restore(database, given.file)
     _tell_contents(f"Restored {database} under the new epoch {found.epoch}", msgspec.to_builtins(found))
     if aside is not None:
-        print(f"What was there before is kept as {aside}")
+        print(f"The previous database is kept as {aside}")
     return 0
 
 
@@ -128,18 +139,22 @@ def _tell_contents(what: str, found: dict[str, Any]) -> None:
     )
 
 
+def _doctor(given: Namespace) -> int:
+    from server.doctor import examination
+
+    return examination.examine(is_gateway=given.gateway, asks_public=given.public)
+
+
 def _torture(given: Namespace) -> int:
-    folder = Path(__file__).resolve().parents[1]
     quick = ["--quick"] if given.quick else []
-    return subprocess.call([sys.executable, "-m", "tests.torture", *quick, *given.scenario], cwd=folder)
+    return subprocess.call([sys.executable, "-m", "tests.torture", *quick, *given.scenario], cwd=arguments.FOLDER)
 
 
 def _bench(given: Namespace) -> int:
-    folder = Path(__file__).resolve().parents[1]
     as_json = ["--json"] if given.json else []
     plot = ["--plot", str(given.plot.resolve())] if given.plot else []
     words = ["--readers", str(given.readers), *as_json, *plot, *given.names]
-    return subprocess.call([sys.executable, "-m", "tests.bench", *words], cwd=folder)
+    return subprocess.call([sys.executable, "-m", "tests.bench", *words], cwd=arguments.FOLDER)
 
 
 def _account(given: Namespace) -> int:
@@ -152,16 +167,54 @@ def _account(given: Namespace) -> int:
         asked["password"] = given.password or _ask_password()
 
     async def ask() -> dict[str, str]:
-        async with control.owner(settings.read(os.environ)) as owner:
+        async with control.owner(settings.from_environment()) as owner:
             return await owner.ask(f"account {given.action}", asked)
 
     answer = asyncio.run(ask())
     if given.action == "rename":
-        print(f"{given.name} is {answer['name']} from now on")
+        print(f"{given.name}is now called {answer['name']}")
         return 0
     role = f" is {answer['role']}" if "role" in answer else " has a new password"
     print(f"{answer['name']}{role}")
     return 0
+
+
+def _site(given: Namespace) -> int:
+    fields = ("id", "origins", "name", "logins", "keep_query", "moderates", "theme")
+    asked = {field: value for field in fields if (value := getattr(given, field, None)) is not None}
+    if given.action == "add":
+        asked.setdefault("id", sites.id_for(given.origins[0]))
+    answer = _ask(f"site {given.action}", asked)
+    for one in answer["sites"] if given.action == "list" else [answer["site"]] if answer["site"] else []:
+        if one["id"] == sites.OWN:
+            continue
+        query = f", keeps {' '.join(one['keep_query'])} of the query" if one["keep_query"] else ""
+        moderates = ", moderates" if one["moderates"] else ""
+        print(
+            f"{one['id']}: {one['name']}, {' '.join(one['origins']) or 'no origin'}; "
+            f"logins: {' '.join(one['logins']) or 'none'}; theme {one['theme']}{query}{moderates}"
+        )
+    if given.action == "remove":
+        print(f"{given.id} is removed; its threads are on this server's own pages")
+    return 0
+
+
+def _thread(given: Namespace) -> int:
+    if given.action == "move":
+        moved = _ask("thread move", {"old": given.old, "new": given.new})
+        print(f"{moved['key']} is now under {given.new}")
+        return 0
+    for site, key, address, comments in _ask("thread list", {"site": given.site, "limit": given.limit})["threads"]:
+        print(f"{site}\t{key}\t{comments}\t{address}")
+    return 0
+
+
+def _ask(command: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    async def ask() -> dict[str, Any]:
+        async with control.owner(settings.from_environment()) as owner:
+            return await owner.ask(command, arguments)
+
+    return asyncio.run(ask())
 
 
 def _ask_password() -> str:

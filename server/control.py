@@ -1,43 +1,51 @@
-"""The owner's side door: commands reach a running app by a 0600 Unix socket, else take the database themselves."""
+"""Operator commands: they reach a running app over a 0600 Unix socket, or else open the database themselves."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import logging
-import os
-import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
 
-from server import names
-from server.actions import describe, sign_in
-from server.errors import CannotStart, Conflict, DomainError, Invalid
+from channels.tasks import Health, Tasks
+from server import control_socket, names
+from server.actions import describe, operator, passwords, sign_in, sites
+from server.actions.sessions import begin_session
+from server.errors import CannotStart, CommandFailed, Conflict, DomainError, Invalid
 from server.model import ROLES
-from server.porting.load import Batch, link_batch, load_batch
+from server.porting.loading import Batch, key_for, link_batch, load_batch
 from server.settings import Settings
-from server.storage import accounts, backup, comments
-from server.storage.database import Database
+from server.sites import Site
+from server.storage import sites as stored_sites
+from server.storage.accounts import accounts
+from server.storage.comments import comments
+from server.storage.engine import backup
+from server.storage.engine.database import Database
+from server.upkeep import Upkeep
 
 log = logging.getLogger("livethread.control")
 
+ANSWER_SECONDS = 10
 MAX_LINE_BYTES = 64 * 1024 * 1024
-MAX_UNIX_PATH = 100
 
 
 class Desk:
-    """What the operator may ask of whoever owns the database. Arguments and answers are JSON objects."""
+    """Operator commands to the owner of the database. Arguments and answers are JSON objects."""
 
-    def __init__(self, database: Database, settings: Settings) -> None:
+    def __init__(
+        self, database: Database, settings: Settings, on_sites: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
+        """`on_sites` hears that a site was added, changed or removed."""
         self._database = database
         self._settings = settings
+        self._on_sites = on_sites
 
     async def ask(self, command: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        """Do one command. Raises DomainError."""
+        """Do one command. Raises DomainError, or CommandFailed."""
         commands: dict[str, Callable[..., Awaitable[dict[str, Any]]]] = {
             "origin": self._origin,
             "account create": self._create,
@@ -45,44 +53,55 @@ class Desk:
             "account password": self._password,
             "account rename": self._rename,
             "describe": self._describe,
+            "key": self._key,
             "import": self._import,
             "link": self._link,
             "imported": self._imported,
             "commenter": self._commenter,
             "backup": self._backup,
+            "site add": self._add_site,
+            "site set": self._set_site,
+            "site remove": self._remove_site,
+            "site list": self._list_sites,
+            "thread move": self._move_thread,
+            "thread list": self._list_threads,
         }
         if command not in commands:
-            raise Invalid(f"There is no command {command}.", field="command")
+            raise Invalid("error.no_command", field="command", name=command)
         return await commands[command](**arguments)
 
     async def _origin(self) -> dict[str, Any]:
-        return {"origin": self._settings.origin}
+        return {"origin": self._settings.address}
 
     async def _create(self, name: str, role: str, password: str) -> dict[str, Any]:
         if role not in ROLES:
-            raise Invalid(f"A role is one of {', '.join(ROLES)}.", field="role")
-        sign_in.check_password(password)
+            raise Invalid("error.role", field="role", names=", ".join(ROLES))
+        passwords.check(password)
         clean = names.clean(name)
-        account = await sign_in.create_account(self._database, clean, await sign_in.hash_password(password), role)
+        account = await sign_in.create_account(self._database, clean, await passwords.hashed(password), role)
         if account is None:
-            raise Conflict(f"The name {clean}, or one that looks like it, is taken.", field="name")
+            raise Conflict("error.name_taken", field="name", name=clean)
         return {"name": account.name, "role": account.role}
 
     async def _role(self, name: str, role: str) -> dict[str, Any]:
         if role not in ROLES:
-            raise Invalid(f"A role is one of {', '.join(ROLES)}.", field="role")
-        account = await sign_in.set_role(self._database, name, role)
+            raise Invalid("error.role", field="role", names=", ".join(ROLES))
+        account = await operator.set_role(self._database, name, role)
         return {"name": account.name, "role": account.role}
 
     async def _password(self, name: str, password: str) -> dict[str, Any]:
-        account = await sign_in.set_password(self._database, name, password)
+        account = await operator.set_password(self._database, name, password)
         return {"name": account.name}
 
     async def _rename(self, name: str, to: str) -> dict[str, Any]:
-        return {"name": await sign_in.rename(self._database, name, to)}
+        return {"name": await operator.rename(self._database, name, to)}
 
     async def _describe(self, thread: str, **description: Any) -> dict[str, Any]:
         return {"info": msgspec.to_builtins(await describe.set_description(self._database, thread, **description))}
+
+    async def _key(self, address: str) -> dict[str, Any]:
+        """Return the key of the thread for this address of a page."""
+        return {"key": await key_for(self._database, address)}
 
     async def _import(self, batch: dict[str, Any]) -> dict[str, Any]:
         return await load_batch(self._database, msgspec.convert(batch, Batch))
@@ -99,16 +118,39 @@ class Desk:
         """A session for `name`, as an account that nobody else can log in to: for replays."""
         clean = names.clean(name)
         account = await self._database.write(lambda write: accounts.imported(write, clean))
-        if account is None:
-            raise Conflict(f"The account {clean} is somebody's, or was closed.", field="name")
-        return {"name": account.name, "token": await sign_in.begin_session(self._database, account)}
+        return {"name": account.name, "token": await begin_session(self._database, account, "a replay")}
 
     async def _backup(self, file: str) -> dict[str, Any]:
         copied = asyncio.to_thread(backup.copy, self._database.path, Path(file))
         try:
             return dict(msgspec.to_builtins(await copied))
         except CannotStart as error:
-            raise DomainError(str(error)) from error
+            raise CommandFailed(str(error)) from error
+
+    async def _add_site(self, **given: Any) -> dict[str, Any]:
+        return await self._changed(await sites.add_site(self._database, msgspec.convert(given, Site)))
+
+    async def _set_site(self, id: str, **changes: Any) -> dict[str, Any]:  # noqa: A002 — a site's name for it
+        return await self._changed(await sites.change_site(self._database, id, changes))
+
+    async def _remove_site(self, id: str) -> dict[str, Any]:  # noqa: A002 — a site's name for it
+        await sites.remove_site(self._database, id)
+        return await self._changed(None)
+
+    async def _changed(self, site: Site | None) -> dict[str, Any]:
+        if self._on_sites:
+            await self._on_sites()
+        return {"site": msgspec.to_builtins(site)}
+
+    async def _list_sites(self) -> dict[str, Any]:
+        return {"sites": msgspec.to_builtins(await self._database.read(stored_sites.all_of))}
+
+    async def _move_thread(self, old: str, new: str) -> dict[str, Any]:
+        key, site = await sites.move_thread(self._database, old, new)
+        return {"key": key, "site": site}
+
+    async def _list_threads(self, site: str, limit: int) -> dict[str, Any]:
+        return {"threads": await self._database.read(lambda sql: stored_sites.listed(sql, site, limit))}
 
 
 class Owner(Protocol):
@@ -124,22 +166,27 @@ class _Distant:
 
     async def ask(self, command: str, arguments: dict[str, Any]) -> dict[str, Any]:
         self._writer.write(msgspec.json.encode({"command": command, "arguments": arguments}) + b"\n")
-        await self._writer.drain()
-        line = await self._reader.readline()
-        if not line:
-            raise CannotStart("The running livethread ended before it answered.")
+        try:
+            await self._writer.drain()
+            line = await self._reader.readline()
+        except OSError:
+            line = b""
+        if not line.endswith(b"\n"):
+            raise CannotStart("The running server stopped before it answered.")
         answer = msgspec.json.decode(line)
         if "error" in answer:
-            raise DomainError(answer["error"])
+            raise CommandFailed(answer["error"])
         return dict(answer["answer"])
 
 
 @contextlib.asynccontextmanager
 async def owner(settings: Settings) -> AsyncIterator[Owner]:
-    """Reach whoever owns the database: a running app, or this process for the moment. Raises CannotStart."""
+    """Reach the owner of the database: a running app, or else this process. Raises CannotStart."""
     if not await is_running(settings):
-        async with Database.opened(settings.database) as database:
+        health = Health()
+        async with Database.opened(settings.database, health) as database:
             yield Desk(database, settings)
+            await Upkeep(database, health).finish()
     else:
         async with running_owner(settings) as distant:
             yield distant
@@ -147,16 +194,25 @@ async def owner(settings: Settings) -> AsyncIterator[Owner]:
 
 @contextlib.asynccontextmanager
 async def running_owner(settings: Settings) -> AsyncIterator[Owner]:
-    """Reach the running app that owns the database. Raises CannotStart where there is none."""
+    """Reach the running app that owns the database. Raises CannotStart if there is none."""
     connection = await _connect(settings)
     if connection is None:
         raise CannotStart(
-            f"No livethread is running on {settings.database}. "
-            "Start one with `python3 run.py`, under the same settings."
+            f"No livethread is running on {settings.database}. Start one with `python3 run.py`, with the same settings."
         )
     reader, writer = connection
+    distant = _Distant(reader, writer)
     try:
-        yield _Distant(reader, writer)
+        try:
+            # What is asked next may take long; whether anybody is there shows at once.
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await distant.ask("origin", {})
+        except TimeoutError:
+            raise CannotStart(
+                f"The livethread that runs on {settings.database} has not answered for {ANSWER_SECONDS} s: it "
+                "hangs, or was stopped. Nothing was changed."
+            ) from None
+        yield distant
     finally:
         writer.close()
         with contextlib.suppress(OSError):
@@ -171,59 +227,51 @@ async def is_running(settings: Settings) -> bool:
 
 
 async def _connect(settings: Settings) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
-    try:
-        return await asyncio.open_unix_connection(socket_path(settings.database), limit=MAX_LINE_BYTES)
-    except OSError:
+    connection = control_socket.connect(settings.database)
+    if connection is None:
         return None
+    return await asyncio.open_unix_connection(sock=connection, limit=MAX_LINE_BYTES)
 
 
 @contextlib.asynccontextmanager
-async def listening(settings: Settings, desk: Desk) -> AsyncIterator[None]:
+async def listening(settings: Settings, desk: Desk, tasks: Tasks) -> AsyncIterator[None]:
     """Answer commands while the block runs."""
-    path = socket_path(settings.database)
-    Path(path).unlink(missing_ok=True)
-    # Made under a narrow mask: there is no moment in which others could connect.
-    before = os.umask(0o177)
-    try:
-        server = await asyncio.start_unix_server(_answering(desk), path, limit=MAX_LINE_BYTES)
-    finally:
-        os.umask(before)
+    listener = control_socket.listen(settings.database)
+    server = await asyncio.start_unix_server(_answering(desk, tasks), sock=listener, limit=MAX_LINE_BYTES)
     try:
         async with server:
             yield
     finally:
-        Path(path).unlink(missing_ok=True)
+        control_socket.place(settings.database).unlink(missing_ok=True)
 
 
-def socket_path(database: Path) -> str:
-    """Return the socket beside the database, or one in the temporary folder where that path is too long for one."""
-    path = f"{database.resolve()}.control"
-    if len(path.encode()) <= MAX_UNIX_PATH:
-        return path
-    digest = hashlib.sha256(path.encode()).hexdigest()[:16]
-    return f"{tempfile.gettempdir()}/livethread-{os.getuid()}-{digest}.control"
-
-
-def _answering(desk: Desk) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
+def _answering(desk: Desk, tasks: Tasks) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], None]:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while line := await reader.readline():
                 writer.write(msgspec.json.encode(await _one(desk, line)) + b"\n")
                 await writer.drain()
         except (OSError, ValueError) as error:
-            log.warning("a command was cut off: %s", error)
+            log.warning("a command was interrupted: %s", error)
         finally:
             writer.close()
 
-    return answer
+    def begin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if not control_socket.is_ours(writer.get_extra_info("socket").fileno()):
+            log.warning("another user of this machine connected to the control socket and was refused")
+            writer.close()
+            return
+        tasks.start("control socket", answer(reader, writer))
+
+    return begin
 
 
 async def _one(desk: Desk, line: bytes) -> dict[str, Any]:
     try:
         request = msgspec.json.decode(line)
         return {"answer": await desk.ask(request["command"], request["arguments"])}
-    except DomainError as error:
-        return {"error": error.message}
+    except (DomainError, CommandFailed) as error:
+        return {"error": str(error)}
     except Exception:
         log.exception("a command failed")
         return {"error": "The command failed; the server's log says why."}

@@ -1,4 +1,4 @@
-"""The domain errors, each with the stable code and the HTTP status that the web answers.
+"""The domain errors, each with a text, the stable code and the HTTP status that the web answers.
 
 DomainError
 ├── Malformed 400          the request cannot be read
@@ -14,26 +14,40 @@ DomainError
 
 from __future__ import annotations
 
+from server.texts import Texts, Value, texts
+
 
 class DomainError(Exception):
-    """`message` is a sentence for people; `code` is for programs; `field` names what is wrong where one is."""
+    """`text` is the key of a sentence for people, with `values`; `code` is for programs; `field` names what is wrong
+    where one is. For logs and the command line, `str` returns the sentence in English.
+    """
 
     status = 500
     code = "error"
 
     def __init__(
         self,
-        message: str,
+        text: str,
+        /,
         *,
         code: str | None = None,
         field: str | None = None,
         retry_after: int | None = None,
+        **values: Value,
     ) -> None:
-        super().__init__(message)
-        self.message = message
+        super().__init__(text)
+        self.text = text
+        self.values = values
         self.code = code or self.code
         self.field = field
         self.retry_after = retry_after
+
+    def __str__(self) -> str:
+        return self.sentence(texts())
+
+    def sentence(self, language: Texts) -> str:
+        """Return what it says to people who read this language."""
+        return language(self.text, **self.values)
 
 
 class Malformed(DomainError):
@@ -79,6 +93,10 @@ class TooMany(DomainError):
 class Unavailable(DomainError):
     status = 503
     code = "unavailable"
+
+
+class CommandFailed(Exception):
+    """A command to the owner of the database failed; the text is what the owner said."""
 
 
 class CannotStart(Exception):

@@ -1,28 +1,16 @@
-"""How often something may be done, kept in memory. Knows neither accounts nor addresses."""
+"""Rate limits, kept in memory. Knows neither accounts nor addresses."""
 
 from __future__ import annotations
 
-import ipaddress
 import math
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 
 from server.errors import TooMany
-from server.settings import Rate
+from server.setting_values import Rate
 
 MAX_BUCKETS = 50_000
-
-
-def network(host: str) -> str:
-    """Return what counts as one address: of IPv6 the 64 bits of the network, since one visitor may have all of it."""
-    if ":" not in host:
-        return host
-    try:
-        whole = ipaddress.IPv6Address(host.partition("%")[0])
-    except ValueError:
-        return host
-    return str(whole.ipv4_mapped or ipaddress.IPv6Network((whole, 64), strict=False))
 
 
 class Limits:
@@ -44,14 +32,14 @@ class Limits:
         if tokens < 1:
             self._buckets[what, who] = (tokens, now)
             wait = math.ceil((1 - tokens) / per_second)
-            raise TooMany(f"That was too often. Try again in {wait} s.", retry_after=wait)
+            raise TooMany("error.many_attempts", retry_after=wait, seconds=wait)
         self._buckets[what, who] = (tokens - 1, now)
         if len(self._buckets) > MAX_BUCKETS:
             # Python keeps insertion order, and every use re-inserts: the first is the one unused longest.
             del self._buckets[next(iter(self._buckets))]
 
     def refund(self, what: str, who: object) -> None:
-        """Give the last token back: what was tried was honest."""
+        """Give the last token back: the attempt was honest."""
         bucket = self._buckets.get((what, who))
         if bucket is not None:
             self._buckets[what, who] = (bucket[0] + 1, bucket[1])
@@ -60,7 +48,12 @@ class Limits:
 class Admission:
     """Never more than the rate's count in any window of its seconds, since who comes back all at once must not stop us;
     and from one address never more than `most` at the same time. None of both: everybody.
+
+    An address gets at most eight times what is left of the window for others (the dynamic threshold of Choudhury and
+    Hahne, 1998): one that comes alone gets eight ninths of it, and however many it tries, others are let in.
     """
+
+    SHARE = 8
 
     def __init__(
         self, rate: Rate | None = None, most: int | None = None, clock: Callable[[], float] = time.monotonic
@@ -68,21 +61,34 @@ class Admission:
         self._rate = rate
         self._most = most
         self._clock = clock
-        self._admitted: deque[float] = deque(maxlen=rate.count if rate else 1)
+        self._admitted: deque[tuple[float, str]] = deque()
+        self._lately: Counter[str] = Counter()
         self._here: dict[str, int] = {}
 
     @property
     def asks_for_addresses(self) -> bool:
-        return self._most is not None
+        return self._rate is not None or self._most is not None
+
+    def here(self, address: str) -> int:
+        return self._here.get(address, 0)
 
     def is_full_of(self, address: str) -> bool:
         return self._most is not None and self._here.get(address, 0) >= self._most
 
-    def admits(self) -> bool:
+    def admits(self, address: str) -> bool:
+        if self._rate is None:
+            return True
         now = self._clock()
-        if self._rate and len(self._admitted) == self._rate.count and now - self._admitted[0] < self._rate.seconds:
+        while self._admitted and now - self._admitted[0][0] >= self._rate.seconds:
+            _, left = self._admitted.popleft()
+            self._lately[left] -= 1
+            if not self._lately[left]:
+                del self._lately[left]
+        free = self._rate.count - len(self._admitted)
+        if self._lately[address] >= self.SHARE * free:
             return False
-        self._admitted.append(now)
+        self._admitted.append((now, address))
+        self._lately[address] += 1
         return True
 
     def enter(self, address: str) -> None:

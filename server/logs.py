@@ -1,4 +1,4 @@
-"""How the program speaks to its operator: plain lines on a terminal, one JSON object a line everywhere else.
+"""Logging: plain lines on a terminal, one JSON object per line everywhere else.
 
 What visitors send is never logged: no bodies, tokens or query strings.
 """
@@ -39,5 +39,5 @@ def begin() -> None:
         logging.Formatter("%(levelname)s %(name)s: %(message)s") if sys.stderr.isatty() else JsonLines()
     )
     logging.basicConfig(level=logging.INFO, handlers=[handler])
-    # Each request of a gateway's poll is no news.
+    # Polls of gateways are not worth logging.
     logging.getLogger("httpx2").setLevel(logging.WARNING)

@@ -1,10 +1,13 @@
-"""The nouns as the server holds them, frozen. Knows no SQL and no HTTP."""
+"""The domain types, frozen. Knows no SQL and no HTTP."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
+from msgspec import Struct
+
+Kind = Literal["local", "imported"]
 Role = Literal["reader", "moderator", "staff"]
 State = Literal["visible", "pending", "removed", "deleted"]
 ROLES: tuple[Role, ...] = ("reader", "moderator", "staff")
@@ -17,17 +20,21 @@ MAX_DEPTH = 32
 
 @dataclass(frozen=True, slots=True)
 class Account:
+    """`role` is what it may do here. `full_role`: its own, if the session gives it less."""
+
     id: int
     name: str
     role: Role
+    full_role: Role | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Thread:
-    """`version` is the head; 0 and no id where nobody has used the key yet."""
+    """`version` is the head; 0 and no id if nobody has used the key yet. `site`: whose pages it is under."""
 
     key: str
     id: int | None = None
+    site: str = "own"
     title: str = ""
     url: str = ""
     summary: str = ""
@@ -38,19 +45,53 @@ class Thread:
     comments: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class StoredComment:
-    """A comment as the actions need it to decide; its public form is channels.change.Comment."""
+class StoredComment(Struct, frozen=True):
+    """A comment as it is kept, with what is known of its thread and author; what anybody sees of it is `view`'s.
+
+    Times in milliseconds. `author_name` and `author_role` are None if there is no account, or it was closed.
+    `hidden_quotes`: which quotes of the text are of comments that are not visible, numbers joined by commas.
+    """
 
     id: int
     thread: int
     thread_key: str
+    thread_title: str
+    thread_author: int | None
     parent: int | None
-    author: int | None
-    state: State
-    revision: int
     depth: int
-    request_hash: bytes | None = None
-    created: int = 0
-    body: str = ""
-    shown: int = 1
+    state: State
+    shown: int
+    version: int
+    revision: int
+    body: str
+    html: str
+    created: int
+    edited: int | None
+    placed: int
+    arrived: int
+    nonce: str | None
+    replies: int
+    score: int
+    author: int | None
+    author_name: str | None
+    author_role: Role | None
+    hidden_quotes: str | None
+
+
+class Head(NamedTuple):
+    """A comment without its text, for who has the text of this version: `version` tells what a write stamped.
+
+    The rest of what its public form is made of can change before a write stamps it: names, roles, what it quotes.
+    """
+
+    id: int
+    version: int
+    parent: int | None
+    state: State
+    shown: int
+    score: int
+    author: int | None
+    author_name: str | None
+    author_role: Role | None
+    is_of_thread_author: int
+    hidden_quotes: str | None

@@ -1,38 +1,149 @@
-"""Names of accounts: one spelling, and a skeleton that is equal for names that look alike."""
+"""Rules for account names: valid names, lookup keys and look-alikes. Knows no account."""
 
 from __future__ import annotations
 
+import hashlib
+import re
 import unicodedata
+from functools import cache, lru_cache
 
+import idna
+
+from server import lookalikes
 from server.errors import Invalid
 
 MAX_CHARACTERS = 40
-# The look-alikes that people use to pass for somebody else: digits for letters, Cyrillic and Greek for Latin.
-# A capital I is an l to the eye, and case does not tell names apart: so i, I, l and 1 are one.
-_LOOKS_LIKE = str.maketrans(
-    "01авекмнорстухіјѕԁһԛԝαβεηικνορτυχϲıſi",
-    "olabekmhopctyxljsdhqwabenlkvoptuxclsl",
-)
+# A letter and all its marks are normalised in quadratic time.
+_MAX_GIVEN = 4 * MAX_CHARACTERS
+MAX_MARKS = 4
+# Shown behind a name under which somebody here can log in.
+ELSEWHERE = "(imported)"
+# Behind the name of somebody who has no password.
+GUEST = "(guest)"
+_JOINERS = "\u200c\u200d"
+# They choose between the two pictures of one character.
+_SELECTORS = re.compile("[\ufe0e\ufe0f]")
+_RESERVED = (
+    "Anonymous", "Comment", "You", "Nobody", "Guest", "Unknown", "Null", "None",
+    "Admin", "Admins", "Administrator", "Administrators", "Administration", "Mod", "Mods", "Moderator", "Moderators",
+    "Moderation", "Staff", "Operator", "Root", "Sysop", "Webmaster", "Postmaster", "Hostmaster", "Support", "Security",
+    "Official", "System", "Livethread", "Deleted", "Deleted user", "Deleted account", "Deleted by its author",
+    "Deleted by the author", "Removed", "Removed user", "Removed by a moderator", "Account removed",
+    "Account closed", "Awaiting moderation", "Held for a moderator", "Undefined",
+)  # fmt: skip
 
 
 def clean(name: str) -> str:
     """Return the name as it is kept: NFKC, single spaces. Raises Invalid (field name)."""
-    name = " ".join(unicodedata.normalize("NFKC", name).split())
+    if len(name) > _MAX_GIVEN:
+        raise Invalid("error.name_length", field="name", count=MAX_CHARACTERS)
+    name = " ".join(_SELECTORS.sub("", unicodedata.normalize("NFKC", name)).split())
     if not 1 <= len(name) <= MAX_CHARACTERS:
-        raise Invalid(f"A name has 1 to {MAX_CHARACTERS} characters.", field="name")
-    marks = 0
-    for character in name:
-        category = unicodedata.category(character)
-        marks = marks + 1 if category in ("Mn", "Me") else 0
-        if category[0] == "C" or category in ("Zl", "Zp") or marks > 2:
-            raise Invalid("A name may not hold control or invisible characters.", field="name")
-    if not any(unicodedata.category(character)[0] in "LN" for character in name):
-        raise Invalid("A name holds at least one letter or digit.", field="name")
+        raise Invalid("error.name_length", field="name", count=MAX_CHARACTERS)
+    if any(_is_hidden(name, place) for place in range(len(name))):
+        raise Invalid("error.name_hidden", field="name")
+    if "/" in name or "\\" in name:
+        raise Invalid("error.name_slash", field="name")
+    if not any(_kind(one) in "LN" for one in name):
+        raise Invalid("error.name_needs_letter", field="name")
+    for word in name.split(" "):
+        if _kind(word[0]) == "M" or _marks_in_a_row(word) > MAX_MARKS:
+            raise Invalid("error.name_marks", field="name", count=MAX_MARKS)
     return name
 
 
-def skeleton(name: str) -> str:
-    """Return what a clean name looks like: two names with one skeleton cannot both be had (after UTS #39)."""
-    bare = unicodedata.normalize("NFKD", name.casefold())
-    letters = "".join(character for character in bare if unicodedata.category(character)[0] in "LN")
-    return letters.translate(_LOOKS_LIKE).replace("rn", "m").replace("vv", "w") or bare
+def key(name: str) -> str:
+    """Return by what the account of this name is found, however it is cased; "": no name is like that."""
+    if len(name) > _MAX_GIVEN:
+        return ""
+    plain = _SELECTORS.sub("", unicodedata.normalize("NFKC", name)).casefold()
+    return " ".join(unicodedata.normalize("NFKC", plain).translate(dict.fromkeys(map(ord, _JOINERS))).split())
+
+
+def skeletons(name: str) -> frozenset[int]:
+    """Return digests of what the name looks like, also in other cases, and with letters, digits and marks alone.
+
+    64 bits each, signed. Of two names that share one only one can be had. They do not say what the name was.
+    """
+    digests = (hashlib.blake2b(one.encode(), digest_size=8).digest() for one in _shown(name))
+    return frozenset(int.from_bytes(digest, signed=True) for digest in digests)
+
+
+def is_reserved(name: str) -> bool:
+    """Say whether the clean name stands for something else than a person, or seems to: only operators give it."""
+    return not skeletons(name).isdisjoint(_reserved()) or is_of_elsewhere(name) or _is_of_guest(name)
+
+
+def is_mixed(name: str) -> bool:
+    """Say whether a word of the name mixes scripts that nobody writes together: such names are made to deceive."""
+    return not all(lookalikes.is_of_one_script(word) for word in name.split(" "))
+
+
+def is_of_elsewhere(name: str) -> bool:
+    """Say whether the name reads like a variant, as `variant` makes them."""
+    imported = _shown("imported") | _shown("Imported")
+    return any(one in shown for shown in _shown(name) for one in imported)
+
+
+def _is_of_guest(name: str) -> bool:
+    """Say whether a word of the name is "guest", or looks like it."""
+    guest = _shown("guest") | _shown("Guest")
+    return any(not _shown(word).isdisjoint(guest) for word in re.split(r"[\W_]+", name) if word)
+
+
+def variant(name: str, number: int) -> str:
+    """Return the clean name as that of somebody elsewhere: `Ana (imported)`, `Ana (imported 2)`."""
+    return _marked(name, ELSEWHERE, number)
+
+
+def guest(name: str, number: int) -> str:
+    """Return the clean name as that of a guest: `Ana (guest)`, `Ana (guest 2)`."""
+    return _marked(name, GUEST, number)
+
+
+def _marked(name: str, mark: str, number: int) -> str:
+    mark = f" {mark}" if number == 1 else f" {mark[:-1]} {number})"
+    return name[: MAX_CHARACTERS - len(mark)].rstrip() + mark
+
+
+# Whether a name may be had is asked several times before somebody has it, and of the same words each time.
+@lru_cache(maxsize=1_000)
+def _shown(name: str) -> frozenset[str]:
+    bare = "".join(one for one in name if _kind(one) in "LNM")
+    forms = {form for text in (name, bare) for form in (text, text.casefold(), text.upper())}
+    return frozenset(lookalikes.skeleton(form).casefold().replace(" ", "") for form in forms) - {""}
+
+
+@cache
+def _reserved() -> frozenset[int]:
+    return frozenset().union(*map(skeletons, _RESERVED))
+
+
+def _kind(character: str) -> str:
+    return unicodedata.category(character)[0]
+
+
+def _is_hidden(name: str, place: int) -> bool:
+    one = name[place]
+    if one in _JOINERS:
+        return not _may_join(name, place)
+    return lookalikes.is_invisible(one) or _kind(one) == "C" or unicodedata.category(one) in ("Zl", "Zp")
+
+
+def _may_join(name: str, place: int) -> bool:
+    """Say whether a joiner shows there: contexts A1, A2 and B of UAX #31, the first as RFC 5892 has it."""
+    before, after = name[:place], name[place + 1 :]
+    is_behind_virama = bool(before) and unicodedata.combining(before[-1]) == 9
+    if name[place] == "\u200d":
+        return is_behind_virama and not (after and unicodedata.category(after[0]) == "Mc")
+    if is_behind_virama:
+        return bool(after) and _kind(after[0]) == "L"
+    return idna.valid_contextj(name, place)
+
+
+def _marks_in_a_row(word: str) -> int:
+    longest = marks = 0
+    for one in unicodedata.normalize("NFD", word):
+        marks = marks + 1 if unicodedata.category(one) in ("Mn", "Me") else 0
+        longest = max(longest, marks)
+    return longest

@@ -1,4 +1,4 @@
-"""Who may do what: pure, and the only place that decides it."""
+"""Permissions: pure, and the only place that decides them."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def is_trusted(account: Account, hold: str) -> bool:
     return hold == "off" or account.role in ("moderator", "staff")
 
 
-def may_see(account: Account | None, comment: StoredComment) -> bool:
-    """What was never public is its author's and the moderators' alone."""
-    return bool(comment.shown) or may_moderate(account) or (account is not None and comment.author == account.id)
-
-
 def may_edit(account: Account, comment: StoredComment) -> bool:
     return comment.author == account.id or is_staff(account)
+
+
+def is_editable(comment: StoredComment) -> bool:
+    """Say whether there is a text to edit; nobody can edit a removed or deleted comment."""
+    return comment.state in ("visible", "pending")
 
 
 def is_in_time(account: Account, comment: StoredComment, now: int, edit_seconds: int) -> bool:

@@ -1,81 +1,143 @@
-"""Listens: binds the port, runs uvicorn over an application, says where it is."""
+"""Serves an application where it is to listen, and says when it does: on the terminal, in the log, to systemd."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
-import socket
 import sys
+import threading
+import time
 from collections.abc import Callable
+from typing import Any
 
-import uvicorn
 from starlette.applications import Starlette
 
-from channels.socket import LiveProtocol
-from server import logs
+from channels.tasks import Health
+from server import listening, logs, memory, systemd
 from server import settings as settings_
+from server.doctor import at_start
 from server.errors import CannotStart
-from server.http import BoundedHttp
+from server.http import descriptors, uvicorn_server
 from server.settings import Settings
-from server.web.context import LiveContext
+from server.web.requests.context import LiveContext
 
-GRACE_SECONDS = 10
-TICKS_A_SECOND = 10
-SEND_BUFFER_BYTES = 64 * 1024
+log = logging.getLogger("livethread")
+
+# For closing the database after that, and for an end where a part of the process is dead.
+CLOSE_SECONDS = 10
+LAST_SECONDS = 2.5
+SAY_EVERY_SECONDS = 60.0
+# How long the loop waits for a thread that computes, each time something has arrived.
+SWITCH_SECONDS = 0.0005
 
 
-def serve(create: Callable[[Settings], Starlette], what: str) -> int:
-    """Run until SIGTERM or Ctrl-C. Raises CannotStart where the settings or the port do not allow it."""
+def serve(create: Callable[[Settings], Starlette], what: str, *, has_database: bool = False) -> int:
+    """Run until SIGTERM or Ctrl-C; the log says first what is wrong around.
+
+    Raises CannotStart if the settings or the port do not allow it.
+    """
     logs.begin()
-    settings = settings_.read(os.environ)
-    listener = _bind(settings)
-    settings = settings_.read(os.environ, port=listener.getsockname()[1])
-    app = create(settings)
-    announced = _Announced(app, what, settings)
-    config = uvicorn.Config(
-        announced,
-        loop="uvloop",
-        http=BoundedHttp,
-        ws=LiveProtocol,
-        log_level="warning",
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        ws_per_message_deflate=False,
-        ws_ping_interval=None,
-        timeout_graceful_shutdown=GRACE_SECONDS,
-    )
-    server = _DrainingServer(config)
-    with contextlib.suppress(KeyboardInterrupt, SystemExit):
-        server.run(sockets=[listener])
+    memory.begin()
+    sys.setswitchinterval(SWITCH_SECONDS)
+    settings = settings_.from_environment()
+    for finding in at_start.look(settings, has_database=has_database):
+        log.warning("%s: %s", finding.subject, finding.sentence)
+    room = descriptors.raise_limit()
+    notifier = systemd.Notifier()
+    listening_on = listening.begin(settings, room.backlog)
+    settings = listening_on.settings
+    try:
+        app = create(settings)
+        announced = _Announced(app, what, listening_on, notifier)
+        watch = _Watch(app.state.health, notifier)
+        is_started = uvicorn_server.run(announced, listening_on.sockets, room, settings.keep_alive_seconds, watch)
+    except SystemExit:
+        log.critical("the process ends on an internal failure", exc_info=True)
+        return 1
+    finally:
+        listening_on.end()
     if announced.refusal is not None:
         raise announced.refusal
-    return 0 if server.started else 2
+    if not is_started:
+        return 2
+    return 1 if watch.health.failure is not None or announced.has_failed else 0
 
 
-class _DrainingServer(uvicorn.Server):
-    """Sends its readers away before it ends: uvicorn closes their sockets before the lifespan could."""
+class _Watch:
+    """Work beside the connections, in the server's loop."""
 
-    async def on_tick(self, counter: int) -> bool:
-        is_over = await super().on_tick(counter)
-        if counter % TICKS_A_SECOND == 0:
-            BoundedHttp.end_the_late()
-        live: LiveContext | None = self.lifespan.state.get("live")
-        if is_over and live is not None and not self.force_exit:
-            await live.hub.drain()
-        return is_over
+    def __init__(self, health: Health, notifier: systemd.Notifier) -> None:
+        self.health = health
+        self._notifier = notifier
+        self._silent_until = 0.0
+
+    def begins(self, end: Callable[[], None]) -> None:
+        """Called before the application's lifespan; `end` ends the server in order."""
+        asyncio.get_running_loop().set_exception_handler(self.health.heard_by_loop)
+
+        def end_soon() -> None:
+            # A part of the process is dead: in order where that goes, and in any case within a moment.
+            end()
+            _end_after(LAST_SECONDS, "the shutdown took too long")
+
+        self.health.on_failure.append(end_soon)
+
+    def every_second(self, state: dict[str, Any]) -> None:
+        self._look_at_descriptors()
+        if self.health.failure is None:
+            self._notifier.alive()
+        live: LiveContext | None = state.get("live")
+        if live is not None:
+            with self.health.guarding("deadlines of requests"):
+                live.budget.every_second(asyncio.get_running_loop().time())
+
+    def _look_at_descriptors(self) -> None:
+        """Connections that find none left are closed by the event loop without a word."""
+        now = time.monotonic()
+        if now >= self._silent_until and descriptors.are_used_up():
+            self._silent_until = now + SAY_EVERY_SECONDS
+            log.error(
+                "no file descriptor is left of %d, so new connections are dropped: raise `ulimit -n`, or LimitNOFILE",
+                descriptors.limit(),
+            )
+
+    async def drain(self, state: dict[str, Any]) -> None:
+        """Send the readers away before the server ends: their sockets are closed before the lifespan could."""
+        self._notifier.stopping()
+        live: LiveContext | None = state.get("live")
+        if live is not None:
+            with self.health.guarding("drain"):
+                await live.hub.drain()
+
+    def ends(self) -> None:
+        _end_after(uvicorn_server.GRACE_SECONDS + CLOSE_SECONDS, "the server did not stop")
+
+
+def _end_after(seconds: float, why: str) -> None:
+    """End the process after that time, even if something blocks it, unless it has ended by then."""
+
+    def end() -> None:
+        log.critical("forced to stop: %s", why)
+        os._exit(1)
+
+    last = threading.Timer(seconds, end)
+    last.daemon = True
+    last.start()
 
 
 class _Announced:
     """The application, which says where it listens once its lifespan has begun, and why where it cannot begin."""
 
-    def __init__(self, app: Starlette, what: str, settings: Settings) -> None:
+    def __init__(
+        self, app: Starlette, what: str, listening_on: listening.Listening, notifier: systemd.Notifier
+    ) -> None:
         self._app = app
         self._what = what
-        self._settings = settings
+        self._listening_on = listening_on
+        self._notifier = notifier
         self.refusal: CannotStart | None = None
+        self.has_failed = False
 
     async def __call__(self, scope, receive, send) -> None:  # type: ignore[no-untyped-def]
         if scope["type"] != "lifespan":
@@ -86,8 +148,7 @@ class _Announced:
             if message["type"] == "lifespan.startup.complete":
                 asyncio.get_running_loop().call_soon(self._say_where)
             if message["type"] == "lifespan.startup.failed" and isinstance(sys.exc_info()[1], CannotStart):
-                # In words, once, by whoever called us: not as a traceback.
-                logging.getLogger("uvicorn.error").disabled = True
+                uvicorn_server.silence()
             await send(message)
 
         try:
@@ -95,26 +156,14 @@ class _Announced:
         except CannotStart as refusal:
             self.refusal = refusal
             raise
+        except BaseException as error:
+            self.has_failed = True
+            log.critical("the application stopped with an error: %r", error)
+            raise
 
     def _say_where(self) -> None:
-        seen_as = "" if self._settings.origin == self._settings.own_address else f", seen as {self._settings.origin}"
-        print(f"{self._what} listens on {self._settings.own_address}{seen_as}", flush=True)
-
-
-def _bind(settings: Settings) -> socket.socket:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    # Inherited by every connection: who does not read is noticed after this, not after the kernel's megabytes.
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
-    try:
-        listener.bind((settings.host, settings.port))
-        listener.listen(2048)
-    except OSError as error:
-        listener.close()
-        name = "LIVETHREAD_HOST" if isinstance(error, socket.gaierror) else "LIVETHREAD_PORT"
-        raise CannotStart(
-            f"{name}: cannot listen on {settings.host}:{settings.port}: {error.strerror}. "
-            f"Stop what listens there, or set {name} to another, for instance LIVETHREAD_PORT=0 for any free port."
-        ) from error
-    return listener
+        memory.settle()
+        where, address = self._listening_on.where, self._listening_on.settings.address
+        said = f"listens on {where}" + ("" if address == where else f", seen as {address}")
+        print(f"{self._what} {said}", flush=True)
+        self._notifier.ready(said)

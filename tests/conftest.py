@@ -7,11 +7,36 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
-from server.storage.database import Database
+from server.storage.engine.database import Database
 from tests.processes import Server, Valkey, valkey
 
+TESTS = Path(__file__).parent
+# A machine that is busy elsewhere makes nothing wrong.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 WORKERS = 2
+# What `run.py test quick` leaves out: the fixtures of browsers, and the files and folders that take longest.
+SLOW_FIXTURES = {"browser", "firefox"}
+SLOW_PATHS = (
+    "conformance",
+    "deploy",
+    "journeys/test_firefox.py",
+    "test_bench.py",
+    "test_installed.py",
+    "test_torture.py",
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--quick", action="store_true", help="leave out browsers, damage and what else takes long")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Say True of what is left out; None leaves it to others."""
+    is_slow = any(collection_path == TESTS / slow for slow in SLOW_PATHS)
+    return True if is_slow and config.option.quick else None
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
@@ -21,7 +46,11 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """By far the longest file is first among two, or one of them would wait for the other at the end."""
+    """By far the longest file is first, or the others would wait for it at the end."""
+    if config.option.quick:
+        slow = [item for item in items if SLOW_FIXTURES & {*getattr(item, "fixturenames", ())}]
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if item not in slow]
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: item.path.name != "test_torture.py")
 

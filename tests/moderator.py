@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from server.actions import sign_in
 from server.model import Account
-from server.storage import accounts
-from server.storage.database import Database
+from server.storage.accounts import accounts
+from server.storage.engine.database import Database
 
 
 async def moderator(database: Database) -> Account:
     """Return the one account with powers, made where there is none yet."""
     made = await sign_in.create_account(database, "Moderator", None, "moderator")
-    known = made or (await database.read(lambda sql: accounts.by_skeleton(sql, "moderator")) or (None,))[0]
+    known = made or (await database.read(lambda sql: accounts.by_name(sql, "moderator")) or (None,))[0]
     assert known is not None
     return known

@@ -71,8 +71,10 @@ class Server:
             )  # fmt: skip
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
-        assert "listens on http://" in line, f"it did not start: {line}{self.log.read_text()}"
-        self.port = int(line.split("listens on http://", 1)[1].split(",")[0].rsplit(":", 1)[1])
+        assert "listens on " in line, f"it did not start: {line}{self.log.read_text()}"
+        where = line.split("listens on ", 1)[1].split(",")[0]
+        # A Unix socket has none.
+        self.port = int(where.rsplit(":", 1)[1]) if where.startswith("http://") else 0
 
     def kill(self) -> None:
         assert self.process is not None

@@ -1,19 +1,33 @@
 """The rules of the house, one test each: linters, types, layers, locks, sizes, and settings that are written down."""
 
+import ast
 import os
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from html.parser import HTMLParser
 from pathlib import Path
 
+import jinja2
 import pytest
 
+from server import errors, settings, settings_table, texts
 from tests.programs import missing
 
 ROOT = Path(__file__).resolve().parent.parent
+TEMPLATES = ROOT / "server" / "web" / "templates"
 LOCKS = ["requirements.txt", "requirements-dev.txt", "package-lock.json"]
 MOST_LINES = 400
+ERRORS = {"DomainError", *(kind.__name__ for kind in errors.DomainError.__subclasses__())}
+# Chosen from a table of keys just above.
+CHOSEN_TEXTS = {"hint", "text"}
+# In the catalogue's sections that are named for a value.
+NAMED_FOR_VALUES = ("badge.", "role.", "sort.", "state.")
+HTML_TOKENS = {"data", "variable_begin"}
+WITH_TEXT = {"alt", "aria-label", "placeholder", "title"}
+STARTS_A_TASK = ("create_task", "ensure_future", "run_coroutine_threadsafe")
 COMPOSE_SECRET = {"LIVETHREAD_SECRET": "for-the-check-alone"}
 
 
@@ -127,15 +141,136 @@ def test_the_compose_file_asks_for_the_secret() -> None:
     assert "LIVETHREAD_SECRET" in done.stderr
 
 
-def test_every_setting_is_documented() -> None:
-    settings = (ROOT / "server" / "settings.py").read_text(encoding="utf-8")
-    named = {f"LIVETHREAD_{name}" for name in re.findall(r'\bsetting\(\s*"([A-Z_]+)"', settings)}
-    assert len(named) > 8
-    everywhere = "\n".join(
-        path.read_text(encoding="utf-8") for path in source_files(".py") if "tests" not in path.parts
-    )
-    named |= set(re.findall(r"\bLIVETHREAD_[A-Z][A-Z_]*[A-Z]\b", everywhere))
-    documents = "\n".join(
-        path.read_text(encoding="utf-8") for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-    )
-    assert {name for name in named if not re.search(rf"\b{name}\b", documents)} == set()
+def test_the_table_of_the_settings_is_the_declared_one() -> None:
+    readme = settings_table.README.read_text(encoding="utf-8")
+    assert settings_table.table() in readme, "run `python3 -m server.settings_table`"
+    assert len(list(settings.declared())) > 30
+
+
+def test_every_name_that_is_written_of_a_setting_exists() -> None:
+    everywhere = [path for path in source_files(".py") if "tests" not in path.parts]
+    everywhere += [ROOT / "README.md", ROOT / "docker-compose.yml", *(ROOT / "docs").glob("*.md")]
+    named = {
+        name
+        for path in everywhere
+        for name in re.findall(r"\bLIVETHREAD_[A-Z][A-Z_]*[A-Z]\b", path.read_text(encoding="utf-8"))
+    }
+    assert len(named) > 30
+    assert settings.ignored(dict.fromkeys(named, "")) == []
+
+
+def test_every_task_has_an_owner() -> None:
+    """Tasks are created by channels/tasks.py alone, or in a TaskGroup that the same function waits for."""
+    bare = [
+        f"{path.relative_to(ROOT)}:{line}"
+        for folder in ("channels", "server")
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        if path != ROOT / "channels" / "tasks.py"
+        for line in bare_tasks(ast.parse(path.read_text(encoding="utf-8")))
+    ]
+    assert bare == []
+
+
+def bare_tasks(tree: ast.AST) -> list[int]:
+    """Return the lines that create a task which nobody owns."""
+    groups = {
+        item.optional_vars.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.AsyncWith)
+        for item in node.items
+        if isinstance(item.optional_vars, ast.Name) and ast.unparse(item.context_expr) == "asyncio.TaskGroup()"
+    }
+    return [
+        node.lineno
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute | ast.Name)
+        and (node.attr if isinstance(node, ast.Attribute) else node.id) in STARTS_A_TASK
+        and not (isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in groups)
+    ]
+
+
+def test_a_bare_task_is_found_and_a_group_that_is_waited_for_is_none() -> None:
+    bare = "async def f(loop):\n    loop.create_task(g())\n    asyncio.ensure_future(g())\n    create_task(g())"
+    owned = "async def f():\n    async with asyncio.TaskGroup() as tasks:\n        tasks.create_task(g())"
+    assert bare_tasks(ast.parse(bare)) == [2, 3, 4]
+    assert bare_tasks(ast.parse(owned)) == []
+
+
+def raised() -> Iterator[tuple[str, ast.Call, ast.expr]]:
+    """Yield every place where an error is made, with its text."""
+    for path in sorted((ROOT / "server").rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for call in ast.walk(tree):
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in ERRORS:
+                yield f"{path.relative_to(ROOT)}:{call.lineno}", call, call.args[0]
+
+
+def test_every_error_names_a_text_and_gives_its_values() -> None:
+    english = texts.texts()
+    seen = 0
+    for place, call, text in raised():
+        if isinstance(text, ast.Name):
+            assert text.id in CHOSEN_TEXTS, place
+            continue
+        assert isinstance(text, ast.Constant), f"{place}: the text of an error is a key of the catalogue"
+        key = str(text.value)
+        given: dict[str, texts.Value] = {one.arg: 1 for one in call.keywords if one.arg}
+        assert key in english, f"{place}: {key} is not in the catalogue"
+        assert english(key, **given), place
+        seen += 1
+    assert seen > 100
+
+
+class BareText(HTMLParser):
+    """The words that stand in a template by themselves; `\0` stands for each expression."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self._within: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._within.append(tag)
+        self.found += [value for name, value in attrs if name in WITH_TEXT and value and re.search(r"\w", value)]
+
+    def handle_endtag(self, tag: str) -> None:
+        while self._within and self._within.pop() != tag:
+            pass
+
+    def handle_data(self, data: str) -> None:
+        is_name = data.strip() == "livethread"
+        if re.search(r"\w\w", data) and not is_name and "code" not in self._within:
+            self.found.append(data.strip())
+
+
+def bare_texts(template: str) -> list[str]:
+    """Return the words of a template that are not from the catalogue, in HTML and in expressions."""
+    tokens = list(jinja2.Environment(autoescape=True).lex(template))
+    parser = BareText()
+    html = "".join("\0" if kind == "variable_begin" else text for _, kind, text in tokens if kind in HTML_TOKENS)
+    # A tag may be chosen by an expression.
+    parser.feed(html.replace("<\0", "<a"))
+    spoken = [text[1:-1] for _, kind, text in tokens if kind == "string"]
+    return parser.found + [text for text in spoken if re.match(r"[A-Z][a-z]|\w+ \w", text)]
+
+
+def test_templates_have_no_text_of_their_own() -> None:
+    assert bare_texts('<p title="{{ t("a.b") }}">{{ t("c.d") if x == "top" else "/t/" }}<code>run.py</code></p>') == []
+    assert bare_texts('<p title="Now">To {{ "Log in" }}</p>') == ["Now", "To \0", "Log in"]
+    found = {path.name: bare_texts(path.read_text(encoding="utf-8")) for path in TEMPLATES.glob("*.html")}
+    assert {name: texts for name, texts in found.items() if texts} == {}
+    assert len(found) > 12
+
+
+def test_every_text_is_in_the_catalogue_and_none_is_left_over() -> None:
+    """Keys are written out wherever they are used: in templates, and in modules as `section.key`."""
+    used = {
+        key
+        for path in (*TEMPLATES.glob("*.html"), *(ROOT / "server").rglob("*.py"))
+        for key in re.findall(r"""["'](\w+\.\w+)["']""", path.read_text(encoding="utf-8"))
+    }
+    catalogue = {re.sub("_(one|other)$", "", key) for key, _ in texts.flat(texts.read("en"))}
+    sections = {key.partition(".")[0] for key in catalogue}
+    unknown = {key for key in used - catalogue if key.partition(".")[0] in sections}
+    assert {key for key in unknown if not key.endswith((".html", ".py", ".js", ".css"))} == set()
+    assert {key for key in catalogue - used if not key.startswith(NAMED_FOR_VALUES)} == set()

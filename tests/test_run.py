@@ -1,12 +1,15 @@
 """What run.py and the command line say before there is a server, and where there cannot be one."""
 
+import hashlib
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -76,6 +79,35 @@ def test_what_follows_test_goes_to_pytest_in_its_order() -> None:
     assert parse(["test", "tests/a.py", "-k", "some name", "-x"]).pytest == ["tests/a.py", "-k", "some name", "-x"]
 
 
+@pytest.mark.parametrize(
+    ("words", "is_quick", "is_measured"),
+    [([], False, False), (["quick"], True, False), (["coverage"], False, True), (["quick", "coverage"], True, True)],
+)
+def test_the_first_words_after_test_say_which_tests_and_whether_they_are_measured(
+    words: list[str], is_quick: bool, is_measured: bool
+) -> None:
+    from server.arguments import parse
+
+    for given in ([], ["-k", "quick"], ["tests/a.py", "coverage"]):
+        read = parse(["test", *words, *given])
+        assert (read.is_quick, read.is_measured, read.pytest) == (is_quick, is_measured, given)
+
+
+def test_the_quick_tests_open_no_browser() -> None:
+    collect = [sys.executable, "-m", "pytest", "-n0", "--quick", "--collect-only", "-q", "-p", "no:cacheprovider"]
+    collect += ["tests/journeys", "--deselect", "tests/journeys/test_authority.py"]
+    done = subprocess.run(collect, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "tests/journeys/test_conversation.py::" in done.stdout
+    assert not re.search(r"journeys/test_(firefox|two_browsers|reading)\.py", done.stdout)
+
+
+def test_what_the_quick_tests_leave_out_is_there() -> None:
+    from tests.conftest import SLOW_PATHS
+
+    assert [path for path in SLOW_PATHS if not (ROOT / "tests" / path).exists()] == []
+
+
 @pytest.mark.parametrize("speed", ["0", "-1", "nan", "inf", "fast"])
 def test_a_speed_that_is_none_is_refused(tmp_path: Path, speed: str) -> None:
     done = start("demo", f"--speed={speed}", folder=tmp_path)
@@ -104,6 +136,39 @@ def test_without_a_network_it_says_so_and_leaves_no_venv_that_looks_whole(clone:
     assert "no network" in done.stderr
     assert "Traceback" not in done.stderr
     assert not list((clone / ".venv").glob("installed-*"))
+
+
+@pytest.mark.parametrize("is_in_a_file", [False, True])
+def test_what_pip_is_told_elsewhere_does_not_lead_it_past_the_venv(
+    clone: Path, tmp_path: Path, is_in_a_file: bool
+) -> None:
+    wheel = tmp_path / "tiny-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as made:
+        made.writestr("tiny.py", "")
+        made.writestr("tiny-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n")
+        made.writestr("tiny-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        made.writestr("tiny-1.0.dist-info/RECORD", "")
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    (clone / "requirements.txt").write_text(f"tiny==1.0 --hash=sha256:{digest}\n")
+    (tmp_path / "pip.conf").write_text("[install]\nuser = true\n")
+    elsewhere = str(tmp_path / "elsewhere")
+    odd = {"PIP_USER": "1", "PIP_TARGET": elsewhere, "PIP_PREFIX": elsewhere, "PIP_ROOT": elsewhere}
+    subprocess.run(
+        [run.base_python(), str(clone / "run.py")],
+        env={
+            "PATH": os.defpath,
+            "PIP_NO_INDEX": "1",
+            "PIP_FIND_LINKS": str(tmp_path),
+            "PIP_CONFIG_FILE": str(tmp_path / "pip.conf") if is_in_a_file else os.devnull,
+            **({} if is_in_a_file else odd),
+        },
+        capture_output=True,
+        timeout=100,
+        check=False,
+    )
+    assert list((clone / ".venv").glob("lib/python*/site-packages/tiny.py"))
+    assert list((clone / ".venv").glob("installed-*"))
+    assert not Path(elsewhere).exists()
 
 
 @pytest.mark.parametrize("line", range(4))
@@ -200,6 +265,41 @@ def test_a_gateway_refuses_to_start_without_the_secret(tmp_path: Path) -> None:
     done = start("gateway", folder=tmp_path, LIVETHREAD_PORT="0")
     assert done.returncode == 2, done.stderr
     assert "LIVETHREAD_SECRET" in done.stderr
+
+
+# Calls what the start calls, and is told to end at that very moment.
+ENDED_AT = """
+import importlib, os, signal, sys
+# A shell makes what it starts in the background ignore Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+module, name, number = sys.argv[1:]
+module = importlib.import_module(module)
+real = getattr(module, name)
+def ended(*given, **named):
+    setattr(module, name, real)
+    os.kill(os.getpid(), int(number))
+    return real(*given, **named)
+setattr(module, name, ended)
+from server.cli import main
+sys.exit(main([]))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("moment", ["uvicorn.Config", "uvicorn.server.asyncio_run", "aiosqlite.Connection"])
+def test_a_server_that_is_ended_while_it_starts_ends_in_order(tmp_path: Path, moment: str, number: int) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", ENDED_AT, *moment.rsplit(".", 1), str(int(number))],
+        cwd=ROOT,
+        env={"PATH": os.defpath, "LIVETHREAD_PORT": "0", "LIVETHREAD_DATABASE": str(tmp_path / "test.db")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "RuntimeWarning" not in done.stderr
 
 
 def test_it_prints_its_address_and_ends_with_0_on_sigterm(tmp_path: Path) -> None:

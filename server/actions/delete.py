@@ -2,35 +2,31 @@
 
 from __future__ import annotations
 
-from channels.change import Comment
+from channels.messages import Comment
 from server import permissions
-from server.actions.finish import erase_quotes, finish_all
-from server.errors import Forbidden, NotFound
+from server.errors import Forbidden
 from server.model import Account
-from server.storage import accounts, comments, quotes, rows
-from server.storage.database import Database
-from server.storage.write import Write
+from server.storage.accounts import accounts
+from server.storage.comments import comments
+from server.storage.engine.database import Database
+from server.storage.engine.write import Write
 
 
 async def delete_comment(database: Database, account: Account, id_: int) -> Comment:
-    """Turn the comment into a tombstone and erase its text, wherever it is quoted; once more changes nothing.
+    """Turn the comment into a tombstone and erase its text; once more changes nothing.
+
+    What quotes it hides its words at once; they are erased there beside requests.
 
     Raises NotFound, Forbidden, NotSignedIn (the account ended meanwhile).
     """
 
-    def work(write: Write) -> tuple[Comment, list[int]]:
+    def work(write: Write) -> Comment:
         accounts.confirm(write.sql, account)
-        comment = comments.by_id(write.sql, id_)
-        if comment is None or not permissions.may_see(account, comment):
-            raise NotFound("There is no such comment.")
+        comment = comments.known_to(write.sql, account, id_)
         if not permissions.may_delete(account, comment):
-            raise Forbidden("Only its author may delete a comment.")
+            raise Forbidden("error.delete_not_author")
         if comment.state != "deleted":
             comments.set_state(write, comment, "deleted")
-            quotes.erase_some(write)
-        return rows.public(write.sql, id_), write.unfinished
+        return write.answer(account, id_)
 
-    deleted, begun = await database.write(work)
-    await finish_all(database, begun)
-    await erase_quotes(database)
-    return deleted
+    return await database.write(work)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from channels.change import Info
-from server import names, permissions
-from server.actions.finish import finish_all
+from channels.messages import Info
+from server import permissions, urls
 from server.errors import Forbidden, Invalid
 from server.model import Account
-from server.storage import accounts, snapshot, threads, unfinished
-from server.storage.database import Database
-from server.storage.write import Write
+from server.storage import sites
+from server.storage.accounts import accounts
+from server.storage.engine.database import Database
+from server.storage.engine.write import Write
+from server.storage.threads import threads
+from server.storage.upkeep import steps
+from server.view import info
 
 
 async def describe_thread(
@@ -23,9 +26,9 @@ async def describe_thread(
     author: str | None = None,
     locked: bool | None = None,
 ) -> Info:
-    """Set what is not None; return what the thread shows now. Raises Forbidden, Invalid (author), NotSignedIn."""
+    """Set what is not None; return what the thread shows now. Raises Forbidden, Invalid (author, url), NotSignedIn."""
     if not permissions.may_describe(account):
-        raise Forbidden("Only staff may describe a thread.")
+        raise Forbidden("error.only_staff")
     return await set_description(
         database, key, account, title=title, url=url, summary=summary, author=author, locked=locked
     )
@@ -43,8 +46,10 @@ async def set_description(
     locked: bool | None = None,
 ) -> Info:
     """The same for the operator at the command line, who needs no role: `by` nobody."""
+    if url and not urls.is_page(url):
+        raise Invalid("error.url", field="url")
 
-    def work(write: Write) -> tuple[Info, list[int]]:
+    def work(write: Write) -> Info:
         if by is not None:
             accounts.confirm(write.sql, by)
         given: dict[str, str | int | None] = {"title": title, "url": url, "summary": summary}
@@ -53,19 +58,18 @@ async def set_description(
             fields["locked"] = int(locked)
         before = threads.by_key(write.sql, key).author
         if author is not None:
-            found = accounts.by_skeleton(write.sql, names.skeleton(names.clean(author)))
+            found = accounts.by_name(write.sql, author)
             if found is None:
-                raise Invalid(f"There is no account named {author}.", field="author")
+                raise Invalid("error.no_account_named", field="author", name=author)
             fields["author"] = found[0].id
         thread = threads.ensure(write, key)
         threads.describe(write, thread, fields)
+        sites.adopt_one(write, thread, url or "")
         after = threads.by_key(write.sql, key)
         # Whose badge moves.
         for account in (before, after.author) if before != after.author else ():
             if account is not None:
-                unfinished.begin(write, "comments", account)
-        return snapshot.info(after), write.unfinished
+                steps.begin(write, "stamp account", account)
+        return info(after)
 
-    info, begun = await database.write(work)
-    await finish_all(database, begun)
-    return info
+    return await database.write(work)

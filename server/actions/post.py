@@ -2,67 +2,97 @@
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 from dataclasses import dataclass
 
-from channels.change import Comment
-from server import markup, permissions, quotations
+from channels.messages import Comment
+from server import permissions
 from server.actions.moderate import tell_of
 from server.errors import DomainError, Forbidden, Invalid, TooMany
 from server.limits import Limits
 from server.model import MAX_DEPTH, Account
 from server.settings import Settings
-from server.storage import accounts, comments, threads
-from server.storage.database import Database
-from server.storage.write import Write
+from server.storage.accounts import accounts, notices
+from server.storage.comments import comments
+from server.storage.engine.database import Database, Sql
+from server.storage.engine.write import Write
+from server.storage.threads import threads
+from server.text import characters, quotations
+from server.text.rendering import Renderer, render
 
-# Up to so many characters, a hop to a thread and back costs more than the rendering.
-SHORT_BODY = 500
+# So long after it was posted, a plain form that comes again with the same text is a slip.
+BACK_SECONDS = 15 * 60
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of a site, with its title as the page itself says it; both stay if the thread has them already."""
+
+    url: str
+    title: str
 
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """What somebody wants to say: `body` is Markdown, `parent` the comment it answers, `address` a keyed hash."""
+    """A new comment: `body` is Markdown, `parent` the comment it replies to, `address` a keyed hash.
+
+    `page`: where it was written, if that is another site's page, which was checked.
+
+    `is_plain`: by a form without a script. After Back it brings another nonce: the same text is the same comment then.
+    """
 
     thread: str
     body: str
     nonce: str
     parent: int | None
     address: str
+    is_plain: bool = False
+    page: Page | None = None
 
 
 async def post_comment(
-    database: Database, limits: Limits, settings: Settings, account: Account, post: Post
+    database: Database,
+    limits: Limits,
+    settings: Settings,
+    account: Account,
+    post: Post,
+    renderer: Renderer | None = None,
 ) -> tuple[Comment, bool]:
     """Return the comment as it is now, and whether this call made it.
 
     The same request again answers the same comment, before any limit is asked. Raises Conflict (another request
     under the nonce), Invalid (body, parent), Forbidden (locked), TooMany.
     """
-    request_hash = _request_hash(settings, post)
+    request_hashes = _request_hashes(settings, post)
     try:
-        body = markup.clean_body(post.body)
+        body = characters.clean_body(post.body)
         _spend(limits, settings, account, post)
     except DomainError:
-        if (
-            earlier := await database.read(lambda sql: comments.by_request(sql, account.id, post.nonce, request_hash))
-        ) is None:
+        earlier = await database.read(lambda sql: _posted_before(sql, account, post, request_hashes))
+        if earlier is None:
             raise
         return earlier, False
-    html, mentioned = await rendered(database, body)
+    html, mentioned = await rendered(database, renderer, body)
 
     def work(write: Write) -> tuple[Comment, bool]:
         accounts.confirm(write.sql, account)
-        if (earlier := comments.by_request(write.sql, account.id, post.nonce, request_hash)) is not None:
-            return earlier, False
+        if (earlier := comments.by_request(write.sql, account.id, post.nonce, request_hashes)) is not None:
+            return write.answer(account, earlier), False
+        if post.is_plain:
+            since = write.now - BACK_SECONDS * 1000
+            earlier = comments.said_lately(write.sql, account.id, post.thread, post.parent, body, since=since)
+            if earlier is not None:
+                return write.answer(account, earlier), False
         if not permissions.may_post(account, threads.by_key(write.sql, post.thread)):
-            raise Forbidden("This thread is locked: it takes no more comments.", code="locked")
+            raise Forbidden("error.locked", code="locked")
         depth = _depth_below(write, post)
+        thread = threads.ensure(write, post.thread)
+        if post.page is not None:
+            threads.introduce(write, thread, post.page.url, post.page.title)
         id_ = comments.insert(
             write,
             comments.NewComment(
-                thread=threads.ensure(write, post.thread),
+                thread=thread,
                 parent=post.parent,
                 depth=depth,
                 author=account.id,
@@ -71,12 +101,13 @@ async def post_comment(
                 created=write.now,
                 nonce=post.nonce,
                 state="visible" if permissions.is_trusted(account, settings.hold) else "pending",
-                request_hash=request_hash,
+                request_hash=request_hashes[0],
             ),
         )
+        notices.mention(write, id_, mentioned)
         if permissions.is_trusted(account, settings.hold):
-            tell_of(write, id_, account.id, post.parent, mentioned)
-        return comments.seen_by(write.sql, id_, is_trusted=True), True
+            tell_of(write, id_, account.id, post.parent)
+        return write.answer(account, id_), True
 
     comment, is_new = await database.write(work)
     if not is_new:
@@ -85,25 +116,32 @@ async def post_comment(
     return comment, is_new
 
 
-async def rendered(database: Database, body: str) -> tuple[str, tuple[int, ...]]:
-    """Return the body as HTML, rendered beside the event loop where it is long, and the accounts that it mentions.
+async def rendered(database: Database, renderer: Renderer | None, body: str) -> tuple[str, tuple[int, ...]]:
+    """Return the body as HTML, and the accounts that it mentions; without a `renderer` it is rendered here.
 
-    Raises Invalid (body) where it quotes too much.
+    Raises Invalid (body) if it quotes too much, nothing of it could be seen, or it takes too long.
     """
     people: dict[str, Account] = {}
     if "@" in body:
         people = await database.read(lambda sql: accounts.mentioned(sql, body))
     links = {given: account.name for given, account in people.items()}
-    html = (
-        markup.to_html(body, links) if len(body) <= SHORT_BODY else await asyncio.to_thread(markup.to_html, body, links)
-    )
-    if quotations.are_too_many(html):
+    made = await renderer.render(body, links) if renderer else render(body, links)
+    if made.shows_nothing:
+        raise Invalid("error.shows_nothing", field="body")
+    if made.quotes_too_much:
         raise Invalid(
-            f"A comment has at most {quotations.MAX_QUOTES} quotes, of {quotations.MAX_SOURCES} comments,"
-            f" and {quotations.MAX_QUOTES_AT_ALL} that name none.",
+            "error.many_quotes",
             field="body",
+            quotes=quotations.MAX_QUOTES,
+            sources=quotations.MAX_SOURCES,
+            unnamed=quotations.MAX_QUOTES_AT_ALL,
         )
-    return html, tuple({account.id for account in people.values()})
+    return made.html, tuple({account.id for account in people.values()})
+
+
+def _posted_before(sql: Sql, account: Account, post: Post, request_hashes: tuple[bytes, ...]) -> Comment | None:
+    id_ = comments.by_request(sql, account.id, post.nonce, request_hashes)
+    return None if id_ is None else comments.seen_by(sql, account, id_)[1]
 
 
 def _spend(limits: Limits, settings: Settings, account: Account, post: Post) -> None:
@@ -122,14 +160,15 @@ def _depth_below(write: Write, post: Post) -> int:
         return 0
     parent = comments.by_id(write.sql, post.parent)
     if parent is None or parent.thread_key != post.thread:
-        raise Invalid("The comment that this answers is not in this thread.", field="parent", code="unknown_parent")
+        raise Invalid("error.unknown_parent", field="parent", code="unknown_parent")
     if parent.state != "visible":
-        raise Invalid("The comment that this answers is gone.", field="parent", code="parent_gone")
+        raise Invalid("error.parent_gone", field="parent", code="parent_gone")
     if parent.depth >= MAX_DEPTH - 1:
-        raise Invalid(f"A branch is at most {MAX_DEPTH} deep: answer a comment further up.", field="parent")
+        raise Invalid("error.too_deep", field="parent", count=MAX_DEPTH)
     return parent.depth + 1
 
 
-def _request_hash(settings: Settings, post: Post) -> bytes:
-    request = "\0".join((post.thread, str(post.parent or ""), post.body))
-    return hmac.digest(settings.secret.encode(), request.encode("utf-8", "surrogatepass"), "sha256")
+def _request_hashes(settings: Settings, post: Post) -> tuple[bytes, ...]:
+    """Return how the request is remembered, and how it was while the other secret was the first."""
+    request = "\0".join((post.thread, str(post.parent or ""), post.body)).encode("utf-8", "surrogatepass")
+    return tuple(hmac.digest(secret.encode(), request, "sha256") for secret in settings.secrets)

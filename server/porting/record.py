@@ -1,16 +1,36 @@
-"""What every foreign format is read into."""
+"""The common form of all foreign formats: pages, and the comments on them."""
 
 from __future__ import annotations
 
+import hashlib
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 import msgspec
 
+from server import urls
 from server.model import State
 
 # What SQLite can hold and add up, by far.
 Score = Annotated[int, msgspec.Meta(ge=-(10**9), le=10**9)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=10**9)]
+Format = Literal["markdown", "html"]
+
+# Far above what any of these systems lets people write, and little enough for one page.
+MAX_TEXT_CHARACTERS = 1_000_000
+MAX_ID_CHARACTERS = 500
+MAX_TITLE_CHARACTERS = 300
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """What a file tells of one page. `id` is what its records name it by: empty where the file is one page."""
+
+    id: str = ""
+    url: str = ""
+    title: str = ""
+    summary: str = ""
+    author: str | None = None
+    locked: bool = False
 
 
 class Earlier(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,7 +39,7 @@ class Earlier(msgspec.Struct, frozen=True, kw_only=True):
     revision: int
     body: str
     replaced: int
-    format: Literal["markdown", "html"] = "markdown"
+    format: Format = "markdown"
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,31 +51,72 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
     line: int
     id: str
+    page: str = ""
     parent: str | None = None
     author: str | None = None
+    # The author's id where the comment was written, and the site within which it is one person's. None: the name is all
+    # that is known.
+    person: str | None = None
+    site: str = ""
     created: int = 0
+    # What orders it, where its database has not ordered it by the time it was written.
+    placed: int | None = None
     edited: int | None = None
     score: int = 0
-    # Where they are known apart; else the score says it all.
+    # If they are known apart; else the score says it all.
     up: int | None = None
     down: int | None = None
     removed: bool = False
     state: State | None = None
     revision: int = 1
     body: str = ""
-    format: Literal["markdown", "html"] = "markdown"
+    format: Format = "markdown"
+    # What the source made of a Markdown `body`: it is shown until somebody edits the comment.
+    html: str | None = None
     earlier: list[Earlier] = []
-    # By the numbers that its texts link to: ids of the file's comments (`server/links.py`).
+    # By the numbers that its texts link to: ids of the file's comments (`server/text/links.py`).
     links: dict[str, str] = {}
     skip: str | None = None
 
 
-def skipped(line: int, why: str) -> Record:
-    return Record(line=line, id="", skip=why)
+def skipped(line: int, why: str, id_: str = "") -> Record:
+    return Record(line=line, id=id_, skip=why)
+
+
+def checked(record: Record) -> Record:
+    """Return the record, or why it cannot be taken in its place."""
+    if record.skip is not None:
+        return record
+    if len(record.id) > MAX_ID_CHARACTERS:
+        return skipped(record.line, f"its id is longer than {MAX_ID_CHARACTERS} characters")
+    if any(len(text) > MAX_TEXT_CHARACTERS for text in (record.body, *(one.body for one in record.earlier))):
+        return skipped(record.line, f"its text is longer than {MAX_TEXT_CHARACTERS:,} characters", record.id)
+    return record
 
 
 def milliseconds(value: object) -> int | None:
-    """Return unix seconds as milliseconds, or None where the value is no time between 1970 and 2100."""
+    """Return Unix seconds as milliseconds, or None if the value is not a time between 1970 and 2100."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 4_102_444_800:
         return None
     return round(value * 1000)
+
+
+def utc(text: str) -> int | None:
+    """Return an ISO 8601 time, of UTC where it names no zone, as unix milliseconds; None if it is none."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return milliseconds((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp())
+
+
+def guest(name: str, address: str) -> str:
+    """Return an id of somebody without an account: the same for the same name and e-mail address, which it hides."""
+    return f"guest {name} {hashlib.sha256(address.strip().lower().encode()).hexdigest()[:20]}"
+
+
+def foreign_page(id_: str, url: str, title: str, *, is_locked: bool = False) -> Page:
+    """Return a page as another system tells of it: its title in one line, and its address if it is one."""
+    address = url if urls.is_page(url) and not urls.is_local(url) else ""
+    line = " ".join("".join(one if one.isprintable() else " " for one in title[:1000]).split())
+    return Page(id=id_, url=address, title=line[:MAX_TITLE_CHARACTERS], locked=is_locked)

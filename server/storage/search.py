@@ -1,4 +1,4 @@
-"""Finding comments by what they say: SQLite's FTS5 by trigrams, in any language. Only what is visible is indexed."""
+"""Full-text search with SQLite's FTS5, over the words of each comment. Only visible comments are indexed."""
 
 from __future__ import annotations
 
@@ -6,57 +6,89 @@ import sqlite3
 from dataclasses import dataclass
 from itertools import islice
 
-from channels.change import Comment
 from server.errors import Invalid
-from server.storage import comments, quotes, rows
-from server.storage.write import Write
+from server.storage.comments import comments, quotes, stored
+from server.storage.comments.comments import Found
+from server.storage.engine.write import Write
+from server.storage.threads import orders, threads
+from server.text import markup, search_words
 
-MIN_CHARACTERS, MAX_CHARACTERS = 3, 100
-# Comments that quote what is hidden are read for what they say themselves, 10,000 characters for up to 20 ms: so much
-# of them in a search; and only so many comments are looked at.
+MAX_CHARACTERS = 100
+# In one write, so that no post waits long: some 30 ms.
+CHARACTERS_AT_ONCE, COMMENTS_AT_ONCE = 50_000, 500
+# No more of one comment can be found: an import may bring longer ones.
+MOST_INDEXED = 100_000
+# Comments that quote what is hidden are read for what they say themselves: so much of them in a search; and only so
+# many comments are looked at.
 MOST_CHARACTERS_READ = 60_000
 MOST_LOOKED_AT = 5_000
+# A place is the time of a comment, and so many bits that tell equals apart.
+_BITS = 20
 
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    thread: str
-    title: str
-    comment: Comment
+_FIND = """
+SELECT c.id FROM search CROSS JOIN searched s ON s.place = search.rowid CROSS JOIN comments c ON c.id = s.comment
+WHERE search MATCH ?1 AND search.rowid < ?2 AND (?3 IS NULL OR c.thread = ?3) AND c.state = 'visible'
+ORDER BY search.rowid DESC LIMIT ?4
+"""
 
 
 def index_some(write: Write) -> bool:
-    """Take up to 1,000 comments into the index; True where others wait.
+    """Index some comments, the latest first; True if others wait.
 
     Beside the posts, many at a time: an index that every post wrote to would cost a third of the posts in a second.
     """
-    waiting = write.sql.execute("SELECT comment FROM unindexed LIMIT 1000").fetchall()
-    write.sql.executemany("INSERT INTO search (rowid, body) SELECT id, body FROM comments WHERE id = ?", waiting)
-    write.sql.executemany("DELETE FROM unindexed WHERE comment = ?", waiting)
-    return len(waiting) == 1000
-
-
-def find(sql: sqlite3.Connection, text: str, *, thread: str | None, before: int, limit: int) -> list[Found]:
-    """Return visible comments that hold every word of `text`, the newest first, with ids below `before`.
-
-    Raises Invalid (field q) where the text is too short or too long.
-    """
-    # FTS5 reads no further than a NUL.
-    words = [word for word in text.replace("\0", " ").split() if len(word) >= MIN_CHARACTERS]
-    if not words or len(text) > MAX_CHARACTERS:
-        raise Invalid(f"Search for words of at least {MIN_CHARACTERS} characters, {MAX_CHARACTERS} in all.", field="q")
-    # Quoted, so that nothing in them is taken for FTS5's own language.
-    wanted = " ".join('"' + word.replace('"', '""') + '"' for word in words)
-    found = sql.execute(
-        "SELECT t.key, t.title, c.id FROM search JOIN comments c ON c.id = search.rowid"
-        " JOIN threads t ON t.id = c.thread"
-        " WHERE search MATCH ? AND search.rowid < ? AND (?3 IS NULL OR t.key = ?3) AND c.state = 'visible'"
-        " ORDER BY search.rowid DESC LIMIT ?",
-        (wanted, before, thread, MOST_LOOKED_AT),
+    waiting = write.sql.execute(
+        "SELECT c.id, c.placed, c.html FROM unindexed u CROSS JOIN comments c ON c.id = u.comment"
+        " ORDER BY u.comment DESC LIMIT ?",
+        (COMMENTS_AT_ONCE + 1,),
     )
+    characters = 0
+    taken: list[tuple[int, int, str]] = []
+    for row in waiting:
+        if len(taken) == COMMENTS_AT_ONCE or characters >= CHARACTERS_AT_ONCE:
+            break
+        taken.append(row)
+        characters += len(row[2])
+    else:
+        row = None
+    waiting.close()
+    for id_, placed, html in taken:
+        tokens = search_words.tokens(markup.plain_text(html[:MOST_INDEXED]))
+        place = _free_place(write.sql, placed, id_)
+        write.sql.execute("INSERT INTO searched (place, comment, words) VALUES (?, ?, ?)", (place, id_, tokens))
+        write.sql.execute("INSERT INTO search (rowid, words) VALUES (?, ?)", (place, tokens))
+    write.sql.executemany("DELETE FROM unindexed WHERE comment = ?", [(id_,) for id_, *_ in taken])
+    return row is not None
+
+
+def _place(placed: int, id_: int) -> int:
+    """Return a place in the order of time: of comments of one millisecond in the order of their ids."""
+    return (placed << _BITS) + id_ % (1 << _BITS)
+
+
+def _free_place(sql: sqlite3.Connection, placed: int, id_: int) -> int:
+    place = _place(placed, id_)
+    while sql.execute("SELECT 1 FROM searched WHERE place = ?", (place,)).fetchone() is not None:
+        place += 1
+    return place
+
+
+def find(sql: sqlite3.Connection, text: str, *, thread: str | None, before: int = 0, limit: int) -> list[Found]:
+    """Return visible comments that say every word of `text`, the newest first; those before the comment `before`.
+
+    Raises Invalid (field q) if there is no word or too many, and (field before) if there is no such comment.
+    """
+    wanted = search_words.phrases(text) if len(text) <= MAX_CHARACTERS else []
+    if not wanted:
+        raise Invalid("error.search_words", field="q", count=MAX_CHARACTERS)
+    within = threads.by_key(sql, thread).id if thread else None
+    if thread and within is None:
+        return []
+    last = _place(*comments.key_of(sql, before)) if before else 2**63 - 1
+    found = sql.execute(_FIND, (search_words.matching(wanted), last, within, MOST_LOOKED_AT))
     read = _Read()
-    shown = (one for one in found if _says(sql, one[2], words, read))
-    return [Found(key, title, rows.public(sql, id_)) for key, title, id_ in islice(shown, limit)]
+    shown = (id_ for (id_,) in found if _says(sql, id_, wanted, read))
+    return _found(sql, list(islice(shown, limit)))
 
 
 @dataclass(slots=True)
@@ -64,27 +96,35 @@ class _Read:
     characters: int = 0
 
 
-def _says(sql: sqlite3.Connection, id_: int, words: list[str], read: _Read) -> bool:
-    """Say whether the comment holds the words itself, where it also quotes what is hidden; no, where too many do."""
+def _says(sql: sqlite3.Connection, id_: int, wanted: list[search_words.Phrase], read: _Read) -> bool:
+    """Say whether a comment with hidden quotes has the words itself; False if there are too many to check."""
     if not quotes.hidden(sql, id_):
         return True
-    stored = comments.by_id(sql, id_)
-    if stored is None or read.characters + len(stored.body) > MOST_CHARACTERS_READ:
+    html = str(comments.seen_by(sql, None, id_)[1].html)
+    read.characters += len(html)
+    if read.characters > MOST_CHARACTERS_READ:
         return False
-    read.characters += len(stored.body)
-    body = comments.text(sql, stored)
-    return all(word.casefold() in body.casefold() for word in words)
+    tokens = search_words.tokens(markup.plain_text(html))
+    return all(phrase.is_in(tokens) for phrase in wanted)
 
 
 def latest(sql: sqlite3.Connection, *, author: int | None = None, thread: str | None = None, parent: int | None = None,
-           before: int, limit: int) -> list[Found]:  # fmt: skip
-    """Return the newest visible comments, of an account, a thread or the answers to a comment where one is given."""
-    where = {"c.author = ?": author, "t.key = ?": thread, "c.parent = ?": parent}
-    given = {condition: value for condition, value in where.items() if value is not None}
-    conditions = "".join(f" AND {condition}" for condition in given)
-    found = sql.execute(
-        "SELECT t.key, t.title, c.id FROM comments c JOIN threads t ON t.id = c.thread"
-        f" WHERE c.state = 'visible' AND c.id < ?{conditions} ORDER BY c.id DESC LIMIT ?",
-        (before, *given.values(), limit),
-    ).fetchall()
-    return [Found(key, title, rows.public(sql, id_)) for key, title, id_ in found]
+           before: int = 0, limit: int) -> list[Found]:  # fmt: skip
+    """Return the newest visible comments, of an account, a thread or the answers to a comment where one is given.
+
+    Those before the comment `before` (0: all). Raises Invalid (field before) if there is none.
+    """
+    where = {"author": author, "thread": threads.by_key(sql, thread).id if thread else None, "parent": parent}
+    given = {column: value for column, value in where.items() if value is not None}
+    if thread and "thread" not in given:
+        return []
+    which = " AND ".join(["state = 'visible'", *(f"{column} = ?" for column in given)])
+    last = comments.key_of(sql, before) if before else None
+    found = list(islice(orders.in_time(sql, which, tuple(given.values()), last, newest_first=True), limit))
+    return _found(sql, [place[1] for place in found])
+
+
+def _found(sql: sqlite3.Connection, ids: list[int]) -> list[Found]:
+    """Return the comments in this order, as everybody sees them."""
+    by_id = {one.id: one for one in stored.by_ids(sql, ids)}
+    return comments.found(None, [by_id[id_] for id_ in ids])

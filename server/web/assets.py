@@ -1,33 +1,48 @@
-"""The static files, read and compressed once at start: a fixed manifest, so that no path is ever looked up."""
+"""The static files, read and compressed once at start: a fixed manifest, so that no path is ever looked up.
+
+They are what `npm run build` makes of `static/` and what is committed as `static/built/`: running needs no Node.
+"""
 
 from __future__ import annotations
 
 import gzip
 import hashlib
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import brotli
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
 from server.errors import NotFound
 
-FOLDER = Path(__file__).resolve().parents[2] / "static"
-TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
-ON_EVERY_PAGE = ("page.css", "thread.css", "comment.css")
-# Whole lines only: a comment sign inside a string is never at the beginning of one in this folder.
-_COMMENTS = re.compile(r"^[ \t]*/\*(?:(?!\*/).)*\*/[ \t]*\n|^[ \t]*//[^\n]*\n", re.DOTALL | re.MULTILINE)
-# Types stand between signs that nothing else in this folder uses; text in backquotes is never more than a line.
-_TYPES = re.compile(r"/\*\* @(?:type|param) (?:(?!\*/).)*\*/ ?")
-_INDENTS = re.compile(r"^[ \t]+|\n(?=\n)", re.MULTILINE)
-# Spaces around signs, but not within text, nor on a line with backquotes, which may stand within each other. A test
-# holds that what is left is the same program.
-_SPACES = re.compile(
-    r"""(^[^\n]*`[^\n]*$|"(?:[^"\\\n]|\\.)*"|/[^/*\s][^/\n]*/[a-z]*\.)|\s*([{};,=()<>?:&|!\[\]])\s*""", re.MULTILINE
+PACKAGE = Path(__file__).resolve().parents[1]
+# A wheel has the folder inside of this package, since it has no top level of its own.
+FOLDER = next(
+    folder for folder in (PACKAGE / "static" / "built", PACKAGE.parent / "static" / "built") if folder.is_dir()
 )
-_LINES = re.compile(r"(?<=[{};,])\n| (?={\n)")
+TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
+ENTRY = "thread.js"
+# What pages of other sites name, and what it loads where there is a thread.
+EMBED = "embed.js"
+EMBEDDED = "embedded.js"
+EMBED_SECONDS = 300
+
+
+class Import(msgspec.Struct):
+    path: str
+    kind: str
+
+
+class Output(msgspec.Struct):
+    imports: list[Import]
+
+
+class Meta(msgspec.Struct):
+    """The part of esbuild's metafile that says which bundle imports which."""
+
+    outputs: dict[str, Output]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +57,14 @@ class Assets:
     """All files of the folder under `/static/<version>/`; the version names their content, so they never change."""
 
     def __init__(self, folder: Path = FOLDER) -> None:
-        files = sorted(path for path in folder.iterdir() if path.suffix in TYPES)
-        contents = {path.name: _stripped(path) for path in files}
-        # What every page needs is one request, and is compressed as one.
-        contents["all.css"] = b"".join(contents.pop(name) for name in ON_EVERY_PAGE if name in contents)
+        contents = {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.suffix in TYPES}
         self.version = hashlib.sha256(b"\0".join(contents.values())).hexdigest()[:12]
         self.files = {name: _compressed(name, content) for name, content in contents.items()}
+        # What the script of a thread imports at once: fetched beside it, not after it.
+        meta = msgspec.json.decode((folder / "meta.json").read_bytes(), type=Meta)
+        self.preloads = _imports(meta, ENTRY)
+        files = " ".join(f"{self.prefix}/{name}" for name in (EMBEDDED, *_imports(meta, EMBEDDED)))
+        self._embed = _compressed(EMBED, contents[EMBED].replace(b"FILES_OF_THE_THREAD", files.encode()))
 
     @property
     def prefix(self) -> str:
@@ -56,29 +73,39 @@ class Assets:
     async def serve(self, request: Request) -> Response:
         asset = self.files.get(request.path_params["name"])
         if asset is None:
-            raise NotFound("There is no such file.")
-        accepted = request.headers.get("accept-encoding", "")
-        headers = {"Vary": "Accept-Encoding", "Cache-Control": "no-cache"}
-        if request.path_params["version"] == self.version:
-            headers["Cache-Control"] = "public, max-age=31536000, immutable"
-        body = asset.plain
-        for coding, coded in (("br", asset.brotli), ("gzip", asset.gzip)):
-            if coding in accepted:
-                headers["Content-Encoding"] = coding
-                body = coded
-                break
-        return Response(body, headers=headers, media_type=asset.type)
+            raise NotFound("error.no_file")
+        is_present = request.path_params["version"] == self.version
+        return _sent(request, asset, "public, max-age=31536000, immutable" if is_present else "no-cache")
+
+    async def serve_embed(self, request: Request) -> Response:
+        """`/embed.js`, which names the other files of this version: a page of before may be five minutes old."""
+        return _sent(request, self._embed, f"public, max-age={EMBED_SECONDS}")
 
 
-def _stripped(path: Path) -> bytes:
-    text = path.read_text(encoding="utf-8")
-    if path.suffix in (".js", ".css"):
-        text = _INDENTS.sub("", _TYPES.sub("", _COMMENTS.sub("", text)))
-    if path.suffix == ".js":
-        text = _SPACES.sub(r"\1\2", text)
-    if path.suffix == ".css":
-        text = _LINES.sub("", text)
-    return text.encode()
+def _sent(request: Request, asset: Asset, cache: str) -> Response:
+    accepted = request.headers.get("accept-encoding", "")
+    headers = {"Vary": "Accept-Encoding", "Cache-Control": cache}
+    body = asset.plain
+    for coding, coded in (("br", asset.brotli), ("gzip", asset.gzip)):
+        if coding in accepted:
+            headers["Content-Encoding"] = coding
+            body = coded
+            break
+    return Response(body, headers=headers, media_type=asset.type)
+
+
+def _imports(meta: Meta, entry: str) -> tuple[str, ...]:
+    """Return the names of the files that `entry` imports statically, directly or by way of others."""
+    outputs = {Path(path).name: output for path, output in meta.outputs.items()}
+    found: dict[str, None] = {}
+    waiting = [entry]
+    while waiting:
+        for one in outputs[waiting.pop()].imports:
+            name = Path(one.path).name
+            if one.kind == "import-statement" and name not in found:
+                found[name] = None
+                waiting.append(name)
+    return tuple(found)
 
 
 def _compressed(name: str, content: bytes) -> Asset:

@@ -11,8 +11,9 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import arrivals, ballots, fan_out, hot, latency, long, people, plot, rivals
+from tests.bench import arrivals, ballots, fan_out, hot, latency, long, page, people, plot, rivals
 from tests.bench.figure import Figure
+from tests.bench.rounds import EFFORT, MACHINE
 
 BENCHES: dict[str, Callable[[Path, int], list[Figure]]] = {
     "fanout": fan_out.fanout,
@@ -28,33 +29,49 @@ BENCHES: dict[str, Callable[[Path, int], list[Figure]]] = {
     "pages": people.pages,
     "votes": ballots.votes,
     "long": long.long,
+    "page": page.page,
     "rivals": rivals.rivals,
 }
+# What needs more than the server: others' servers, a browser.
+APART = ("rivals", "page")
 
 
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="run.py bench")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHES)} (default: all but rivals)")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHES)} (default: all but {' and '.join(APART)})"
+    )
     parser.add_argument("--readers", type=int, default=10_000, metavar="N")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--smoke", action="store_true", help="a tenth of the work, to see that the bench itself runs")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw what a delivery costs, as SVG (of fanout, hot)")
     given = parser.parse_args(argv)
-    chosen = [name for name in given.names if name != "all"] or [name for name in BENCHES if name != "rivals"]
+    chosen = [name for name in given.names if name != "all"] or [name for name in BENCHES if name not in APART]
     if unknown := [name for name in chosen if name not in BENCHES]:
         parser.error(f"there is no {unknown[0]}: choose of {', '.join(BENCHES)}")
+    EFFORT.is_small = given.smoke
     figures = []
     for name in chosen:
+        MACHINE.look()
         with tempfile.TemporaryDirectory(prefix="bench-") as folder:
             figures += BENCHES[name](Path(folder), given.readers)
             if not given.json:
                 print(f"{name} measured", file=sys.stderr, flush=True)
+    MACHINE.look()
     machine = f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
     if given.plot:
         given.plot.write_text(plot.svg(figures, machine), encoding="utf-8")
     if given.json:
-        print(json.dumps({"machine": machine, "figures": [figure.row() for figure in figures]}, indent=1))
+        rows = [figure.row() for figure in figures]
+        print(
+            json.dumps(
+                {"machine": machine, "speed": MACHINE.words(), "doubt": MACHINE.doubt, "figures": rows}, indent=1
+            )
+        )
         return 0
-    print(f"\n{machine}\n")
+    print(f"\n{machine}; {MACHINE.words()}\n")
+    if MACHINE.doubt:
+        print(f"This run cannot be trusted: {MACHINE.doubt}. Ratios of one round may still hold.\n")
     print("| what | figure | baseline in the same run | ratio |\n|---|---|---|---|")
     for figure in figures:
         row = figure.row()

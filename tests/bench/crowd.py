@@ -7,7 +7,7 @@ import select
 import socket
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,8 +35,16 @@ class Watched:
 
     pieces: list[tuple[float, bytes]] = field(default_factory=list)
 
+    def length_of(self, is_it: Callable[[dict[str, Any]], bool]) -> int:
+        """Return the length of the first frame with this message; 0: it did not come yet."""
+        return next((length for _, length, message in self.frames() if is_it(message)), 0)
+
     def messages(self) -> Iterator[tuple[float, dict[str, Any]]]:
         """Yield what was read, each message with the time of its last byte."""
+        return ((at, message) for at, _, message in self.frames())
+
+    def frames(self) -> Iterator[tuple[float, int, dict[str, Any]]]:
+        """Yield the same with the lengths of the frames."""
         rest = b""
         for at, piece in self.pieces:
             rest += piece
@@ -50,7 +58,7 @@ class Watched:
                 if rest[0] == DEFLATED_TEXT_FRAME:
                     content = zlib.decompressobj(-zlib.MAX_WBITS).decompress(content + b"\0\0\xff\xff")
                 if rest[0] in (TEXT_FRAME, DEFLATED_TEXT_FRAME):
-                    yield at, json.loads(content)
+                    yield at, start + length, json.loads(content)
                 rest = rest[start + length :]
 
 
@@ -151,6 +159,16 @@ class Crowd:
         while self.received < least:
             assert time.monotonic() < until, f"{self.received:,} of {least:,} bytes came"
             self.drain(0.05)
+
+    def expect_frame(self, is_it: Callable[[dict[str, Any]], bool], seconds: float = 60) -> int:
+        """Read until all that are watched got this message; return the length of its frame, head and all."""
+        until = time.monotonic() + seconds
+        while True:
+            self.drain(0.05, until)
+            found = [one.length_of(is_it) for one in self.watched.values()]
+            if all(found):
+                return found[0]
+            assert time.monotonic() < until, f"{sum(map(bool, found))} of {len(found)} that are watched got it"
 
     def forget(self) -> None:
         self.received = 0

@@ -9,16 +9,19 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx2
 
 from tests.bench.compiled import compiled
 from tests.bench.crowd import Crowd, masked
 from tests.bench.figure import Figure, cpu_seconds, on_the_servers_core, resident_bytes
+from tests.bench.rounds import in_rounds
 from tests.processes import ROOT, Server
 
-FRAMES = 12
+FRAMES = 6
 WARMING_UP = 2
+WATCHED = 10
 FRAME_BYTES = 600
 NAP_SECONDS = 0.002
 JOIN_TEXT = '{"type":"join","thread":"bench"}'
@@ -27,15 +30,22 @@ JOIN = masked(JOIN_TEXT)
 
 def fanout(folder: Path, readers: int) -> list[Figure]:
     """CPU of the server for each delivery of a comment of 600 bytes."""
-    floor = _c_loop(folder, readers)
-    livethread = ours(folder, readers)
+    livethread = "livethread"
+    program = compiled("baseline", folder)
+    found = in_rounds(
+        {
+            **({"a C loop of send()": lambda: _c_loop(program, readers)} if program else {}),
+            livethread: lambda: ours(folder, readers),
+            "websockets.broadcast": lambda: _python_loop("broadcast", readers),
+            "the plain Starlette loop": lambda: _python_loop("starlette", readers),
+        }
+    )
     what = f"fan-out of {FRAME_BYTES} B to {readers:,} readers, CPU per delivery"
-    figures = []
-    if floor:
-        figures.append(Figure(what, livethread, "µs", "a C loop of send()", floor))
-    for way, name in (("broadcast", "websockets.broadcast"), ("starlette", "the plain Starlette loop")):
-        figures.append(Figure(what, livethread, "µs", name, _python_loop(way, readers)))
-    return figures
+    return [
+        Figure.of_rounds(what, "µs", found[livethread], name, costs)
+        for name, costs in found.items()
+        if name != livethread
+    ]
 
 
 def idle(folder: Path, readers: int) -> list[Figure]:
@@ -56,28 +66,35 @@ def idle(folder: Path, readers: int) -> list[Figure]:
 def ours(folder: Path, readers: int) -> float:
     napping = Crowd(NAP_SECONDS)
     with _server(folder) as (app, pid), contextlib.closing(napping) as crowd, app.commenter("bench") as client:
-        # A comment's frame has about 340 bytes beside its text.
-        body = "x" * 200
+        body = "x" * 100
         crowd.connect(app.port, readers, JOIN)
         crowd.drain(1.0)
         costs = []
-        for number in range(FRAMES + WARMING_UP):
+        for _ in range(FRAMES + WARMING_UP):
             crowd.forget()
+            crowd.watch(WATCHED)
             began = cpu_seconds(pid)
-            answer = client.post("/api/threads/bench/comments", json={"body": body, "nonce": f"bench-{number:020d}"})
+            sent = {"body": body, "nonce": f"bench-{time.time_ns():020d}"}
+            answer = client.post("/api/threads/bench/comments", json=sent)
             assert answer.status_code == 201, answer.text
-            crowd.expect(readers * FRAME_BYTES // 2)
+            id_ = answer.json()["comment"]["id"]
+            length = crowd.expect_frame(lambda message: _has(message, id_))  # noqa: B023
+            # A count of readers may have come to all of them as well, or to some.
+            crowd.expect(readers * length)
             crowd.drain(0.3)
             costs.append((cpu_seconds(pid) - began) / readers * 1e6)
-            # The first frame tells how long a body must be, give or take a count of readers that comes between.
-            if not number:
-                body += "x" * (FRAME_BYTES - crowd.received // readers)
-        assert abs(crowd.received / readers - FRAME_BYTES) < 80, f"frames had {crowd.received / readers} bytes"
+            # The first frame tells how long a body must be.
+            body += "x" * (FRAME_BYTES - length)
+        assert abs(length - FRAME_BYTES) < 20, f"the frame of a comment had {length} bytes"
     return statistics.median(costs[WARMING_UP:])
 
 
+def _has(message: dict[str, Any], comment: int) -> bool:
+    return message["type"] == "changes" and any(one["id"] == comment for one in message["comments"])
+
+
 def delivery_cost(crowd: Crowd, pid: int, go: Callable[[], object], least_bytes: int) -> float:
-    """Return microseconds of CPU for each delivery where `go` makes `pid` send a frame to all: the median of 12."""
+    """Return microseconds of CPU for each delivery where `go` makes `pid` send a frame to all: the frames' median."""
     readers = len(crowd.sockets)
     costs = []
     for _ in range(FRAMES + WARMING_UP):
@@ -108,10 +125,7 @@ def printed(process: subprocess.Popen[str]) -> str:
     return process.stdout.readline()
 
 
-def _c_loop(folder: Path, readers: int) -> float:
-    program = compiled("baseline", folder)
-    if program is None:
-        return 0.0
+def _c_loop(program: Path, readers: int) -> float:
     with (
         running(str(program), str(readers), str(FRAMES), str(FRAME_BYTES)) as process,
         contextlib.closing(Crowd(NAP_SECONDS)) as crowd,

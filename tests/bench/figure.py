@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,14 +23,35 @@ class Figure:
     unit: str
     baseline: str = ""
     baseline_value: float = 0.0
+    # Of each round: a ratio is that of two measurements beside each other.
+    values: tuple[float, ...] = ()
+    ratios: tuple[float, ...] = ()
+
+    @classmethod
+    def of_rounds(
+        cls, what: str, unit: str, values: Sequence[float], baseline: str = "", others: Sequence[float] = ()
+    ) -> Figure:
+        """Return the medians of the rounds."""
+        ratios = tuple(value / other for value, other in zip(values, others, strict=False) if other)
+        middle = statistics.median(others) if others else 0.0
+        return cls(what, statistics.median(values), unit, baseline, middle, tuple(values), ratios)
 
     def row(self) -> dict[str, Any]:
+        ratio = None
+        if self.ratios:
+            ratio = f"{statistics.median(self.ratios):.2f}{_range(self.ratios)}"
+        elif self.baseline_value:
+            ratio = f"{self.value / self.baseline_value:.2f}"
         return {
             "what": self.what,
-            "figure": f"{self.value:,.1f} {self.unit}",
+            "figure": f"{self.value:,.1f}{_range(self.values)} {self.unit}",
             "baseline": f"{self.baseline}: {self.baseline_value:,.1f} {self.unit}" if self.baseline else None,
-            "ratio": round(self.value / self.baseline_value, 2) if self.baseline_value else None,
+            "ratio": ratio,
         }
+
+
+def _range(values: tuple[float, ...]) -> str:
+    return f" ({min(values):,.2f}–{max(values):,.2f})" if len(values) > 1 else ""
 
 
 def cpu_seconds(pid: int) -> float:

@@ -113,7 +113,7 @@ def _boil(of: Audience, rate: float, name: str, size: int = BODY_BYTES, duration
     crowd = of.crowd
     crowd.watch(WATCHED)
     of.multitude.read()
-    token = of.app.token(f"boils {name[:20]}")
+    token = of.app.token("boils " + name[:20].replace("/", " a "))
     began, spent = time.monotonic(), cpu_seconds(of.pid)
     with subprocess.Popen(
         [sys.executable, "-m", "tests.bench.poster", *map(str, (of.app.port, token, rate, duration, size))],

@@ -8,14 +8,22 @@ import json
 import time
 from pathlib import Path
 
+import httpx2
+
 from tests.bench.fan_out import _server
 from tests.bench.figure import Figure, cpu_seconds
+from tests.bench.rounds import EFFORT, in_rounds
 from tests.processes import Server
 
 WRITERS = 64
 SECONDS = 5.0
 READERS = 16
 COMMENTS = 67
+MANY = 200
+CHANGES = 8
+# What a post leaves to be done beside requests is no cost of a page.
+SETTLING_SECONDS = 0.1
+READ_SECONDS = 2.0
 
 
 def posts(folder: Path, _: int) -> list[Figure]:
@@ -39,7 +47,7 @@ async def _write(app: Server, tokens: list[str]) -> tuple[list[float], float]:
     async def write(number: int, token: str) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", app.port)
         count = 0
-        while time.monotonic() - began < SECONDS:
+        while time.monotonic() - began < EFFORT.some(SECONDS):
             count += 1
             body = json.dumps({"body": f"Post {count} of **{number}**", "nonce": f"w{number:04d}-{count:016d}"})
             asked = time.monotonic()
@@ -57,29 +65,65 @@ async def _write(app: Server, tokens: list[str]) -> tuple[list[float], float]:
 
 
 def pages(folder: Path, _: int) -> list[Figure]:
-    with _server(folder) as (app, pid):
-        with app.commenter("page") as client:
-            for number in range(COMMENTS):
-                comment = {"body": f"Comment {number}, *which* says something.", "nonce": f"page-{number:020d}"}
-                client.post("/api/threads/page/comments", json=comment)
+    with _server(folder) as (app, pid), app.commenter("page") as client:
+        for key, comments in (("page", COMMENTS), ("many", MANY), ("again", MANY)):
+            for number in range(comments):
+                comment = {"body": f"Comment {number}, *which* says something.", "nonce": f"{key}-{number:020d}"}
+                client.post(f"/api/threads/{key}/comments", json=comment)
+        token = app.token("reads pages")
         began = cpu_seconds(pid)
-        count, seconds = asyncio.run(_read(app))
+        # Drawn for the first time: all of it by the template.
+        assert httpx2.get(f"{app.origin}/t/again?sort=newest", trust_env=False).is_success
+        drawn = (cpu_seconds(pid) - began) * 1000
+
+        def rate(key: str, token: str = "") -> float:
+            count, seconds = asyncio.run(_read(app, key, token))
+            return count / seconds
+
+        def after_a_change(token: str = "") -> float:
+            used = 0.0
+            headers = {"Authorization": f"Bearer {token}"} if token else {}
+            for _ in range(CHANGES):
+                client.post("/api/threads/many/comments", json={"body": "More", "nonce": f"{time.time_ns():020d}"})
+                time.sleep(SETTLING_SECONDS)
+                used -= cpu_seconds(pid)
+                assert httpx2.get(f"{app.origin}/t/many?sort=newest", headers=headers, trust_env=False).is_success
+                used += cpu_seconds(pid)
+            return used / CHANGES * 1000
+
+        began = cpu_seconds(pid)
+        read, _seconds = asyncio.run(_read(app, "page"))
         spent = cpu_seconds(pid) - began
+        found = in_rounds(
+            {
+                "page": lambda: rate("page"),
+                "anonymous": lambda: rate("many"),
+                "logged in": lambda: rate("many", token),
+                "changed": after_a_change,
+                "changed, logged in": lambda: after_a_change(token),
+            }
+        )
+    many = f"page of {MANY} comments"
+    whole = [drawn] * len(found["changed"])
     return [
-        Figure(f"page of {COMMENTS} comments, anonymous, unchanged thread", count / seconds, "a second"),
-        Figure("the same, CPU of the server a page", spent / count * 1e6, "µs"),
+        Figure.of_rounds(f"page of {COMMENTS} comments, anonymous, unchanged thread", "a second", found["page"]),
+        Figure("the same, CPU of the server a page", spent / read * 1e6, "µs"),
+        Figure.of_rounds(f"{many}, logged in", "a second", found["logged in"], "anonymous", found["anonymous"]),
+        Figure.of_rounds(f"{many} after a change", "ms", found["changed"], "all drawn", whole),
+        Figure.of_rounds(f"{many} after a change, logged in", "ms", found["changed, logged in"], "all drawn", whole),
     ]
 
 
-async def _read(app: Server) -> tuple[int, float]:
+async def _read(app: Server, key: str, token: str = "") -> tuple[int, float]:
     count = 0
+    sent = f"Authorization: Bearer {token}\r\n" if token else ""
     began = time.monotonic()
 
     async def read() -> None:
         nonlocal count
         reader, writer = await asyncio.open_connection("127.0.0.1", app.port)
-        while time.monotonic() - began < SECONDS:
-            writer.write(b"GET /t/page HTTP/1.1\r\nHost: x\r\n\r\n")
+        while time.monotonic() - began < EFFORT.some(READ_SECONDS):
+            writer.write(f"GET /t/{key} HTTP/1.1\r\nHost: x\r\n{sent}\r\n".encode())
             assert (await _answer(reader)).startswith(b"HTTP/1.1 200")
             count += 1
         writer.close()

@@ -11,11 +11,13 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tests.bench.crowd import Crowd, masked
 from tests.bench.fan_out import FRAME_BYTES, NAP_SECONDS, delivery_cost, idle, ours, printed, running
 from tests.bench.figure import Figure, resident_bytes
+from tests.bench.rounds import in_rounds
 
 PROGRAM = Path(__file__).with_suffix(".mjs")
 PACKAGES = ["ws@8.23.0", "socket.io@4.8.4", "bun@1.4.5"]
@@ -50,15 +52,27 @@ class Rival:
 
 def rivals(folder: Path, readers: int) -> list[Figure]:
     """CPU of a delivery of 600 bytes and memory of an idle connection, beside those of others."""
-    delivery, memory = ours(folder, readers), idle(folder, readers)[0].value
+    memory = idle(folder, readers)[0].value
+    theirs: dict[str, float] = {}
+
+    def measured(name: str, start: Callable[[], contextlib.AbstractContextManager[Rival]]) -> float:
+        with start() as rival:
+            delivery, theirs[name] = _measured(rival, readers)
+        return delivery
+
+    at_hand = _those_at_hand(folder)
+    found = in_rounds(
+        {
+            "livethread": lambda: ours(folder, readers),
+            **{name: partial(measured, name, start) for name, start in at_hand.items()},
+        }
+    )
     what = f"fan-out of {FRAME_BYTES} B to {readers:,} readers, CPU per delivery"
     figures = []
-    for name, start in _those_at_hand(folder).items():
-        with start() as rival:
-            their_delivery, their_memory = _measured(rival, readers)
+    for name in at_hand:
         figures += [
-            Figure(what, delivery, "µs", name, their_delivery),
-            Figure(f"idle connection of {readers:,}, memory of the server", memory, "KiB", name, their_memory),
+            Figure.of_rounds(what, "µs", found["livethread"], name, found[name]),
+            Figure(f"idle connection of {readers:,}, memory of the server", memory, "KiB", name, theirs[name]),
         ]
     return figures
 

@@ -38,7 +38,7 @@ def main() -> int:
         await start_up(server, *given, **named)
         watching.append(asyncio.create_task(watch()))
 
-    uvicorn.Server.startup = start_up_watched  # type: ignore[method-assign]
+    uvicorn.Server.startup = start_up_watched  # type: ignore[assignment,method-assign]
     return cli.main([])
 
 

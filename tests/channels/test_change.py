@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from msgspec import UNSET
 
-from channels.change import Answer, Change, Comment, Info, fits, merge
+from channels.messages import Answer, Change, Comment, Info, fits, merge
 
 
 def comment(id_: int, version: int, **fields: object) -> Comment:
@@ -29,6 +29,23 @@ def test_others_are_never_merged(second: Change) -> None:
     assert not fits(change(1, 2), second)
     with pytest.raises(ValueError, match="does not follow"):
         merge(change(1, 2), second)
+
+
+def test_a_change_is_sound_where_its_versions_are_in_order() -> None:
+    assert change(2, 2).is_sound
+    assert change(1, 2, comment(1, 1), comment(2, 2)).is_sound
+    assert not change(3, 2).is_sound
+    assert not change(1, 2, comment(1, 2), comment(2, 3)).is_sound
+
+
+def test_the_branches_of_both_changes_are_merged_and_the_later_count_holds() -> None:
+    def counted(after: int, branches: dict[int, int]) -> Change:
+        return msgspec.structs.replace(change(after, after + 1), branches=branches)
+
+    assert merge(counted(1, {1: 4, 2: 5}), counted(2, {2: 6, 3: 7})).branches == {1: 4, 2: 6, 3: 7}
+    assert merge(change(1, 2), counted(2, {3: 7})).branches == {3: 7}
+    assert merge(counted(1, {1: 4}), change(2, 3)).branches == {1: 4}
+    assert merge(change(1, 2), change(2, 3)).branches is UNSET
 
 
 def test_the_newer_whole_comment_replaces_the_older() -> None:

@@ -12,10 +12,11 @@ from hypothesis import strategies as some
 from websockets.extensions.permessage_deflate import PerMessageDeflate
 from websockets.frames import Frame, Opcode
 
-from channels import frames
-from channels.deflate import deflate, inflate, is_offered
-from channels.frames import BINARY, PING, TEXT, Limits, Text
-from channels.socket import Connection
+from channels.rounds import Rounds
+from channels.sockets import frames
+from channels.sockets.connection import Connection
+from channels.sockets.deflate import deflate, inflate, is_offered
+from channels.sockets.frames import BINARY, PING, TEXT, Limits, Text
 from tests.channels.test_frames import client, named, read, violation
 
 TEXT_OF_MANY = "Whoever reads this reads it again and again. " * 20
@@ -149,7 +150,7 @@ async def test_after_its_end_a_connection_unfolds_no_more_messages(monkeypatch: 
     with there:
         transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, sock=here)
         curt = Curt()
-        curt.connection = Connection(transport, set(), Limits(), curt, deflates=True)
+        curt.connection = Connection(transport, set(), Limits(), curt, Rounds(), deflates=True)
         bomb = client(TEXT, deflate(b" " * 65_000), rsv1=True)
         for _ in range(5):
             curt.connection.data_received(bomb * 1_000)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 from websockets.frames import Frame, Opcode
 
-from channels.frames import BINARY, CLOSE, PING, PONG, TEXT, Limits, Parser, Violation, close_frame
+from channels.sockets.frames import BINARY, CLOSE, PING, PONG, TEXT, Limits, Parser, Violation, close_frame
 
 
 def client(opcode: int, content: bytes = b"", *, fin: bool = True, mask: bool = True, rsv1: bool = False) -> bytes:

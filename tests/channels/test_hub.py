@@ -6,15 +6,16 @@ import asyncio
 import json
 import random
 import zlib
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from channels.broker_memory import MemoryBroker
-from channels.change import Answer, Change, Comment, Info, Reset
-from channels.hub import Hub
-from channels.reader import Reader
-from channels.source import SourceUnavailable
+from channels.brokers.memory import MemoryBroker
+from channels.messages import Answer, Change, Comment, Info, Reset
+from channels.rooms.hub import Hub
+from channels.sockets.reader import Reader
+from channels.source import Question, SourceUnavailable
 from tests.processes import eventually
 
 
@@ -23,8 +24,9 @@ class Truth:
 
     def __init__(self) -> None:
         self.epoch = "first"
-        self.version = 0
-        self.comments: dict[int, int] = {}
+        # Somebody has used the thread already.
+        self.version = 1
+        self.comments: dict[int, int] = {1_000: 1}
         self.asked = self.asking = self.most_asking = 0
         self.is_away = False
 
@@ -42,20 +44,26 @@ class Truth:
         info = Info(comments=len(self.comments))
         return Change(thread="t", epoch=self.epoch, after=after, version=self.version, comments=changed, info=info)
 
-    async def changes(self, thread: str, after: int | None, epoch: str | None) -> Answer:
-        self.asked += 1
+    async def changes(self, asked: Sequence[Question]) -> list[Answer | None]:
+        self.asked += len(asked)
         self.asking += 1
         self.most_asking = max(self.most_asking, self.asking)
         # What is read now is answered a moment later.
-        answer: Answer = self.diff(self.version if after is None else after)
-        if (epoch is not None and epoch != self.epoch) or (after or 0) > self.version:
-            answer = Reset(thread="t", epoch=self.epoch, version=self.version)
+        answers = [self.answer(question) for question in asked]
         is_away = self.is_away
         await asyncio.sleep(0.002)
         self.asking -= 1
         if is_away:
             raise SourceUnavailable("away")
-        return answer
+        return answers
+
+    def answer(self, question: Question) -> Answer | None:
+        after, epoch = question.after, question.epoch
+        if question.thread != "t":
+            return Change(thread=question.thread, epoch=self.epoch, after=0, version=0)
+        if (epoch is not None and epoch != self.epoch) or (after or 0) > self.version:
+            return Reset(thread="t", epoch=self.epoch, version=self.version)
+        return self.diff(self.version if after is None else after)
 
 
 class Screen(Reader):
@@ -67,9 +75,14 @@ class Screen(Reader):
         self.unwritten_bytes = 0
         self.got: list[bytes] = []
         self.is_cut = False
-        self.version = 0
-        self.comments: dict[int, int] = {}
+        self.refused: list[str] = []
+        # What is on the page that the reader comes with.
+        self.version = 1
+        self.comments = {1_000: 1}
         self.frames: list[dict[str, Any]] = []
+
+    def could_not_join(self, thread: str) -> None:
+        self.refused.append(thread)
 
     def close(self, code: int) -> None:
         self.is_cut = True
@@ -104,6 +117,12 @@ class Screen(Reader):
         return [frame["type"] for frame in self.frames]
 
 
+async def join(hub: Hub, reader: Screen, thread: str, epoch: str | None, after: int | None) -> None:
+    """Join, and return when the reader is in or was refused."""
+    hub.join(reader, thread, epoch, after)
+    await eventually(lambda: not reader.joining)
+
+
 def hub_over(truth: Truth) -> Hub:
     hub = Hub(truth)
     hub.broker = MemoryBroker(hub.hear)
@@ -116,14 +135,13 @@ async def test_every_reader_ends_where_the_source_stands(seed: int) -> None:
     truth = Truth()
     hub = hub_over(truth)
     readers: list[Screen] = []
-    async with hub.running(), asyncio.TaskGroup() as joining:
+    async with hub.running():
         late: list[Change] = []
         for _ in range(120):
             if chance.random() < 0.1:
                 reader = Screen(deflates=chance.random() < 0.5)
                 readers.append(reader)
-                if not hub.enter(reader, "t", truth.epoch, 0):
-                    joining.create_task(hub.join(reader, "t", truth.epoch, 0))
+                hub.join(reader, "t", truth.epoch, 1)
             if readers and chance.random() < 0.2:
                 slow = chance.choice(readers)
                 if slow.behind_since is None:
@@ -132,7 +150,7 @@ async def test_every_reader_ends_where_the_source_stands(seed: int) -> None:
                     hub.drained(slow)
             if readers and chance.random() < 0.05:
                 gone = readers.pop(chance.randrange(len(readers)))
-                hub.part(gone)
+                hub.disconnect(gone)
                 gone.end(0)
             change = truth.write(*(chance.randrange(1, 40) for _ in range(chance.randrange(1, 4))))
             fate = chance.random()
@@ -163,7 +181,7 @@ async def test_a_gap_is_asked_once_however_many_changes_show_it() -> None:
     hub = hub_over(truth)
     reader = Screen()
     async with hub.running():
-        await hub.join(reader, "t", None, 0)
+        await join(hub, reader, "t", None, 1)
         truth.asked = truth.most_asking = 0
         truth.write(1)
         for number in range(2, 50):
@@ -180,7 +198,7 @@ async def test_another_epoch_sends_every_reader_to_fetch_anew() -> None:
     async with hub.running():
         truth.write(1)
         for reader in readers:
-            await hub.join(reader, "t", "first", 0)
+            await join(hub, reader, "t", "first", 1)
         truth.epoch = "restored"
         hub.ring("t", 0)
         await eventually(lambda: all(reader.kinds()[-1] == "reset" for reader in readers))
@@ -193,9 +211,9 @@ async def test_who_joins_under_another_epoch_or_ahead_of_the_head_is_reset() -> 
     hub = hub_over(truth)
     async with hub.running():
         truth.write(1)
-        for epoch, after in (("another", 0), ("first", 99)):
+        for epoch, after in (("another", 1), ("first", 99)):
             reader = Screen()
-            await hub.join(reader, "t", epoch, after)
+            await join(hub, reader, "t", epoch, after)
             assert reader.kinds() == ["reset"]
             assert hub.readers_here("t") == 0
 
@@ -205,7 +223,7 @@ async def test_the_changes_of_one_tick_are_one_frame() -> None:
     hub = hub_over(truth)
     reader = Screen()
     async with hub.running():
-        await hub.join(reader, "t", None, None)
+        await join(hub, reader, "t", None, None)
         for number in range(20):
             hub.deliver(truth.write(number))
         await eventually(lambda: reader.version == truth.version)
@@ -219,7 +237,7 @@ async def test_a_frame_is_built_once_in_each_form_whatever_the_number_of_readers
     readers = [Screen(deflates=place % 2 == 0) for place in range(6)]
     async with hub.running():
         for reader in readers:
-            await hub.join(reader, "t", None, None)
+            await join(hub, reader, "t", None, None)
         hub.deliver(truth.write(*range(20)))
         await eventually(lambda: all(reader.version == truth.version for reader in readers))
     sent = [reader.got[-1] for reader in readers]
@@ -232,12 +250,13 @@ async def test_while_the_source_is_away_joining_fails_and_gaps_are_asked_again_l
     hub = hub_over(truth)
     reader = Screen()
     async with hub.running():
-        await hub.join(reader, "t", None, 0)
+        await join(hub, reader, "t", None, 1)
         truth.is_away = True
         truth.write(1)
         hub.ring("t", truth.version)
-        with pytest.raises(SourceUnavailable):
-            await hub.join(Screen(), "t", None, 0)
+        refused = Screen()
+        await join(hub, refused, "t", None, 0)
+        assert refused.refused == ["t"]
         truth.is_away = False
         await eventually(lambda: reader.version == truth.version)
         assert reader.comments == truth.comments
@@ -247,9 +266,9 @@ async def test_an_empty_room_is_forgotten() -> None:
     hub = hub_over(Truth())
     reader = Screen()
     async with hub.running():
-        await hub.join(reader, "t", None, None)
+        await join(hub, reader, "t", None, None)
         assert list(hub.heads()) == ["t"]
-        hub.part(reader)
+        hub.disconnect(reader)
         assert not hub.heads()
 
 
@@ -259,7 +278,7 @@ async def test_a_reader_that_lags_gets_nothing_until_it_has_drained_and_then_all
     slow, quick = Screen(), Screen()
     async with hub.running():
         for reader in (slow, quick):
-            await hub.join(reader, "t", "first", 0)
+            await join(hub, reader, "t", "first", 1)
         hub.fell_behind(slow)
         before = len(slow.frames)
         for number in range(10):
@@ -282,7 +301,7 @@ async def test_a_reader_that_leaves_while_it_lags_is_not_brought_back() -> None:
     slow, quick = Screen(), Screen()
     async with hub.running():
         for reader in (slow, quick):
-            await hub.join(reader, "t", "first", 0)
+            await join(hub, reader, "t", "first", 1)
         hub.fell_behind(slow)
         hub.deliver(truth.write(1))
         await eventually(lambda: quick.version == truth.version)
@@ -294,12 +313,12 @@ async def test_a_reader_that_leaves_while_it_lags_is_not_brought_back() -> None:
 
 
 async def test_who_lags_for_half_a_minute_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("channels.hub.MAX_BEHIND_SECONDS", 0.0)
+    monkeypatch.setattr("channels.rooms.hub.MAX_BEHIND_SECONDS", 0.0)
     hub = hub_over(Truth())
     slow, quick = Screen(), Screen()
     async with hub.running():
         for reader in (slow, quick):
-            await hub.join(reader, "t", "first", 0)
+            await join(hub, reader, "t", "first", 1)
         hub.fell_behind(slow)
         await eventually(lambda: slow.is_cut)
         assert not quick.is_cut
@@ -307,12 +326,12 @@ async def test_who_lags_for_half_a_minute_is_cut(monkeypatch: pytest.MonkeyPatch
 
 
 async def test_where_all_together_leave_too_much_unread_the_slowest_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("channels.hub.MAX_UNWRITTEN_BYTES", 1_000)
+    monkeypatch.setattr("channels.rooms.hub.MAX_UNWRITTEN_BYTES", 1_000)
     hub = hub_over(Truth())
     slow, slower = Screen(), Screen()
     async with hub.running():
         for reader, unwritten in ((slow, 600), (slower, 700)):
-            await hub.join(reader, "t", "first", 0)
+            await join(hub, reader, "t", "first", 1)
             reader.unwritten_bytes = unwritten
             hub.fell_behind(reader)
         await eventually(lambda: slower.is_cut)
@@ -322,15 +341,46 @@ async def test_where_all_together_leave_too_much_unread_the_slowest_go(monkeypat
 async def test_a_thousand_who_come_back_at_the_same_version_cost_one_diff() -> None:
     truth = Truth()
     hub = hub_over(truth)
-    async with hub.running(), asyncio.TaskGroup() as joining:
+    async with hub.running():
+        first = Screen()
+        await join(hub, first, "t", None, None)
         for number in range(10):
-            truth.write(number)
+            hub.deliver(truth.write(number))
+        await eventually(lambda: first.version == truth.version)
+        truth.asked = 0
         readers = [Screen() for _ in range(1_000)]
         for reader in readers:
-            reader.version = 3
+            reader.version, reader.comments = 3, {}
         for reader in readers[:500]:
-            joining.create_task(hub.join(reader, "t", "first", 3))
+            hub.join(reader, "t", "first", 3)
         await eventually(lambda: all(reader.version == truth.version for reader in readers[:500]))
-        assert all(hub.enter(reader, "t", "first", 3) for reader in readers[500:])
+        for reader in readers[500:]:
+            hub.join(reader, "t", "first", 3)
+            assert reader.threads == ("t",)
         assert truth.asked == 1
         assert all(reader.comments == {n: v for n, v in truth.comments.items() if v > 3} for reader in readers)
+
+
+class Hot(Truth):
+    """A thread that changes while each diff of it is read."""
+
+    hub: Hub
+
+    async def changes(self, asked: Sequence[Question]) -> list[Answer | None]:
+        answers = await super().changes(asked)
+        self.hub.deliver(self.write(self.version))
+        return answers
+
+
+async def test_a_thread_that_changes_while_each_diff_is_read_is_joined_by_one_diff() -> None:
+    truth = Hot()
+    truth.hub = hub = hub_over(truth)
+    first, late = Screen(), Screen()
+    async with hub.running():
+        await join(hub, first, "t", "first", 1)
+        truth.asked, late.version, late.comments = 0, 0, {}
+        await join(hub, late, "t", "first", 0)
+        assert truth.asked == 1
+        assert late.version == truth.version
+        await eventually(lambda: first.version == truth.version)
+        assert first.comments == late.comments == truth.comments

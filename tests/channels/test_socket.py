@@ -15,7 +15,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
 from websockets.streams import StreamReader
 
-from channels.frames import Limits, text_frame
+from channels.sockets.frames import Limits, text_frame
 from tests.processes import Server
 
 UPGRADE = (

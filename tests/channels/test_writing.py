@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 import uvloop
 
-from channels.frames import Limits
-from channels.socket import Connection, take_over
+from channels.rounds import Rounds
+from channels.sockets.connection import Connection, take_over
+from channels.sockets.frames import Limits
 
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 LOOPS: list[Callable[[], asyncio.AbstractEventLoop]] = [asyncio.SelectorEventLoop, uvloop.new_event_loop]
@@ -44,7 +45,7 @@ class Told:
         self.ended.set()
 
 
-async def connected() -> tuple[Connection, Told, asyncio.Transport, socket.socket]:
+async def connected(rounds: Rounds | None = None) -> tuple[Connection, Told, asyncio.Transport, socket.socket]:
     """Return our end of a TCP connection, who listens to it, the transport below it, and the peer's end."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         peer = socket.socket()
@@ -56,7 +57,7 @@ async def connected() -> tuple[Connection, Told, asyncio.Transport, socket.socke
     transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, sock=here)
     told = Told()
     told.descriptor = transport.get_extra_info("socket").fileno()
-    return take_over(transport, set(), Limits(), told), told, transport, peer
+    return take_over(transport, set(), Limits(), told, rounds or Rounds(), "peer"), told, transport, peer
 
 
 def run(loop: Callable[[], asyncio.AbstractEventLoop], facts: Coroutine[Any, Any, None]) -> None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import socket
+from typing import Any
 
-import uvicorn
-from starlette.applications import Starlette
-from starlette.routing import WebSocketRoute
-from starlette.websockets import WebSocket
+import uvloop
 
-from channels.frames import BINARY, Limits, Text, build
-from channels.socket import EXTENSION, Connection, LiveProtocol
+from channels.rounds import Rounds
+from channels.sockets.connection import Connection, take_over
+from channels.sockets.frames import BINARY, Limits, Text, build
+from server.http import handshake
 
 MESSAGE_BYTES = 16 * 1024 * 1024
 
@@ -19,16 +20,15 @@ MESSAGE_BYTES = 16 * 1024 * 1024
 class Echo:
     """Sends back what it hears, for as long as the peer reads."""
 
-    def __init__(self, handshake: LiveProtocol) -> None:
-        self._connection: Connection = handshake.hand_over(self)
+    connection: Connection
 
     def received(self, message: str | bytes) -> None:
-        if self._connection.unwritten_bytes > 4 * MESSAGE_BYTES:
-            self._connection.abort()
+        if self.connection.unwritten_bytes > 4 * MESSAGE_BYTES:
+            self.connection.abort()
         elif isinstance(message, str):
-            self._connection.write(Text(message.encode()).frame(deflated=self._connection.deflates))
+            self.connection.write(Text(message.encode()).frame(deflated=self.connection.deflates))
         else:
-            self._connection.write(build(BINARY, message))
+            self.connection.write(build(BINARY, message))
 
     def fell_behind(self) -> None:
         pass
@@ -40,10 +40,37 @@ class Echo:
         pass
 
 
-async def echo(peer: WebSocket) -> None:
-    handshake: LiveProtocol = peer.scope["extensions"][EXTENSION]
-    await peer.accept()
-    Echo(handshake)
+class Handshake(asyncio.Protocol):
+    """Reads a head that the suite wrote, and hands the connection over."""
+
+    def __init__(self, limits: Limits, rounds: Rounds) -> None:
+        self._limits = limits
+        self._rounds = rounds
+        self._read = b""
+
+    def connection_made(self, transport: Any) -> None:
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._read += data
+        head, end, early = self._read.partition(b"\r\n\r\n")
+        if not end:
+            return
+        lines = [line.partition(b":") for line in head.split(b"\r\n")[1:]]
+        answer, deflates = handshake.agree([(name.lower(), value.strip()) for name, _, value in lines])
+        self._transport.write(answer)
+        echo = Echo()
+        echo.connection = take_over(self._transport, set(), self._limits, echo, self._rounds, deflates=deflates)
+        if early:
+            echo.connection.data_received(early)
+
+
+async def serve(host: str, port: int, limits: Limits) -> None:
+    listener = socket.create_server((host, port), backlog=2048)
+    print(listener.getsockname()[1], flush=True)
+    rounds = Rounds()
+    server = await asyncio.get_running_loop().create_server(lambda: Handshake(limits, rounds), sock=listener)
+    await server.serve_forever()
 
 
 def main() -> None:
@@ -55,23 +82,7 @@ def main() -> None:
         "--fragments", type=int, default=None, metavar="N", help="most fragments of a message (default: any number)"
     )
     given = parser.parse_args()
-
-    class EchoProtocol(LiveProtocol):
-        limits = Limits(given.message_bytes, given.fragments)
-
-    listener = socket.create_server((given.host, given.port), backlog=2048)
-    print(listener.getsockname()[1], flush=True)
-    config = uvicorn.Config(
-        Starlette(routes=[WebSocketRoute("/{path:path}", echo)]),
-        loop="uvloop",
-        http="httptools",
-        ws=EchoProtocol,
-        ws_per_message_deflate=False,
-        ws_ping_interval=None,
-        log_level="warning",
-        lifespan="off",
-    )
-    uvicorn.Server(config).run(sockets=[listener])
+    uvloop.run(serve(given.host, given.port, Limits(given.message_bytes, given.fragments)))
 
 
 if __name__ == "__main__":

@@ -12,8 +12,8 @@ from tests.journeys.people import PASSWORD
 NOBODY = ("nobody", "banned", "closed")
 MODERATORS = ("moderator", "staff")
 ROLES = (*NOBODY, "other", "author", *MODERATORS)
-# `held` was visible before, `pending` never; `edited` has an earlier text.
-STATES = ("visible", "edited", "pending", "held", "removed", "deleted")
+# `held` and `removed` were visible before, `pending` and `rejected` never; `edited` has an earlier text.
+STATES = ("visible", "edited", "pending", "held", "removed", "rejected", "deleted")
 OBJECTS = [*((state, False) for state in STATES), ("edited", True), ("pending", True)]
 
 Status = Callable[[str, str, bool], int]
@@ -44,7 +44,15 @@ def only(*roles: str, status: int = 200) -> Status:
 
 
 def sees(role: str, state: str) -> bool:
-    return state != "pending" or role in ("author", *MODERATORS)
+    return state not in ("pending", "rejected") or role in ("author", *MODERATORS)
+
+
+def reads(role: str, state: str) -> bool:
+    """Say whether there is a text of it for the role, wherever it asks for this comment."""
+    if state in ("visible", "edited"):
+        return True
+    is_kept_for_author = role == "author" and state in ("pending", "held", "rejected")
+    return state != "deleted" and (is_kept_for_author or role in MODERATORS)
 
 
 def reading(role: str, state: str, locked: bool) -> int:
@@ -55,8 +63,17 @@ def drawn(role: str, state: str, locked: bool) -> int:
     return 200 if state in ("visible", "edited") else 404
 
 
+def addressed(role: str, state: str, locked: bool) -> int:
+    """The author of what others do not see is led to where it stands for them alone.
+
+    A link to what was public and is gone leads to its thread, which says so.
+    """
+    is_led = state in ("removed", "deleted") or (role == "author" and state in ("pending", "held", "rejected"))
+    return 303 if is_led else drawn(role, state, locked)
+
+
 def answers(role: str, state: str, locked: bool) -> int:
-    return 404 if state == "pending" else 200
+    return 404 if state in ("pending", "rejected") else 200
 
 
 def acting(done: int, may: Callable[[str, str], bool]) -> Status:
@@ -73,7 +90,9 @@ def acting(done: int, may: Callable[[str, str], bool]) -> Status:
 
 
 def editing(done: int) -> Status:
-    return acting(done, lambda role, state: role in ("author", "staff") and state not in ("removed", "deleted"))
+    return acting(
+        done, lambda role, state: role in ("author", "staff") and state not in ("removed", "rejected", "deleted")
+    )
 
 
 def deleting(done: int) -> Status:
@@ -112,26 +131,33 @@ OWN_CREDENTIALS = {"name": "Door", "password": PASSWORD}
 ROWS: dict[str, Row] = {
     "GET /": Row(always(200)),
     "GET /t": Row(lambda role, state, locked: 422),
+    "GET /t/": Row(lambda role, state, locked: 422),
+    "GET /embed.js": Row(always(200)),
     "GET /t/{key}": Row(always(200)),
-    "GET /t/{key}/c/{id}": Row(drawn),
+    "GET /t/{key}/c/{id}": Row(addressed),
     "GET /t/{key}/feed": Row(always(200)),
     "GET /t/{key}/c/{id}/feed": Row(answers),
     "GET /feed": Row(always(200)),
     "GET /feed/mine/{secret}": Row(always(200)),
     "GET /avatar/{name}": Row(always(404)),
     "GET /static/{version}/{name}": Row(always(404)),
-    "GET /u/{name}": Row(always(200)),
+    "GET /u/{name:path}": Row(always(200)),
     "GET /search": Row(always(200)),
     "GET /inbox": Row(signed_in(200)),
     "POST /inbox": Row(signed_in(303), {"version": "1"}),
     "GET /pending": Row(only(*MODERATORS)),
     "GET /account": Row(signed_in(200)),
     "POST /account/feed": Row(signed_in(303), {}),
+    "POST /account/sessions": Row(signed_in(303), {"id": "others"}),
+    "POST /account/name": Row(signed_in(422), {"name": ""}),
+    "POST /account/password": Row(signed_in(401), {"password": "not this one", "new_password": PASSWORD}),
     "POST /account/close": Row(signed_in(401), {"password": "not this one", "comments": "erase"}),
     "GET /login": Row(always(200)),
     "POST /login": Row(always(303), OWN_CREDENTIALS),
     "GET /register": Row(always(200)),
     "POST /register": Row(always(303), CREDENTIALS),
+    "GET /embed/login": Row(lambda role, state, locked: 422),
+    "POST /embed/login": Row(lambda role, state, locked: 422, {}),
     "POST /logout": Row(always(303), {}, changes=True),
     "POST /t/{key}/comments": Row(posting(303), {"body": "new words", "nonce": "{nonce}"}, changes=True),
     "POST /t/{key}/lock": Row(only(*MODERATORS, status=303), {"locked": "yes"}, changes=True),
@@ -145,6 +171,9 @@ ROWS: dict[str, Row] = {
     "GET /c/{id}/moderate": Row(looking_at),
     "POST /c/{id}/state": Row(moderating(303), {"state": "removed"}, changes=True),
     "POST /c/{id}/ban": Row(only(*MODERATORS, status=303), {"name": "{victim}", "banned": "yes"}, changes=True),
+    "GET /api/threads": Row(lambda role, state, locked: 422),
+    "GET /api/counts": Row(always(200)),
+    "GET /api/unread": Row(signed_in(200)),
     "GET /api/threads/{key}": Row(always(200)),
     "PUT /api/threads/{key}": Row(only("staff"), {"title": "A title"}, changes=True),
     "GET /api/threads/{key}/changes": Row(always(200)),
@@ -162,18 +191,26 @@ ROWS: dict[str, Row] = {
     "POST /api/preview": Row(signed_in(200), {"body": "new words"}),
     "GET /api/search": Row(always(200)),
     "POST /api/accounts": Row(always(201), CREDENTIALS),
-    "GET /api/accounts/{name}": Row(always(200)),
-    "PUT /api/accounts/{name}/ban": Row(only(*MODERATORS), {"banned": True}, changes=True),
+    "GET /api/accounts/{name:path}": Row(always(200)),
+    "PUT /api/accounts/{name:path}/ban": Row(only(*MODERATORS), {"banned": True}, changes=True),
     "GET /api/session": Row(always(200)),
     "POST /api/session": Row(always(200), OWN_CREDENTIALS),
     "DELETE /api/session": Row(always(200), changes=True),
     "POST /api/ticket": Row(signed_in(200)),
     "GET /api/me/changes": Row(signed_in(200)),
     "PUT /api/me/heard": Row(signed_in(200), {"version": 1}),
+    "GET /api/me/sessions": Row(signed_in(200)),
+    "DELETE /api/me/sessions": Row(signed_in(200)),
+    "DELETE /api/me/sessions/{id}": Row(signed_in(404)),
+    "PUT /api/me/name": Row(signed_in(422), {"name": ""}),
+    "PUT /api/me/password": Row(signed_in(401), {"password": "not this one", "new_password": PASSWORD}),
     "POST /api/me/feed": Row(signed_in(201)),
     "GET /api/me/export": Row(signed_in(200)),
     "DELETE /api/me": Row(signed_in(401), {"password": "not this one", "comments": "erase"}),
     "POST /internal/poll": Row(always(403), {"gateway": "g", "clock": 0, "readers": {}}),
+    "POST /internal/changes": Row(always(403), {"asked": []}),
+    # Without an Upgrade.
+    "GET /live": Row(always(426)),
     "GET /health": Row(always(200)),
     "GET /ready": Row(always(200)),
     # From elsewhere than this machine.

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Locator, Page, async_playwright, expect
 from playwright.async_api import TimeoutError as NotInTime
 
 from tests.programs import path_of
@@ -33,15 +33,37 @@ SHOW_ON = """() => {
   return Boolean(waiting);
 }"""
 
+REVEALED = """([thread, count]) => {
+  thread.querySelector(".pill:not([hidden])")?.click();
+  return [...thread.querySelectorAll("li[data-id]")].filter((li) => li.checkVisibility()).length === count;
+}"""
 
-def chromium_path() -> str:
-    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
+
+async def reveal(thread: Locator, count: int) -> None:
+    """Press the pill whenever there is one, until `count` comments can be seen.
+
+    A comment is counted when it arrives and drawn, or held behind the pill, a frame later: to look once is too early.
+    """
+    await thread.page.wait_for_function(REVEALED, arg=[await thread.element_handle(), count])
+
+
+# A machine that is busy elsewhere makes nothing wrong: what does come ends the wait at once.
+PATIENCE_MS = 30_000
+expect.set_options(timeout=PATIENCE_MS)
+WHOLE = ("chromium", "chromium-browser", "google-chrome", "chrome")
+# The same engine without a window to draw: half of the CPU.
+SHELL = "chromium-headless-shell"
+
+
+def chromium_path(*, is_whole: bool = True) -> str:
+    """Return the path of Chromium; unless it must be the whole browser, of the shell where that is there."""
+    names = WHOLE if is_whole else (SHELL, *WHOLE)
     return path_of(names, "no Chromium: install it, or set CHROMIUM to its path", setting="CHROMIUM")
 
 
 @pytest.fixture(scope="session")
 async def browser() -> AsyncIterator[Browser]:
-    path = chromium_path()
+    path = chromium_path(is_whole=False)
     async with async_playwright() as playwright:
         launched = await playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield launched
@@ -56,7 +78,7 @@ class Visitor:
         self.page = page
         self.wrong: list[str] = []
         self.console: list[str] = []
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(PATIENCE_MS)
         page.on("pageerror", lambda error: self.wrong.append(str(error)))
         page.on("console", self._heard)
 

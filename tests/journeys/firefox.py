@@ -67,6 +67,9 @@ class Firefox:
         return Tab(self, made["context"])
 
 
+A_FRAME = "() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 50)))"
+
+
 class Tab:
     """One page: what it shows is read by expressions, what is done to it comes as keys and presses."""
 
@@ -104,7 +107,11 @@ class Tab:
         return await eventually(said)
 
     async def click(self, selector: str) -> None:
-        x, y = await self.until(f"((one) => one && {CENTRE}(one))(document.querySelector({selector!r}))")
+        where = f"((one) => one && {CENTRE}(one))(document.querySelector({selector!r}))"
+        x, y = await self.until(where)
+        # What was just done may still move it.
+        while [x, y] != (later := await self.until(f"({A_FRAME})().then(() => {where})")):
+            x, y = later
         press = [{"type": "pointerMove", "x": x, "y": y}, {"type": "pointerDown", "button": 0}]
         await self._act({"type": "pointer", "id": "mouse", "actions": [*press, {"type": "pointerUp", "button": 0}]})
 

@@ -14,9 +14,9 @@ import pytest
 
 from server.app import create_app
 from server.settings import read
-from tests.journeys.authority import MODERATORS, NOBODY, OBJECTS, ROLES, ROWS, Row
+from tests.journeys.authority import MODERATORS, NOBODY, OBJECTS, ROLES, ROWS, Row, reads, sees
 from tests.journeys.people import ONE_OFF, PASSWORD, Person
-from tests.processes import Server
+from tests.processes import Server, eventually
 
 ELSEWHERE = {"x-forwarded-for": "203.0.113.7"}
 ENDING = ("POST /logout", "DELETE /api/session")
@@ -37,14 +37,8 @@ class Object:
     def hidden_from(self, role: str, path: str) -> list[str]:
         """Return which of its texts the role must not find in an answer of `path`."""
         all_words = [self.words, *([self.earlier] if self.earlier else [])]
-        if self.state in ("visible", "edited"):
-            return []
-        if self.state == "deleted":
-            return all_words
-        is_own_export = role == "author" and path == "/api/me/export"
-        if is_own_export or role in MODERATORS or (role == "author" and self.state in ("pending", "held")):
-            return []
-        return all_words
+        is_own_export = role == "author" and path == "/api/me/export" and self.state != "deleted"
+        return [] if is_own_export or reads(role, self.state) else all_words
 
 
 class World:
@@ -74,12 +68,12 @@ class World:
         root = mod.post(key, "A root, so that something can be answered")["id"]
         id_ = ana.post(key, first, root)["id"]
         words, earlier = first, ""
-        if state != "pending":
+        if state not in ("pending", "rejected"):
             mod.do("PUT", f"/api/comments/{id_}/state", state="visible")
         if state != "visible":
             ana.do("PATCH", f"/api/comments/{id_}", body=second, revision=1)
             words, earlier = second, first
-        if state in ("held", "removed"):
+        if state in ("held", "removed", "rejected"):
             mod.do("PUT", f"/api/comments/{id_}/state", state="pending" if state == "held" else "removed")
         if state == "deleted":
             ana.do("DELETE", f"/api/comments/{id_}")
@@ -139,6 +133,67 @@ def test_every_route_has_a_row() -> None:
     assert set(ROWS) == routes()
 
 
+def said_of(one: Object, answer: httpx2.Response) -> str:
+    """Return what an answer says of the comment: its text, a tombstone or nothing."""
+    found = [] if answer.status_code == 404 else [*forms(answer.json(), one.id)]
+    texts = {("text" if one.words in str(form["html"]) else "tombstone") for form in found}
+    assert all(bool(form["author"]) == bool(form["html"]) for form in found)
+    assert len(texts) <= 1, f"two forms in one answer: {found}"
+    return texts.pop() if texts else "nothing"
+
+
+def forms(content: Any, id_: int) -> Iterator[dict[str, Any]]:
+    """Yield each public form of the comment, wherever it is in the content."""
+    for inner in content.values() if isinstance(content, dict) else content if isinstance(content, list) else ():
+        yield from forms(inner, id_)
+    if isinstance(content, dict) and content.get("id") == id_ and "html" in content:
+        yield content
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize(
+    "place", range(len(OBJECTS)), ids=[f"{state}{', locked' * locked}" for state, locked in OBJECTS]
+)
+async def test_what_one_sees_of_a_comment_is_the_same_everywhere(world: World, role: str, place: int) -> None:
+    one, client = world.objects[place], world.client(role)
+    own = "text" if reads(role, one.state) else "tombstone" if sees(role, one.state) else "nothing"
+    public = "text" if reads("nobody", one.state) else "tombstone" if sees("nobody", one.state) else "nothing"
+    listed = public if public == "text" else "nothing"
+    is_waiting, is_rejected = one.state in ("pending", "held"), one.state == "rejected"
+    expected = {
+        f"/api/comments/{one.id}": own,
+        # What goes to all is the same for all, also where the one who asks could read more of it.
+        f"/api/threads/{one.key}/changes?after=0": public,
+        f"/api/threads/{one.key}": listed,
+        f"/api/threads/{one.key}?sort=flat": listed,
+        "/api/accounts/Ana?limit=100": listed,
+        f"/api/search?q={one.words}": listed,
+    }
+    if role not in NOBODY:
+        is_own = role == "author"
+        expected[f"/api/threads/{one.key}/mine"] = own if is_own and (is_waiting or is_rejected) else "nothing"
+        # The author is told what became of it, and the moderator, whom it answers, that it is there.
+        is_told = is_own or role == "moderator"
+        expected["/api/me/changes"] = own if is_own and is_rejected else listed if is_told else "nothing"
+    if role in MODERATORS:
+        expected["/api/pending"] = own if is_waiting else "nothing"
+    if listed == "text":
+        # It is found a moment after it was posted.
+        await eventually(lambda: one.words in client.get(f"/api/search?q={one.words}").text)
+    for path, what in expected.items():
+        assert said_of(one, client.get(path)) == what, path
+
+    drawn = {
+        f"/t/{one.key}": own if role == "author" and (is_waiting or is_rejected) else listed,
+        f"/t/{one.key}/feed": listed,
+        "/feed": listed,
+        "/u/Ana": own if role == "author" and (is_waiting or is_rejected) else listed,
+        f"/c/{one.id}/moderate": own if role in MODERATORS else "nothing",
+    }
+    for path, what in drawn.items():
+        assert (one.words in client.get(path).text) == (what == "text"), path
+
+
 def filled(row: Row, one: Object, world: World, victim: str) -> dict[str, Any] | None:
     number = next(_numbers)
     values = {
@@ -162,7 +217,7 @@ def victim_of(world: World, route: str) -> str:
 def test_each_role_is_answered_exactly_and_reads_nothing_that_is_not_its_own(
     world: World, route: str, role: str
 ) -> None:
-    method, template = route.split(" ")
+    method, template = route.replace(":path", "").split(" ")
     row = ROWS[route]
     is_about_one = "{id}" in route or "{key}" in route
     for place, (state, locked) in enumerate(OBJECTS if is_about_one else OBJECTS[:1]):

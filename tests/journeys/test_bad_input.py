@@ -168,7 +168,7 @@ def test_reading_sets_no_cookie_and_every_answer_is_guarded(app: Server, writer:
         answer = httpx2.get(app.origin + path, trust_env=False)
         assert "set-cookie" not in answer.headers
         assert "default-src 'none'" in answer.headers["content-security-policy"]
-        assert "require-trusted-types-for 'script'" in answer.headers["content-security-policy"]
+        assert "require-trusted-types-for 'script'; trusted-types 'none'" in answer.headers["content-security-policy"]
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert answer.headers["referrer-policy"] == "no-referrer"
 

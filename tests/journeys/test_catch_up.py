@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import time
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 from playwright.async_api import Page, expect
 
+from tests.journeys.conftest import reveal
 from tests.journeys.people import Person
 from tests.journeys.test_plain_forms import plain
 from tests.journeys.test_seen_by_others import log_in
@@ -25,6 +28,8 @@ def let_an_hour_pass(app: Server) -> None:
     with sqlite3.connect(app.environment["LIVETHREAD_DATABASE"], timeout=20) as sql:
         sql.execute("UPDATE visits SET at = at - 3600000")
     sql.close()
+    # What an account has read is read again only after something was written through the server.
+    app.token(f"Later {time.time_ns()}")
 
 
 async def come_back(app: Server, key: str, name: str, page: Page) -> tuple[list[int], list[int]]:
@@ -75,6 +80,27 @@ async def test_without_a_script_an_account_is_told_what_is_new_sees_only_that_an
     assert await page.locator("li[data-id]").evaluate_all(NEW) == [late]
 
 
+async def test_old_comments_that_were_imported_since_are_new_to_the_server_and_to_the_script(
+    app: Server, key: str, name: str, visit: Any, tmp_path: Path
+) -> None:
+    page = await plain(app, name, f"/t/{key}", visit)
+    (first,) = fill(app, key, f"{name} F", 1)
+    await page.goto(f"{app.origin}/t/{key}")
+    await page.click("text=Mark as read")
+    await expect(page.locator(".news form")).to_have_count(0)
+    let_an_hour_pass(app)
+    (tmp_path / "old.jsonl").write_text('{"id":"a","created":5,"body_md":"of 1970"}\n')
+    app.run("import", "jsonl", str(tmp_path / "old.jsonl"), "--thread", key)
+    reader = await visit()
+    await reader.context.add_cookies(await page.context.cookies())
+    await reader.read(f"{app.origin}/t/{key}")
+    for one in (page, reader.page):
+        await one.goto(f"{app.origin}/t/{key}")
+        await expect(one.locator(".since span")).to_contain_text(": 1 new")
+        shown = await one.locator("li[data-id]").evaluate_all(NEW)
+        assert (shown[1], await one.locator("li.since-last").evaluate_all(NEW)) == (first, shown[:1])
+
+
 async def test_only_the_new_is_paged_and_where_nothing_is_new_all_is_shown(
     app: Server, key: str, name: str, visit: Any
 ) -> None:
@@ -117,7 +143,7 @@ async def test_the_script_agrees_with_the_server_and_moves_nothing_on_a_phone(
     assert round(await live.evaluate("window.shift"), 3) == 0, await live.evaluate("window.moved")
     assert await live.evaluate("document.documentElement.scrollWidth") == 390
     await live.click(".since button")
-    assert await live.locator("li[data-id]:visible").count() == 5
+    await expect(live.locator("li[data-id]:visible")).to_have_count(5)
     # What is read is not unread any more, though it was marked by the server.
     await live.set_viewport_size({"width": 390, "height": 2000})
     await live.evaluate("document.hasFocus = () => true")
@@ -134,9 +160,7 @@ async def test_a_page_of_only_the_new_is_live(app: Server, key: str, name: str, 
     await expect(live.locator("button.unread").first).to_be_visible()
     late = Person(app, f"{name} L").post(key, "Late")["id"]
     await expect(live.locator(".count")).to_have_text("8")
-    if await live.locator(".pill").is_visible():
-        await live.click(".pill")
-    await expect(live.locator("li[data-id]:visible")).to_have_count(6)
+    await reveal(live.locator("live-thread"), 6)
     assert await live.locator("li[data-id]:visible").evaluate_all(NEW) == [
         old[0], new[1], old[4], new[0], new[2], late,
     ]  # fmt: skip

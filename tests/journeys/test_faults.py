@@ -17,7 +17,7 @@ from websockets.exceptions import ConnectionClosed
 from tests.processes import Server, eventually
 
 CLIENTS = 20
-POSTS_EACH = 100
+POSTS_EACH = 30
 KILLS = 5
 
 

@@ -110,7 +110,7 @@ def test_who_sends_a_byte_a_second_or_nothing_is_let_go_of_and_who_is_quick_stay
             for peer in (slow, silent):
                 with contextlib.suppress(BlockingIOError):
                     try:
-                        if not peer.recv(1):
+                        if not peer.recv(4096):
                             ended.add(peer)
                     except ConnectionError:
                         ended.add(peer)

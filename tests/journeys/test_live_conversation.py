@@ -9,6 +9,7 @@ import httpx2
 import pytest
 from playwright.async_api import expect
 
+from tests.journeys.conftest import reveal
 from tests.journeys.test_two_browsers import SETTLED, SHIFTS, fill, sign_up
 from tests.processes import Server
 
@@ -87,7 +88,7 @@ async def test_only_another_text_or_state_is_a_change_to_who_answers(
         await expect(says).to_have_text("")
         edit = {"body": "What I say now", "revision": 1}
         assert author.patch(f"/api/comments/{id_}", json=edit).status_code == 200
-        await expect(says).to_have_text("This comment changed while you wrote.")
+        await expect(says).to_have_text("This comment changed while you were writing.")
         await expect(page.locator(".answering textarea")).to_have_value("I am at it")
 
 
@@ -146,9 +147,7 @@ async def test_every_order_stays_live_and_equal_to_a_fresh_load(
         client.post(f"/api/threads/{key}/comments", json={"body": "Answer", "parent": ids[0], "nonce": "b" * 20})
         client.post(f"/api/threads/{key}/comments", json={"body": "A new root", "nonce": "c" * 20})
     await expect(reader.page.locator(".count")).to_have_text("5")
-    if await reader.page.locator(".pill").is_visible():
-        await reader.page.click(".pill")
-    await expect(reader.page.locator("li[data-id]")).to_have_count(5)
+    await reveal(reader.page.locator("live-thread"), 5)
     fresh = await visit()
     await fresh.read(f"{app.origin}/t/{key}?sort={sort}")
     assert await reader.painted() == await fresh.painted()
@@ -197,12 +196,10 @@ async def test_the_authors_answers_are_shown_with_what_they_answer(
         assert described.status_code == 200
         reader = await visit()
         await reader.read(f"{app.origin}/t/{key}?only=author")
-        assert await reader.page.locator("li[data-id]:visible").count() == 0
+        await expect(reader.page.locator("li[data-id]:visible")).to_have_count(0)
         author.post(f"/api/threads/{key}/comments", json={"body": "Answer", "parent": question, "nonce": "e" * 20})
     await expect(reader.page.locator(".count")).to_have_text("3")
-    if await reader.page.locator(".pill").is_visible():
-        await reader.page.click(".pill")
-    await expect(reader.page.locator("li[data-id]:visible")).to_have_count(2)
+    await reveal(reader.page.locator("live-thread"), 2)
 
 
 async def test_a_preview_is_what_will_be_shown(app: Server, key: str, name: str, visit: Any) -> None:
@@ -234,7 +231,7 @@ async def test_who_comes_back_is_told_what_is_new_since_then(app: Server, key: s
     await page.evaluate(SETTLED)
     assert await page.evaluate("[window.shift, window.moved ?? []]") == [0, []]
     await page.click(".since button")
-    assert await page.locator("li[data-id]:visible").count() == 3
+    await expect(page.locator("li[data-id]:visible")).to_have_count(3)
 
 
 async def test_the_bell_counts_an_answer_the_moment_it_is_posted(app: Server, key: str, name: str, visit: Any) -> None:

@@ -58,7 +58,7 @@ async def test_what_happens_behind_the_link_moves_its_number_and_a_click_shows_i
         await expect(link).to_have_text("More replies (31)")
         writer.delete(ids[50])
         await expect(link).to_have_text("More replies (30)")
-        assert await page.locator(f"#c-{hidden}").count() == 0
+        await expect(page.locator(f"#c-{hidden}")).to_have_count(0)
         assert await page.evaluate("[window.shift, window.moved ?? []]") == [0, []]
         top = f"document.querySelector('#c-{ids[30]}').getBoundingClientRect().top"
         before = await page.evaluate(top)
@@ -84,7 +84,8 @@ async def test_an_own_reply_behind_the_link_is_said_to_be_there(app: Server, key
     await page.locator(f"#c-{ids[0]} > article .reply").click()
     await page.fill(".answering textarea", "Mine")
     await page.click(".answering .post")
-    await expect(page.locator(".status")).to_have_text("Your comment was posted. It stands behind “More replies”.")
+    await expect(page.locator(".status")).to_have_text("Your comment was posted. Show")
+    await expect(page.locator(f"#c-{ids[0]} > article")).to_be_focused()
     await expect(page.locator(LINK)).to_have_text("More replies (11)")
     await page.click(LINK)
     await expect(page.locator("text=Mine")).to_be_visible()
@@ -129,8 +130,10 @@ async def test_without_javascript_the_link_leads_through_the_branch(
     await read()
     await page.click("text=More replies (130)")
     await expect(page.locator("li.context").first).to_have_attribute("id", f"c-{ids[0]}")
+    await expect(page.locator("li[data-id]:not(.context)")).to_have_count(100)
     await read()
     await page.click("text=More replies (30)")
+    await expect(page.locator("li[data-id]:not(.context)")).to_have_count(30)
     await read()
     await expect(page.locator(LINK)).to_have_count(0)
     await page.click("a.more")

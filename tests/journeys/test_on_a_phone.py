@@ -95,7 +95,7 @@ async def test_a_status_is_seen_in_the_middle_of_a_thread_and_goes(
     await page.route("**/vote", lambda route: route.abort())
     await page.locator(f"#c-{ids[12]} .vote button").first.tap()
     await expect(page.locator(".status")).to_be_in_viewport(ratio=1)
-    await expect(page.locator(".status")).to_contain_text("Your vote did not count.")
+    await expect(page.locator(".status")).to_contain_text("Your vote was not saved.")
     await page.clock.fast_forward(11_000)
     await expect(page.locator(".status")).to_be_hidden()
     assert await page.evaluate("window.shift") == 0, await page.evaluate("window.moved")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -33,7 +34,7 @@ async def test_voting_editing_and_what_was_edited(app: Server, key: str, name: s
     for button, is_pressed, score in ((up, 1, "1"), (up, 0, "0"), (up, 1, "1"), (down, 1, "-1"), (down, 0, "0")):
         await button.click()
         await expect(button).to_have_attribute("aria-pressed", "true" if is_pressed else "false")
-        assert await page.inner_text(f"#c-{id_} .score") == score
+        await expect(page.locator(f"#c-{id_} .score")).to_have_text(score)
     await write(page, "I said *this*")
     mine = page.locator("li[data-id]", has_text="I said")
     await mine.locator(".edit").click()
@@ -49,7 +50,7 @@ async def test_voting_editing_and_what_was_edited(app: Server, key: str, name: s
     await page.click("text=Save")
     await expect(mine.locator(".body")).to_have_text("I said nothing")
     await mine.locator(".note").click()
-    assert await page.locator(".edits > li").count() == 3
+    await expect(page.locator(".edits > li")).to_have_count(3)
     await expect(page.locator(".edits del").first).to_contain_text("that")
 
 
@@ -76,7 +77,7 @@ async def test_every_order_and_the_authors_answers_are_links(app: Server, key: s
     }.items():
         await page.click(f".sorts >> text={sort}")
         assert await page.locator("li[data-id]").evaluate_all(ids) == shown, sort
-    await page.click(".sorts >> text=Author’s answers")
+    await page.click(".sorts >> text=Author’s replies")
     assert await page.locator("li[data-id]:visible").evaluate_all(ids) == [first, int(mine or 0)]
     await expect(page.locator("li li .badge")).to_have_text("Author")
 
@@ -114,16 +115,16 @@ async def test_the_inbox_its_feed_and_the_end_of_an_account(app: Server, key: st
     await expect(page.locator(".found .badge")).to_have_count(0)
     await expect(page.locator(".bell .told")).to_have_text("")
     await page.click(".viewer")
-    await page.click("text=Make the address")
+    await page.click("text=Create an address")
     feed = await page.locator("a[href*='/feed/mine/']").get_attribute("href")
     assert "I do" in await (await page.request.get(str(feed))).text()
     await page.check("input[value=keep]")
     await page.fill("#password", "not my password")
-    await page.click("text=Close the account for good")
-    await expect(page.locator(".says")).not_to_have_text("")
+    await page.click("text=Close account permanently")
+    await expect(page.locator("[action='/account/close'] .says")).not_to_have_text("")
     await page.check("input[value=keep]")
     await page.fill("#password", PASSWORD)
-    await page.click("text=Close the account for good")
+    await page.click("text=Close account permanently")
     await expect(page.locator(".viewer")).to_have_count(0)
     await page.goto(f"{app.origin}/t/{key}")
     await expect(page.locator(f"#c-{id_} > article .name")).to_have_text("Anonymous")
@@ -138,7 +139,7 @@ async def test_searching_and_the_feed_of_a_thread(app: Server, key: str, name: s
         await page.click(".sorts >> text=Search")
         await page.fill("#q", "paragraphs")
         await page.click("main form button")
-        return await page.locator(".found li").count() == 2
+        return bool(await page.locator(".found li").count() == 2)
 
     await eventually(is_found)
     await page.goto(f"{app.origin}/t/{key}")
@@ -164,7 +165,7 @@ async def test_a_moderator_needs_no_script_either(app: Server, key: str, name: s
     await page.click("text=Unlock the thread")
     await expect(page.locator(".locked")).to_be_hidden()
     await page.click(f"#c-{id_} .moderate")
-    await page.click("text=Ban the account")
+    await page.click("text=Ban account")
     await expect(body).to_contain_text("Comment 0.")
     answer = await page.request.post(
         f"{app.origin}/api/session", data={"name": f"{name} T", "password": PASSWORD}, headers={"origin": app.origin}
@@ -193,8 +194,43 @@ def test_an_error_page_leads_back_and_asks_to_log_in_only_where_that_helps(app: 
 def test_a_moderator_is_offered_what_fits_the_account(app: Server, key: str, name: str) -> None:
     moderator, other = Person(app, f"{name} M", "moderator"), Person(app, name)
     page = f"/c/{other.post(key, 'Hello')['id']}/moderate"
-    ban, let_in = "Ban the account", "Let it in again"
+    ban, let_in = "Ban account", "Unban"
     for is_banned in (False, True, False):
         moderator.do("PUT", f"/api/accounts/{name}/ban", banned=is_banned)
         shown = moderator.http.get(page).text
         assert (ban in shown, let_in in shown) == (not is_banned, is_banned)
+
+
+def test_a_moderator_decides_on_the_text_that_was_seen(app: Server, key: str, name: str) -> None:
+    moderator, author = Person(app, f"{name} M", "moderator"), Person(app, name)
+    comment = author.post(key, "First words")
+    there = f"/c/{comment['id']}/state"
+    page = moderator.http.get(f"/c/{comment['id']}/moderate").text
+    assert '<input type="hidden" name="revision" value="1">' in page
+    author.do("PATCH", f"/api/comments/{comment['id']}", body="Second words", revision=1)
+    late = moderator.http.post(there, data={"state": "removed", "revision": "1"})
+    assert late.status_code == 409
+    assert "This comment was edited in the meantime. This is the current text:" in late.text
+    assert "Second words" in late.text
+    assert '<input type="hidden" name="revision" value="2">' in late.text
+    refused = moderator.do("PUT", f"/api/comments/{comment['id']}/state", 409, state="removed", revision=1)
+    assert refused["error"]["code"] == "stale_revision"
+    assert (refused["current"]["revision"], refused["current"]["body"]) == (2, "Second words")
+    assert author.do("GET", f"/api/comments/{comment['id']}")["comment"]["state"] == "visible"
+    # What is as it should be already needs no decision.
+    moderator.do("PUT", f"/api/comments/{comment['id']}/state", state="visible", revision=1)
+    assert moderator.http.post(there, data={"state": "removed", "revision": "2"}).status_code == 303
+    assert author.do("GET", f"/api/comments/{comment['id']}")["comment"]["state"] == "removed"
+
+
+def test_the_list_of_what_waits_sends_the_text_that_it_showed(tmp_path: Path) -> None:
+    with Server(tmp_path, LIVETHREAD_HOLD="all") as app:
+        moderator, author = Person(app, "Keeper", "moderator"), Person(app, "Ana")
+        comment = author.post("held", "First words")
+        page = moderator.http.get("/pending").text
+        assert "First words" in page
+        assert '<input type="hidden" name="revision" value="1">' in page
+        author.do("PATCH", f"/api/comments/{comment['id']}", body="Worse words", revision=1)
+        late = moderator.http.post(f"/c/{comment['id']}/state", data={"state": "visible", "revision": "1"})
+        assert (late.status_code, "Worse words" in late.text) == (409, True)
+        assert moderator.do("GET", "/api/pending")["pending"][0]["comment"]["revision"] == 2

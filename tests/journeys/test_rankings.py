@@ -11,7 +11,7 @@ from playwright.async_api import expect
 
 from tests.processes import Server
 
-ANEW = "it begins anew"
+ANEW = "it starts again"
 
 
 def discussion(folder: Path) -> str:
@@ -36,6 +36,9 @@ async def test_more_of_a_forgotten_ranking_begins_the_order_anew(tmp_path: Path,
         cursor = httpx2.get(f"{app.origin}/api/threads/{key}?sort=top", trust_env=False).json()["next"]
         app.stop()
         app.start()
+        with app.commenter("Eva") as writer:
+            # From here on the thread is another than the one that was ranked.
+            writer.post(f"/api/threads/{key}/comments", json={"body": "New", "nonce": "n" * 20})
         forgotten = httpx2.get(f"{app.origin}/api/threads/{key}?sort=top&cursor={cursor}", trust_env=False)
         assert forgotten.status_code == 422
         assert (forgotten.json()["error"]["code"], forgotten.json()["error"]["field"]) == (

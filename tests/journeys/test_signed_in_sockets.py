@@ -135,8 +135,17 @@ async def test_who_types_at_a_gateway_is_seen_at_the_app_through_redis(tmp_path:
         Server(tmp_path, LIVETHREAD_REDIS_URL=redis.url) as app,
         Server(tmp_path, "gateway", LIVETHREAD_ORIGIN=app.origin, LIVETHREAD_REDIS_URL=redis.url) as gateway,
     ):
+        token = app.token(name)
+        # Only threads with a comment are subscribed to.
+        posted = httpx2.post(
+            f"{app.origin}/api/threads/{key}/comments",
+            json={"body": "Answer this", "nonce": "n" * 20},
+            headers={"authorization": f"Bearer {token}"},
+            trust_env=False,
+        )
+        parent = posted.json()["comment"]["id"]
         async with (
-            signed_in(app, gateway, app.token(name), key) as writer,
+            signed_in(app, gateway, token, key) as writer,
             connect(app.live_url, proxy=None) as reader,
         ):
             await say(reader, type="join", thread=key)
@@ -144,10 +153,10 @@ async def test_who_types_at_a_gateway_is_seen_at_the_app_through_redis(tmp_path:
             seen = asyncio.create_task(hear(reader, "typing", 30))
             while not seen.done():
                 # At most once: what is said before the subscription stands is lost.
-                await say(writer, type="typing", thread=key, parent=7)
+                await say(writer, type="typing", thread=key, parent=parent)
                 await asyncio.wait([seen], timeout=1)
             assert seen.result()["names"] == [name]
-            assert seen.result()["parent"] == 7
+            assert seen.result()["parent"] == parent
 
 
 async def test_handshakes_are_admitted_at_no_more_than_the_rate(tmp_path: Path) -> None:
@@ -165,6 +174,9 @@ async def test_handshakes_are_admitted_at_no_more_than_the_rate(tmp_path: Path) 
 
 async def test_a_gateway_that_ends_in_order_takes_its_readers_out_of_the_count(tmp_path: Path, key: str) -> None:
     with Server(tmp_path) as app, Server(tmp_path, "gateway", LIVETHREAD_ORIGIN=app.origin) as gateway:
+        # Gateways report no readers of threads without comments.
+        with app.commenter("First") as client:
+            client.post(f"/api/threads/{key}/comments", json={"body": "first", "nonce": "f" * 16})
         async with connect(gateway.live_url, proxy=None) as there:
             await say(there, type="join", thread=key)
             assert (await hear(there))["type"] == "joined"
@@ -177,6 +189,22 @@ async def test_a_gateway_that_ends_in_order_takes_its_readers_out_of_the_count(t
             await eventually(lambda: are_here(2))
             assert await asyncio.to_thread(gateway.stop) == 0
             assert await are_here(1)
+
+
+async def test_a_gateway_whose_app_is_gone_is_not_ready_until_it_is_back(tmp_path: Path) -> None:
+    with Server(tmp_path) as app, Server(tmp_path, "gateway", LIVETHREAD_ORIGIN=app.origin) as gateway:
+
+        def says(status: int, what: str) -> bool:
+            answer = httpx2.get(f"{gateway.origin}/ready", trust_env=False)
+            return (answer.status_code, answer.json()["status"]) == (status, what)
+
+        await eventually(lambda: says(200, "ready"))
+        app.kill()
+        # Longer than a restart takes: until then it stays ready.
+        await eventually(lambda: says(503, "waiting for the app"))
+        assert httpx2.get(f"{gateway.origin}/health", trust_env=False).status_code == 200
+        app.start()
+        await eventually(lambda: says(200, "ready"))
 
 
 async def test_a_gateway_waits_for_its_app_and_outlives_it(tmp_path: Path, name: str, key: str) -> None:
@@ -208,5 +236,5 @@ def test_logs_are_json_lines_without_query_strings_and_answers_bear_their_id(tmp
         answered = httpx2.get(f"{app.origin}/t/x?secret=1", trust_env=False)
         assert len(answered.headers["x-request-id"]) == 16
         lines = [json.loads(line) for line in app.log.read_text(encoding="utf-8").splitlines()]
-        assert any("no account with powers" in line["message"] for line in lines)
+        assert any("no staff account" in line["message"] for line in lines)
         assert "secret=1" not in app.log.read_text(encoding="utf-8")

@@ -44,7 +44,7 @@ async def test_register_log_in_post_reply_delete_log_out(app: Server, key: str, 
     await expect(answer.locator(".body")).to_have_text("An answer")
     await first.locator("> article .delete").click()
     await page.click("button.danger")
-    await expect(first.locator("> article .body")).to_have_text("Deleted by its author.")
+    await expect(first.locator("> article .body")).to_have_text("Deleted by the author.")
     await expect(answer).to_have_count(1)
     await expect(page.locator(".count")).to_have_text("1")
     await page.click("text=Log out")
@@ -59,7 +59,7 @@ async def test_a_comment_begun_before_logging_in_waits(app: Server, key: str, na
     await expect(page.locator(".kept")).to_have_text("Begun before\n\nI had an account")
     await page.fill("#name", name)
     await page.fill("#password", "a long password")
-    await page.click("text=Register with these instead")
+    await page.click("text=Register with these details instead")
     await expect(page.locator("textarea")).to_have_value("Begun before\n\nI had an account")
     await page.click("button.post")
     await expect(page.locator("li[data-id] .body")).to_contain_text("I had an account")
@@ -77,7 +77,7 @@ async def test_what_cannot_be_posted_comes_back_with_its_text(app: Server, key: 
         await page.fill(".answering textarea", "Too late")
         other.delete(f"/api/comments/{first['id']}")
     await page.click(".answering button.post")
-    await expect(page.locator(".says")).to_have_text("The comment that this answers is gone.")
+    await expect(page.locator(".says")).to_have_text("The comment you are replying to is gone.")
     await expect(page.locator("textarea")).to_have_value("Too late")
 
 
@@ -91,7 +91,7 @@ async def test_a_long_thread_is_read_page_by_page(app: Server, key: str, name: s
     await expect(page.locator("li[data-id]")).to_have_count(200)
     await page.click("text=More comments (5)")
     await expect(page.locator("li[data-id]")).to_have_count(5)
-    await page.click("text=All comments from the beginning")
+    await page.click("text=All comments from the start")
     await expect(page.locator("li[data-id]")).to_have_count(200)
 
 

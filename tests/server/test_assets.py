@@ -1,4 +1,4 @@
-"""What is served of the script is the script."""
+"""What is served of the client is what its sources make."""
 
 from __future__ import annotations
 
@@ -6,33 +6,32 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
-
 from server.web.assets import FOLDER, Assets
-from tests.test_house import missing
+from tests.programs import missing
 
-# Node brings a parser along, which it hides.
-PARSED = """
-const { parse } = require("internal/deps/acorn/acorn/dist/acorn");
-const places = new Set(["start", "end", "raw"]);
-for (const path of process.argv.slice(1)) {
-  const tree = parse(require("fs").readFileSync(path, "utf8"), { ecmaVersion: "latest", sourceType: "module" });
-  console.log(JSON.stringify(tree, (key, value) => (places.has(key) ? undefined : value)));
-}
-"""
+ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.parametrize("name", sorted(path.name for path in FOLDER.glob("*.js")))
-def test_a_stripped_module_is_the_same_program(name: str, tmp_path: Path) -> None:
-    node = shutil.which("node")
-    if node is None:
-        missing("no node: what is served was not compared with what is written")
-    served = tmp_path / name
-    served.write_bytes(Assets().files[name].plain)
-    command = [str(node), "--expose-internals", "--no-warnings", "-e", PARSED, str(FOLDER / name), str(served)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if "internal/deps/acorn" in done.stderr:
-        pytest.skip("this node has no parser to lend")
-    assert done.returncode == 0, done.stderr
-    written, stripped = done.stdout.splitlines()
-    assert stripped == written
+def test_the_committed_bundle_is_what_the_sources_make(tmp_path: Path) -> None:
+    if shutil.which("npm") is None or not (ROOT / "node_modules" / ".bin" / "esbuild").exists():
+        missing("esbuild is not installed: the bundle was not compared with its sources")
+    # Beside its sources, since the bundle's metafile has relative paths in it.
+    clone = tmp_path / "clone"
+    clone.mkdir()
+    shutil.copytree(ROOT / "static", clone / "static", ignore=shutil.ignore_patterns("built"))
+    shutil.copy(ROOT / "package.json", clone)
+    (clone / "node_modules").symlink_to(ROOT / "node_modules")
+    subprocess.run(["npm", "run", "--silent", "build"], cwd=clone, check=True)
+    made = {path.name: path.read_bytes() for path in (clone / "static" / "built").iterdir()}
+    committed = {path.name: path.read_bytes() for path in FOLDER.iterdir()}
+    assert sorted(made) == sorted(committed), "run `npm run build`, and commit static/built"
+    assert [name for name in made if made[name] != committed[name]] == [], "run `npm run build`, and commit it"
+
+
+def test_what_the_script_imports_at_once_is_named_for_preloading() -> None:
+    assets = Assets()
+    assert assets.preloads
+    assert set(assets.preloads) <= set(assets.files)
+    # Fetched while the browser is idle, under a name that the script knows.
+    assert "later.js" in assets.files
+    assert "later.js" not in assets.preloads

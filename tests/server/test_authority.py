@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from server.actions import sign_in
+from channels.tasks import Health, Tasks
+from server.actions import passwords, sign_in
 from server.actions.close_account import close_account
 from server.actions.delete import delete_comment
 from server.actions.describe import describe_thread
@@ -20,9 +21,9 @@ from server.errors import NotSignedIn
 from server.limits import Limits
 from server.model import Account, Role
 from server.settings import read
-from server.storage import accounts
-from server.storage.database import Database
-from server.storage.write import Write
+from server.storage.accounts import accounts
+from server.storage.engine.database import Database
+from server.storage.engine.write import Write
 
 SETTINGS = read({"LIVETHREAD_SECRET": "a-secret-of-the-tests", "LIVETHREAD_LIMITS": "off"})
 LIMITS = Limits(is_on=False)
@@ -37,7 +38,7 @@ def say(database: Database, author: Account, body: str) -> Coroutine[Any, Any, A
 
 async def vote(database: Database, account: Account, other: int) -> None:
     # Nothing is folded later: no task is made.
-    await Votes(database, LIMITS, SETTINGS, asyncio.TaskGroup()).cast(account, other, 1)
+    await Votes(database, LIMITS, SETTINGS, Tasks(Health())).cast(account, other, 1)
 
 
 # Each with the account, a comment of another and one of its own.
@@ -65,7 +66,7 @@ def is_banned(write: Write, account: int) -> None:
 
 
 async def somebody(database: Database, name: str, role: Role = "reader") -> Account:
-    made = await sign_in.create_account(database, name, await sign_in.hash_password(PASSWORD), role)
+    made = await sign_in.create_account(database, name, await passwords.hashed(PASSWORD), role)
     assert made is not None
     return made
 
@@ -105,14 +106,14 @@ async def test_an_account_that_is_banned_while_its_password_is_checked_is_not_cl
 ) -> None:
     eve = await somebody(database, "Eve")
 
-    check = sign_in.log_in
+    check = passwords.is_right
 
-    async def log_in(*given: Any) -> Account:
-        account = await check(*given)
+    async def is_right(*given: Any) -> bool:
+        answer = await check(*given)
         await database.write(lambda write: is_banned(write, eve.id))
-        return account
+        return answer
 
-    monkeypatch.setattr(sign_in, "log_in", log_in)
+    monkeypatch.setattr(passwords, "is_right", is_right)
     with pytest.raises(NotSignedIn):
-        await close_account(database, LIMITS, SETTINGS, eve, PASSWORD, "erase", "")
-    assert await database.read(lambda sql: accounts.by_skeleton(sql, "eve")) is not None
+        await close_account(database, SETTINGS, eve, PASSWORD, "erase")
+    assert await database.read(lambda sql: accounts.by_name(sql, "eve")) is not None

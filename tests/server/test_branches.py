@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
+from functools import partial
 from typing import Any
 
 import pytest
 
-from channels.change import Change, merge
+from channels.messages import Change, merge
 from server.actions.delete import delete_comment
 from server.actions.post import Post, post_comment
 from server.actions.sign_in import create_account
@@ -17,11 +18,11 @@ from server.errors import Invalid, NotFound
 from server.limits import Limits
 from server.model import Account
 from server.settings import read
-from server.storage import snapshot, threads
-from server.storage.branches import SPARED, Cut, path_of
-from server.storage.database import Database
-from server.storage.order import Rankings
-from server.storage.snapshot import Page
+from server.storage.engine.database import Database
+from server.storage.threads import changes, paging, threads
+from server.storage.threads.branches import SPARED, Cut, path_of
+from server.storage.threads.orders import Rankings
+from server.storage.threads.paging import Page
 
 SETTINGS = read({"LIVETHREAD_SECRET": "a-secret-of-the-tests", "LIVETHREAD_LIMITS": "off"})
 SORTS = ("oldest", "newest", "top")
@@ -53,12 +54,12 @@ class Reader:
 
     async def page(self, cursor: str = "") -> Page:
         return await self.database.read(
-            lambda sql: snapshot.page(sql, "t", cursor, self.limit, self.sort, self.rankings, self.replies)
+            lambda sql: paging.page(sql, "t", cursor, self.limit, self.sort, self.rankings, self.replies)
         )
 
     async def part(self, root: int, cursor: str, limit: int = 7) -> Page:
         return await self.database.read(
-            lambda sql: snapshot.page_of_branch(sql, "t", root, cursor, limit, self.sort, self.rankings)
+            lambda sql: paging.page_of_branch(sql, "t", root, cursor, limit, self.sort, self.rankings)
         )
 
 
@@ -73,11 +74,12 @@ async def a_thread_with_long_branches(database: Database, ana: Account, count: i
 
 
 async def drawn(database: Database, sort: str = "oldest") -> list[Any]:
-    return list((await database.read(lambda sql: snapshot.page(sql, "t", "", 10**6, sort))).comments)
+    return list((await database.read(lambda sql: paging.page(sql, "t", "", 10**6, sort))).comments)
 
 
 async def path(database: Database, id_: int) -> tuple[int, ...]:
-    return await database.read(lambda sql: path_of(sql, threads.by_key(sql, "t"), id_))
+    found = await database.read(lambda sql: path_of(sql, threads.by_key(sql, "t"), id_))
+    return tuple(one for _, one in found)
 
 
 @pytest.mark.parametrize("sort", SORTS)
@@ -157,7 +159,7 @@ async def test_the_page_around_a_comment_holds_it_wherever_its_branch_is_cut(dat
     ids = await a_thread_with_long_branches(database, ana, 400, random.Random(2))
     there = {comment.id for comment in await drawn(database)}
     for id_ in ids[::7]:
-        found = database.read(lambda sql, id_=id_: snapshot.page_holding(sql, "t", id_, 20, 5))
+        found = database.read(partial(paging.page_holding, key="t", comment=id_, limit=20, replies=5))
         if id_ not in there:
             with pytest.raises(NotFound):
                 await found
@@ -204,6 +206,6 @@ async def test_a_change_tells_the_counts_of_the_branches_that_it_touches(databas
     for change in told[1:]:
         whole = merge(whole, change)
     assert whole.branches == {root: 1}
-    diff = await database.read(lambda sql: snapshot.changes(sql, "t", 0, None))
+    diff = await database.read(lambda sql: changes.diff(sql, "t", 0, None))
     assert isinstance(diff, Change)
     assert diff.branches == {root: 1}

@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 from collections.abc import Callable
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import pytest
 
-from channels.change import Change
-from server.actions import close_account, sign_in
+from channels.messages import Change
+from channels.tasks import Health, Tasks
+from server.actions import close_account, passwords, sign_in
 from server.actions.delete import delete_comment
 from server.actions.edit import edit_comment
 from server.actions.moderate import set_state
 from server.actions.post import Post, post_comment
+from server.actions.sessions import begin_session
 from server.actions.vote import Votes
 from server.errors import Invalid, NotSignedIn
 from server.limits import Limits
 from server.model import Account
 from server.settings import read
-from server.storage import accounts, comments, erase, quotes, rows, search, unfinished
-from server.storage.database import Database
-from server.storage.write import Write
+from server.storage import search
+from server.storage.accounts import accounts
+from server.storage.comments import comments
+from server.storage.engine.database import Database
+from server.storage.engine.write import Write
+from server.storage.upkeep import erasure
 from tests.moderator import moderator
-from tests.processes import eventually
+from tests.upkept import finish
 
 SETTINGS = read({"LIVETHREAD_SECRET": "a-secret-of-the-tests", "LIVETHREAD_LIMITS": "off"})
 GONE = "> What was quoted here is gone."
@@ -79,20 +83,20 @@ async def everything(database: Database) -> str:
     """Every text that the database holds, by whatever way."""
 
     def read_all(sql: Any) -> str:
-        tables = ("comments", "revisions", "search_data", "notices")
+        tables = ("comments", "revisions", "searched", "notices")
         return "\n".join(str(row) for table in tables for row in sql.execute(f"SELECT * FROM {table}"))
 
     return await database.read(read_all)
 
 
 async def shown(database: Database, id_: int) -> str:
-    return str((await database.read(lambda sql: rows.public(sql, id_))).html)
+    return str((await database.read(lambda sql: comments.seen_by(sql, None, id_)[1])).html)
 
 
 async def found(database: Database, words: str) -> list[int]:
     while await database.write(search.index_some):
         pass
-    hits = await database.read(lambda sql: search.find(sql, words, thread=None, before=2**53, limit=20))
+    hits = await database.read(lambda sql: search.find(sql, words, thread=None, limit=20))
     return [one.comment.id for one in hits]
 
 
@@ -109,6 +113,7 @@ async def test_a_deletion_erases_its_words_from_every_text_that_quotes_them(
     other = await say(database, cy, "Mine. \n\n" + quote("and more", source) + "Cy's words")
     assert await found(database, "more") == [other, source]
     await delete_comment(database, ana, source)
+    await finish(database)
     kept = await everything(database)
     assert "flibbertigibbet" not in kept
     assert "and more" not in kept
@@ -117,7 +122,7 @@ async def test_a_deletion_erases_its_words_from_every_text_that_quotes_them(
         f"Mine. \n\n{GONE}\n\nCy's words",
     ]
     texts = await database.read(lambda sql: comments.revisions(sql, quoting))
-    assert [body for _, body, _, _ in texts] == [
+    assert [text.body for text in texts] == [
         f"{GONE}\n\nBo's first words", f"{GONE}\n\nBo's second words", "Bo's third words",
     ]  # fmt: skip
     assert await found(database, "more") == []
@@ -135,12 +140,14 @@ async def test_a_quote_of_a_quote_goes_with_whose_words_it_holds(database: Datab
                        + f"\n>\n> Bo's own words [Bo](/t/t/c/{bos})\n\nDee's words")  # fmt: skip
     third = await say(database, dee, quote("gibbet is", both, "Cy") + "Dee again")
     await delete_comment(database, ana, source)
+    await finish(database)
     assert "gibbet" not in await everything(database)
     assert await body_of(database, both) == f"{GONE}\n\nCy's words"
     assert await body_of(database, third) == f"{GONE}\n\nDee again"
     assert "Bo's own words" in await body_of(database, only_bo)
     assert (await body_of(database, nested)).startswith(f"> {GONE}\n>\n> Bo's own words")
     await delete_comment(database, bo, bos)
+    await finish(database)
     assert "Bo's own" not in await everything(database)
     assert await body_of(database, nested) == f"{GONE}\n\nDee's words"
 
@@ -155,7 +162,7 @@ async def test_what_is_removed_is_hidden_in_quotes_and_erased_there_after_30_day
     for id_, author in ((bos, bo), (cys, cy)):
         assert "gibbet" not in await shown(database, id_)
         assert "gibbet" not in (await editable(database, id_))[0]
-        mine = await database.read(lambda sql, who=author: accounts.everything(sql, who.id))
+        mine = await database.read(partial(accounts.everything, account=author.id))
         assert "gibbet" not in str(mine)
     assert await found(database, "flibbertigibbet") == []
     assert await found(database, "words") == [cys, bos]
@@ -167,16 +174,35 @@ async def test_what_is_removed_is_hidden_in_quotes_and_erased_there_after_30_day
     head = await database.read(lambda sql: sql.execute("SELECT version FROM threads").fetchone())
 
     def a_month_ago(write: Write) -> None:
-        write.sql.execute("UPDATE comments SET ended = ended - ? WHERE id = ?", (erase.REMOVED_KEPT_MS + 1, source))
+        write.sql.execute("UPDATE comments SET ended = ended - ? WHERE id = ?", (erasure.REMOVED_KEPT_MS + 1, source))
 
-    assert not await database.write(quotes.erase_some)
+    assert not await database.write(erasure.lost_quotes)
     await database.write(a_month_ago)
-    while await database.write(erase.forget_some):
+    while await database.write(erasure.forget_some):
         pass
+    await finish(database)
     assert "gibbet" not in await everything(database)
     # It was hidden before: nothing changed for anybody.
     assert await shown(database, bos) == public
     assert await database.read(lambda sql: sql.execute("SELECT version FROM threads").fetchone()) == head
+
+
+@pytest.mark.parametrize(("days", "is_kept"), [(0, True), (29, True), (31, False)])
+async def test_a_removed_text_is_kept_for_30_days_in_case_it_is_shown_again(
+    database: Database, people: list[Account], days: int, is_kept: bool
+) -> None:
+    removed, visible = await say(database, people[0], "on trial"), await say(database, people[0], "free")
+    await set_state(database, await moderator(database), removed, "removed")
+
+    def time_passes(write: Write) -> None:
+        write.sql.execute("UPDATE comments SET ended = ended - ?", (days * 24 * 3600 * 1000,))
+
+    await database.write(time_passes)
+    assert not await database.write(erasure.forget_some)
+    await finish(database)
+    assert await body_of(database, removed) == ("on trial" if is_kept else "")
+    assert ("on trial" in await everything(database)) == is_kept
+    assert await body_of(database, visible) == "free"
 
 
 async def test_an_edit_keeps_the_quotes_that_are_hidden_meanwhile_where_it_leaves_their_places(
@@ -199,6 +225,7 @@ async def test_an_edit_keeps_the_quotes_that_are_hidden_meanwhile_where_it_leave
     assert "gibbet is what" in await shown(database, cys)
     assert await body_of(database, other) == "Without it"
     await delete_comment(database, ana, source)
+    await finish(database)
     assert "gibbet" not in await everything(database)
     assert await body_of(database, cys) == f"{GONE}\n\nOther words, @Ana"
 
@@ -209,6 +236,7 @@ async def test_words_that_were_erased_already_are_not_kept_of_a_late_quote(
     ana, bo, *_ = people
     source = await say(database, ana, "flibbertigibbet")
     await delete_comment(database, ana, source)
+    await finish(database)
     late = await say(database, bo, quote("flibbertigibbet", source) + "Too late")
     assert await body_of(database, late) == f"{GONE}\n\nToo late"
     await edit_comment(database, Limits(is_on=False), SETTINGS, bo, late, quote("flibbertigibbet", source) + "Again", 1)
@@ -223,7 +251,7 @@ async def test_one_comment_quotes_only_so_many_others(database: Database, people
     await say(database, bo, "\n\n".join(quote("words", sources[0]) for _ in range(20)))
     with pytest.raises(Invalid, match="at most 20 quotes"):
         await say(database, bo, "\n\n".join(quote("words", id_) for id_ in sources))
-    with pytest.raises(Invalid, match="of 10 comments"):
+    with pytest.raises(Invalid, match="from 10 comments"):
         await say(database, bo, "\n\n".join(quote("words", sources[0]) for _ in range(21)))
 
 
@@ -232,6 +260,7 @@ async def test_quotes_of_nobody_hide_none_that_has_a_source(database: Database, 
     source = await say(database, ana, "flibbertigibbet")
     quoting = await say(database, bo, "> of a book\n\nRead.\n\n" * 25 + quote("flibbertigibbet", source) + "Bo's words")
     await delete_comment(database, ana, source)
+    await finish(database)
     assert "gibbet" not in await everything(database)
     assert (await body_of(database, quoting)).endswith(f"{GONE}\n\nBo's words")
 
@@ -245,10 +274,14 @@ async def test_many_quotes_are_stamped_and_erased_in_writes_of_at_most_100(
     told: list[Change] = []
     database.on_commit = told.append
     await set_state(database, await moderator(database), source, "removed")
+    assert [len(change.comments) for change in told] == [101]
+    await finish(database)
     assert [len(change.comments) for change in told] == [101, 100, 30]
     await set_state(database, await moderator(database), source, "visible")
+    await finish(database)
     told.clear()
     await delete_comment(database, ana, source)
+    await finish(database)
     assert {one.id for change in told for one in change.comments} == {source, *quoting}
     assert max(len(change.comments) for change in told) <= 101
     assert "gibbet" not in await everything(database)
@@ -268,8 +301,9 @@ async def test_what_a_crash_left_of_an_erasure_is_found_by_the_database(
 
     await database.write(half)
     assert "gibbet" in await everything(database)
-    while await database.write(erase.forget_some):
+    while await database.write(erasure.forget_some):
         pass
+    await finish(database)
     assert "gibbet" not in await everything(database)
 
 
@@ -277,12 +311,13 @@ async def test_closing_an_account_erases_its_words_from_the_quotes_of_others(
     database: Database, people: list[Account]
 ) -> None:
     _, bo, *_ = people
-    hashed = await sign_in.hash_password("a long password")
+    hashed = await passwords.hashed("a long password")
     eve = await sign_in.create_account(database, "Eve", hashed, "reader")
     assert eve is not None
     sources = [await say(database, eve, f"flibbertigibbet {number}") for number in range(3)]
     quoting = [await say(database, bo, quote("flibbertigibbet", id_) + "Bo's") for id_ in sources]
-    await close_account.close_account(database, Limits(is_on=False), SETTINGS, eve, "a long password", "erase", "")
+    await close_account.close_account(database, SETTINGS, eve, "a long password", "erase")
+    await finish(database)
     assert "gibbet" not in await everything(database)
     assert {await body_of(database, id_) for id_ in quoting} == {f"{GONE}\n\nBo's"}
 
@@ -292,68 +327,22 @@ async def test_what_was_on_its_way_when_its_account_ended_does_not_arrive(
 ) -> None:
     _, bo, *_ = people
     limits = Limits(is_on=False)
-    eve = await sign_in.create_account(database, "Eve", await sign_in.hash_password("a long password"), "reader")
+    eve = await sign_in.create_account(database, "Eve", await passwords.hashed("a long password"), "reader")
     assert eve is not None
     own, other = await say(database, eve, "flibbertigibbet"), await say(database, bo, "Bo's")
-    await close_account.close_account(database, limits, SETTINGS, eve, "a long password", "keep", "")
-    async with asyncio.TaskGroup() as tasks:
+    await close_account.close_account(database, SETTINGS, eve, "a long password", "keep")
+    async with Tasks(Health()) as tasks:
         votes = Votes(database, limits, SETTINGS, tasks)
         for late in (
             say(database, eve, "Late"),
             edit_comment(database, limits, SETTINGS, eve, own, "Late", 1),
             votes.cast(eve, other, 1),
-            sign_in.begin_session(database, eve),
+            begin_session(database, eve),
         ):
             with pytest.raises(NotSignedIn):
                 await late
     await say(database, bo, f"> x [Eve](/t/t/c/{own})\n\n@Eve")
     assert await database.read(lambda sql: sql.execute("SELECT count(*) FROM notices").fetchone()) == (0,)
-
-
-async def test_an_account_whose_closing_was_cut_short_is_erased_by_the_database(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("server.storage.database.SCRUB_SECONDS", 0.0)
-    path = tmp_path / "test.db"
-    async with Database.opened(path) as database:
-        ana, bo = [await sign_in.create_account(database, name, None, "reader") for name in ("Ana", "Bo")]
-        assert ana is not None
-        assert bo is not None
-        sources = [await say(database, ana, f"flibbertigibbet {number}") for number in range(230)]
-        quoting = [await say(database, bo, quote("flibbertigibbet", sources[0]) + str(n)) for n in range(230)]
-        told: list[Change] = []
-        database.on_commit = told.append
-
-        def first(write: Write) -> None:
-            accounts.close(write, ana.id)
-            unfinished.begin(write, "erasure", ana.id)
-
-        await database.write(first)
-    async with Database.opened(path) as database:
-        database.on_commit = told.append
-
-        async def is_through() -> bool:
-            left = await database.read(unfinished.left)
-            return not left and "gibbet" not in await everything(database)
-
-        await eventually(is_through)
-        assert {one.id for change in told for one in change.comments} == {*sources, *quoting}
-        assert max(len(change.comments) for change in told) <= 202
-
-
-async def test_what_is_erased_leaves_the_bytes_of_the_file_without_waiting_for_the_next_sweep(
-    database: Database, people: list[Account], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("server.storage.database.SCRUB_SECONDS", 3600.0)
-    for word in (b"flibbertigibbet", b"quetzalcoatl"):
-        source = await say(database, people[0], word.decode())
-
-        def is_in_a_file(word: bytes = word) -> bool:
-            return any(word in path.read_bytes() for path in database.path.parent.glob(f"{database.path.name}*"))
-
-        assert is_in_a_file()
-        await delete_comment(database, people[0], source)
-        await eventually(lambda: not is_in_a_file())
 
 
 async def test_long_texts_are_erased_in_several_writes(database: Database, people: list[Account]) -> None:
@@ -369,7 +358,7 @@ async def test_long_texts_are_erased_in_several_writes(database: Database, peopl
 
     await database.write(half)
     writes = 1
-    while await database.write(quotes.erase_some):
+    while await database.write(erasure.lost_quotes):
         writes += 1
     assert writes == 3
     assert "gibbet" not in await everything(database)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from functools import partial
 
 import pytest
 
@@ -12,8 +13,10 @@ from server.actions.post import Post, post_comment
 from server.limits import Limits
 from server.model import Account
 from server.settings import read
-from server.storage import comments, quotes, search
-from server.storage.database import Database
+from server.storage import search
+from server.storage.comments import comments, quotes
+from server.storage.engine.database import Database
+from server.text import search_words
 from tests.moderator import moderator
 
 SETTINGS = read({"LIVETHREAD_SECRET": "a-secret-of-the-tests", "LIVETHREAD_LIMITS": "off"})
@@ -53,7 +56,7 @@ def cuts(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 async def test_a_search_reads_a_bounded_part_of_what_quotes_the_hidden(
-    database: Database, ana: Account, cuts: list[int]
+    database: Database, ana: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = await say(database, ana, "words")
     for number in range(40):
@@ -62,30 +65,35 @@ async def test_a_search_reads_a_bounded_part_of_what_quotes_the_hidden(
     await set_state(database, await moderator(database), source, "removed")
     while await database.write(search.index_some):
         pass
-    cuts.clear()
-    found = await database.read(lambda sql: search.find(sql, "flibbertigibbet", thread=None, before=2**53, limit=20))
+    read: list[int] = []
+    tokens = search_words.tokens
+
+    def counted(text: str) -> str:
+        read.append(len(text))
+        return tokens(text)
+
+    monkeypatch.setattr(search_words, "tokens", counted)
+    found = await database.read(lambda sql: search.find(sql, "flibbertigibbet", thread=None, limit=20))
     assert plain in [one.comment.id for one in found]
-    assert 0 < sum(cuts) <= search.MOST_CHARACTERS_READ
+    assert 4_000 < sum(read) <= search.MOST_CHARACTERS_READ
 
 
 async def test_only_the_texts_of_one_page_of_a_history_are_taken_apart(
     database: Database, ana: Account, cuts: list[int]
 ) -> None:
     source = await say(database, ana, "words")
-    id_ = await say(database, ana, quote(source) + "as first written")
+    id_ = await say(database, ana, quote(source) + "original")
     for number in range(30):
         stored = await database.read(lambda sql: comments.by_id(sql, id_))
         assert stored is not None
         html = f'<blockquote>\n<p>words</p>\n<p>— <a href="/t/t/c/{source}">Ana</a></p>\n</blockquote>\n<p>{number}</p>'
         body = quote(source) + str(number)
-        await database.write(
-            lambda write, stored=stored, html=html, body=body: comments.edit(write, stored, body, html)
-        )
+        await database.write(partial(comments.edit, comment=stored, body=body, html=html))
     await set_state(database, await moderator(database), source, "removed")
     cuts.clear()
     last = await database.read(lambda sql: comments.revisions(sql, id_, limit=11))
-    assert [revision for revision, *_ in last] == list(range(21, 32))
+    assert [text.revision for text in last] == list(range(21, 32))
     assert len(cuts) == 11
     before = await database.read(lambda sql: comments.revisions(sql, id_, before=22, limit=11))
-    assert [revision for revision, *_ in before] == list(range(11, 22))
-    assert not [body for _, body, *_ in (*last, *before) if "words" in body]
+    assert [text.revision for text in before] == list(range(11, 22))
+    assert not [text for text in (*last, *before) if "words" in text.body]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import sqlite3
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from server import links
 from server.actions.delete import delete_comment
 from server.actions.edit import edit_comment
 from server.actions.moderate import set_state
@@ -17,11 +18,14 @@ from server.actions.sign_in import create_account
 from server.control import Desk
 from server.limits import Limits
 from server.model import Account
-from server.porting import jsonl
-from server.porting.imports import import_records
+from server.porting.formats import jsonl
+from server.porting.import_command import import_records
 from server.settings import read
-from server.storage import export, quotes, rows, votes
-from server.storage.database import Database
+from server.storage.comments import comments, votes
+from server.storage.engine.database import Database
+from server.storage.transfer import export
+from server.storage.upkeep import erasure
+from server.text import links
 from tests.moderator import moderator
 from tests.server.test_porting import write
 
@@ -52,14 +56,23 @@ def test_a_file_says_for_each_link_which_of_its_comments_is_meant(
     assert links.to_file([again], "other", {3: "lt-7", 4: "c1"}) == ([in_file], linked)
 
 
+def test_a_number_that_links_does_not_name_leads_nowhere() -> None:
+    # 5 and 6 are ids of the file and of the database: a number in a text is neither.
+    ids = {"5": 3, "6": 4}
+    text = "(/t/*/c/0) (/t/*/c/5) (/t/*/c/6)"
+    assert links.from_file(text, "k", {"0": "5"}, ids) == "(/t/k/c/3) (/t/*/c/5) (/t/*/c/6)"
+    assert links.from_file(text, "k", {"0": "never imported"}, ids) == text
+    assert links.from_file(text, "k", {}, ids) == text
+
+
 def test_all_texts_of_a_comment_count_their_links_together() -> None:
     texts = ["(/t/k/c/7)", "(/t/k/c/12) (/t/k/c/7)"]
     assert links.to_file(texts, "k", NAMES) == (["(/t/*/c/0)", "(/t/*/c/1) (/t/*/c/0)"], {"0": "lt-7", "1": "c1"})
 
 
 async def load(database: Database, key: str, path: Path) -> dict[str, Any]:
-    records = list(jsonl.read(path))
-    return await import_records(Desk(database, SETTINGS), key, "jsonl", records, lambda done: None)
+    report = await import_records(Desk(database, SETTINGS), key, "jsonl", jsonl.read(path), lambda done: None)
+    return {"imported": report.imported, "skipped": dict(report.skipped)}
 
 
 async def say(database: Database, author: Account, key: str, body: str) -> int:
@@ -83,6 +96,13 @@ async def kept(database: Database, key: str) -> dict[str, tuple[int, str, str]]:
         ).fetchall()
     )
     return {source.partition(":")[2]: (id_, body, html) for source, id_, body, html in found if source}
+
+
+def thread_ids(sql: sqlite3.Connection) -> list[tuple[int]]:
+    """Return the ids of the comments, those of the thread "elsewhere" left out."""
+    return sql.execute(
+        "SELECT c.id FROM comments c JOIN threads t ON t.id = c.thread WHERE t.key <> 'elsewhere'"
+    ).fetchall()
 
 
 async def quoted(database: Database) -> set[tuple[int, int]]:
@@ -117,7 +137,7 @@ async def test_links_lead_to_the_imported_comments_and_quotes_go_with_those_alon
             line("late", QUOTE.format("flibbertigibbet") + " And words to come", links={"0": "second"}),
         ],
     )
-    assert (await load(database, "used", file))["skipped"] == []
+    assert (await load(database, "used", file))["skipped"] == {}
     found = await kept(database, "used")
     id_of = {name: id_ for name, (id_, *_) in found.items()}
     assert f"(/t/used/c/{id_of['late']})" in found["early"][1]
@@ -131,14 +151,14 @@ async def test_links_lead_to_the_imported_comments_and_quotes_go_with_those_alon
     }
     for id_ in others:
         await delete_comment(database, bo, id_)
-    while await database.write(quotes.erase_some):
+    while await database.write(erasure.lost_quotes):
         pass
     assert {name: text for name, (_, text, _) in (await kept(database, "used")).items()} == {
         name: text for name, (_, text, _) in found.items()
     }
     ana = (await database.read(lambda sql: sql.execute("SELECT id FROM accounts WHERE name = 'Ana'").fetchone()))[0]
     await delete_comment(database, Account(ana, "Ana", "reader"), id_of["first"])
-    while await database.write(quotes.erase_some):
+    while await database.write(erasure.lost_quotes):
         pass
     texts = {name: text for name, (_, text, _) in (await kept(database, "used")).items()}
     assert "flibbertigibbet" not in texts["second"] + texts["late"]
@@ -179,7 +199,8 @@ async def a_conversation(database: Database) -> None:
     later = f"> hidden words\n>\n> — [Bo](/t/one/c/{third})\n\nEdited, of [first](/t/one/c/{first})."
     await edit_comment(database, Limits(is_on=False), SETTINGS, bo, second, later, 1)
     await edit_comment(database, Limits(is_on=False), SETTINGS, ana, first, "flibbertigibbet, edited", 1)
-    await database.write(lambda write: (votes.put(write, second, ana.id, 1), votes.fold(write, 2)))
+    await database.write(lambda write: votes.put(write, second, ana.id, 1))
+    await database.write(lambda write: votes.fold(write, 2))
     await set_state(database, await moderator(database), third, "removed")
 
 
@@ -193,22 +214,22 @@ async def test_an_export_is_the_same_to_the_byte_from_a_used_database_and_under_
     async with Database.opened(tmp_path / "second.db") as second:
         somebody = await account(second, "somebody")
         others = [await say(second, somebody, "elsewhere", f"other words {number}") for number in range(7)]
-        assert (await load(second, key, tmp_path / "first.jsonl"))["skipped"] == []
+        assert (await load(second, key, tmp_path / "first.jsonl"))["skipped"] == {}
         assert exported(second, key) == first
         pairs = []
         for one in (database, second):
-            rows_of = "SELECT c.id FROM comments c JOIN threads t ON t.id = c.thread WHERE t.key <> 'elsewhere'"
-            ids = sorted(await one.read(lambda sql, query=rows_of: sql.execute(query).fetchall()))
+            ids = sorted(await one.read(thread_ids))
             found = await quoted(one)
             pairs.append({(ids.index((by,)), ids.index((of,))) for by, of in found if (of,) in ids})
             assert len(found) - len(pairs[-1]) == (one is database)
         assert pairs[0] == pairs[1] != set()
         hidden = [id_ for id_, _ in await quoted(second)]
-        shown = [str((await second.read(lambda sql, id_=id_: rows.public(sql, id_))).html) for id_ in hidden]
+        seen = [(await second.read(partial(comments.seen_by, viewer=None, id_=id_)))[1] for id_ in hidden]
+        shown = [str(one.html) for one in seen]
         assert not any("hidden words" in html for html in shown)
         for id_ in others:
             await delete_comment(second, somebody, id_)
-        while await second.write(quotes.erase_some):
+        while await second.write(erasure.lost_quotes):
             pass
         assert exported(second, key) == first
 
@@ -224,5 +245,5 @@ async def test_ids_in_a_file_are_its_own(database: Database, tmp_path: Path) -> 
     first = exported(database, "t")
     (tmp_path / "first.jsonl").write_bytes(first)
     async with Database.opened(tmp_path / "second.db") as second:
-        assert (await load(second, "t", tmp_path / "first.jsonl"))["skipped"] == []
+        assert (await load(second, "t", tmp_path / "first.jsonl"))["skipped"] == {}
         assert exported(second, "t") == first

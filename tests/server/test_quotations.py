@@ -6,8 +6,9 @@ import random
 
 import pytest
 
-from server import quotations
-from server.markup import clean_body, to_html
+from server.text import quotations
+from server.text.characters import clean_body
+from server.text.markup import to_html
 
 LINK = "[Ana](/t/k/c/7)"
 TEXTS = {

@@ -8,12 +8,17 @@ from typing import Any
 
 import pytest
 
+from channels.tasks import Health
 from server.actions import sign_in
 from server.model import Account
-from server.storage import comments, erase, search, threads
-from server.storage.comments import NewComment
-from server.storage.database import Database
-from server.storage.write import Write
+from server.storage import search
+from server.storage.comments import comments
+from server.storage.comments.comments import NewComment
+from server.storage.engine.database import Database
+from server.storage.engine.write import Write
+from server.storage.threads import threads
+from server.storage.upkeep import erasure
+from server.upkeep import Upkeep
 from tests.processes import eventually
 
 # Letters that nothing else is written in.
@@ -29,7 +34,7 @@ def fill(write: Write, author: int, chance: random.Random, mark: str = "") -> No
 
 def erase_the_marked(write: Write) -> None:
     for (id_,) in write.sql.execute("SELECT id FROM comments WHERE body LIKE '%' || ?", (ERASED,)).fetchall():
-        comments.erase(write, id_)
+        erasure.comment(write, id_)
 
 
 def holds_what_was_erased(sql: Any) -> bool:
@@ -47,12 +52,12 @@ async def author(database: Database) -> Account:
 async def test_the_index_is_rewritten_in_bounded_steps(
     database: Database, author: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("server.storage.database.SCRUB_SECONDS", 10**6)
-    monkeypatch.setattr(erase, "PAGES_IN_ONE_WRITE", 4)
+    monkeypatch.setattr(erasure, "PAGES_IN_ONE_WRITE", 4)
     chance = random.Random(7)
     for _ in range(6):
         await database.write(partial(fill, author=author.id, chance=chance, mark=ERASED))
-        await database.write(search.index_some)
+        while await database.write(search.index_some):
+            pass
     await database.write(erase_the_marked)
     assert await database.read(holds_what_was_erased)
 
@@ -60,11 +65,11 @@ async def test_the_index_is_rewritten_in_bounded_steps(
 
     def step(write: Write) -> bool:
         before = write.sql.total_changes
-        is_more = erase.scrub_some(write)
+        is_more = erasure.scrub_some(write)
         costs.append(write.sql.total_changes - before)
         return is_more
 
-    await database.write(erase.begin_scrub)
+    await database.write(erasure.begin_scrub)
     while await database.write(step):
         pass
     assert not await database.read(holds_what_was_erased)
@@ -76,9 +81,9 @@ async def test_the_index_is_rewritten_in_bounded_steps(
 async def test_what_is_erased_while_the_index_is_rewritten_leaves_it_as_well(
     database: Database, author: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("server.storage.database.SCRUB_SECONDS", 0.0)
+    monkeypatch.setattr("server.upkeep.SCRUB_SECONDS", 0.0)
     chance = random.Random(8)
-    scrub_some, late = erase.scrub_some, [True]
+    scrub_some, late = erasure.scrub_some, [True]
 
     def step(write: Write) -> bool:
         if late:
@@ -87,10 +92,12 @@ async def test_what_is_erased_while_the_index_is_rewritten_leaves_it_as_well(
         return scrub_some(write)
 
     await database.write(partial(fill, author=author.id, chance=chance, mark=ERASED))
-    await database.write(search.index_some)
-    monkeypatch.setattr(erase, "scrub_some", step)
+    while await database.write(search.index_some):
+        pass
+    monkeypatch.setattr(erasure, "scrub_some", step)
 
     async def is_gone() -> bool:
         return not late and not await database.read(holds_what_was_erased)
 
-    await eventually(is_gone)
+    async with Upkeep(database, Health()).running():
+        await eventually(is_gone)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from channels.change import Change, Reset
-from server.actions import sign_in
+from channels.messages import Change, Reset
+from server.actions import operator, sign_in
 from server.actions.delete import delete_comment
 from server.actions.describe import set_description
 from server.actions.post import Post, post_comment
@@ -19,10 +20,13 @@ from server.errors import CannotStart, Conflict, Forbidden, Invalid, Unavailable
 from server.limits import Limits
 from server.model import MAX_DEPTH, Account
 from server.settings import read
-from server.storage import comments, finish, rows, snapshot, threads
-from server.storage.database import Database
-from server.storage.schema import MIGRATIONS, Owner
-from server.storage.write import Write
+from server.storage.comments import comments
+from server.storage.engine.database import Database
+from server.storage.engine.schema import MIGRATIONS, Owner
+from server.storage.engine.write import Write
+from server.storage.threads import changes, paging, threads
+from server.storage.upkeep import steps
+from tests.upkept import finish
 
 SETTINGS = read({"LIVETHREAD_SECRET": "a-secret-of-the-tests", "LIVETHREAD_LIMITS": "off"})
 Poster = Callable[..., Any]
@@ -37,9 +41,9 @@ async def ana(database: Database) -> Account:
 
 @pytest.fixture
 def told(database: Database) -> list[Change]:
-    changes: list[Change] = []
-    database.on_commit = changes.append
-    return changes
+    committed: list[Change] = []
+    database.on_commit = committed.append
+    return committed
 
 
 _nonces = iter(range(10**9))
@@ -57,14 +61,14 @@ async def head(database: Database, key: str = "t") -> int:
 
 
 async def diff(database: Database, after: int, key: str = "t", epoch: str | None = None) -> Change | Reset:
-    return await database.read(lambda sql: snapshot.changes(sql, key, after, epoch))
+    return await database.read(lambda sql: changes.diff(sql, key, after, epoch))
 
 
 async def drawn(database: Database, limit: int = 200, key: str = "t") -> list[int]:
     ids: list[int] = []
     cursor = ""
     while True:
-        page = await database.read(lambda sql, cursor=cursor: snapshot.page(sql, key, cursor, limit))
+        page = await database.read(partial(paging.page, key=key, cursor=cursor, limit=limit))
         ids += [comment.id for comment in page.comments]
         if not page.next:
             return ids
@@ -103,7 +107,7 @@ async def test_a_write_that_fails_changes_nothing_and_the_rest_of_its_group_comm
 ) -> None:
     def breaks(write: Write) -> None:
         threads.ensure(write, "broken")
-        raise Invalid("no.", field="body")
+        raise Invalid("error.empty_comment", field="body")
 
     outcomes = await asyncio.gather(
         post(database, ana), database.write(breaks), post(database, ana), return_exceptions=True
@@ -118,7 +122,7 @@ async def test_a_full_disk_inside_a_group_fails_it_whole_and_the_next_write_work
 ) -> None:
     await post(database, ana)
     before = await head(database)
-    pages = (await database._writer.execute_fetchall("PRAGMA page_count"))[0][0]
+    pages = next(iter(await database._writer.execute_fetchall("PRAGMA page_count")))[0]
     await database._writer.execute_fetchall(f"PRAGMA max_page_count = {pages + 1}")
     outcomes = await asyncio.gather(*(post(database, ana, body="x" * 9000) for _ in range(20)), return_exceptions=True)
     refused = [one for one in outcomes if isinstance(one, Unavailable)]
@@ -151,7 +155,7 @@ async def test_the_database_is_opened_as_promised(database: Database) -> None:
         return [sql.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous", "query_only")]
 
     assert await database.read(pragmas) == ["wal", 2, 1]
-    assert (await database._writer.execute_fetchall("PRAGMA synchronous"))[0][0] == 2
+    assert next(iter(await database._writer.execute_fetchall("PRAGMA synchronous")))[0] == 2
 
 
 async def test_a_second_owner_is_refused_with_what_to_start_instead(database: Database) -> None:
@@ -180,11 +184,11 @@ async def test_acknowledged_comments_are_there_after_the_database_was_closed(tmp
     async with Database.opened(tmp_path / "again.db") as database:
         account = await sign_in.create_account(database, "Ana", None, "reader")
         assert account is not None
-        epoch = await database.read(rows.epoch)
+        epoch = await database.read(threads.epoch)
         await post(database, account)
     async with Database.opened(tmp_path / "again.db") as database:
         assert len(await drawn(database)) == 1
-        assert await database.read(rows.epoch) == epoch
+        assert await database.read(threads.epoch) == epoch
 
 
 # Versions
@@ -242,13 +246,13 @@ async def test_what_has_no_diff_is_reset(database: Database, ana: Account) -> No
 
 async def test_an_undrawable_row_never_enters_an_answer(database: Database, ana: Account) -> None:
     first = await post(database, ana)
-    await database.write(lambda write: write.sql.execute("UPDATE comments SET shown = 0") and None)
+    await database.write(lambda write: write.sql.execute("UPDATE comments SET shown = 0").close())
     changed = await diff(database, 0)
     assert isinstance(changed, Change)
     assert changed.comments == ()
     assert await drawn(database) == []
     with pytest.raises(Invalid):
-        await database.read(lambda sql: snapshot.page(sql, "t", str(first.id), 10))
+        await database.read(lambda sql: paging.page(sql, "t", str(first.id), 10))
 
 
 async def test_a_changed_badge_stamps_every_comment_in_writes_of_at_most_100(
@@ -256,13 +260,28 @@ async def test_a_changed_badge_stamps_every_comment_in_writes_of_at_most_100(
 ) -> None:
     await asyncio.gather(*(post(database, ana) for _ in range(250)))
     told.clear()
-    await sign_in.set_role(database, "Ana", "staff")
+    await operator.set_role(database, "Ana", "staff")
+    await finish(database)
     assert [len(change.comments) for change in told] == [100, 100, 50]
-    assert finish.ROWS_IN_ONE_WRITE == 100
+    assert steps.ROWS_IN_ONE_WRITE == 100
     assert {one.author and one.author.badge for change in told for one in change.comments} == {"staff"}
     told.clear()
     await set_description(database, "t", author="Ana")
+    await finish(database)
     assert {one.author and one.author.badge for change in told[1:] for one in change.comments} == {"author"}
+
+
+async def test_a_read_without_an_end_is_interrupted_and_the_next_is_answered(
+    database: Database, ana: Account, caplog: pytest.LogCaptureFixture
+) -> None:
+    endless = "WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT max(x) FROM n"
+    first = await post(database, ana)
+    # The bound is for broken code: half a second is what it should take.
+    async with asyncio.timeout(20):
+        with pytest.raises(Unavailable):
+            await database.read(lambda sql: sql.execute(endless).fetchall())
+    assert "interrupted" in caplog.text
+    assert await drawn(database) == [first.id]
 
 
 # Posting
@@ -310,7 +329,7 @@ async def test_a_walk_visits_every_comment_once_while_more_arrive(database: Data
     visited: list[int] = []
     cursor = ""
     while True:
-        page = await database.read(lambda sql, cursor=cursor: snapshot.page(sql, "t", cursor, limit))
+        page = await database.read(partial(paging.page, key="t", cursor=cursor, limit=limit))
         assert page.comments[-1].state == "visible"
         visited += [comment.id for comment in page.comments]
         await post(database, ana, ids[5] if len(visited) % 2 else None)

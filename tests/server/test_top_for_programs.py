@@ -19,9 +19,13 @@ from server.settings import read
 async def test_a_page_is_not_kept_beyond_the_ranking_that_it_names(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("server.storage.order.RANKINGS_KEPT", 1)
+    monkeypatch.setattr("server.storage.threads.orders.RANKINGS_BYTES", 1)
     settings = read(
-        {"LIVETHREAD_DATABASE": str(tmp_path / "test.db"), "LIVETHREAD_SECRET": "a-secret-of-the-tests"}, port=1
+        {
+            "LIVETHREAD_DATABASE": str(tmp_path / "test.db"),
+            "LIVETHREAD_SECRET": "a-secret-of-the-tests",
+            "LIVETHREAD_PORT": "1",
+        }
     )
     app = create_app(settings)
     async with app.router.lifespan_context(app) as state:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from server.storage import accounts, snapshot
-from server.storage.database import Database
-from server.storage.schema import MIGRATIONS, migrate, open_connection
+from server.storage.accounts import accounts, sessions
+from server.storage.engine.database import Database
+from server.storage.engine.schema import MIGRATIONS, migrate, open_connection
+from server.storage.threads import paging
 
 EARLIER = sorted((Path(__file__).parent / "upgrades").glob("*.sql"))
 
@@ -26,7 +27,7 @@ async def test_an_earlier_database_is_upgraded_with_its_data(tmp_path: Path, dum
     (epoch,) = old.execute("SELECT epoch FROM clock").fetchone()
     old.close()
     async with Database.opened(path) as database:
-        page = await database.read(lambda sql: snapshot.page(sql, "old", "", 100))
+        page = await database.read(lambda sql: paging.page(sql, "old", "", 100))
         assert page.epoch == epoch
         assert page.thread.version == 6
         assert [(one.id, one.parent, one.state) for one in page.comments] == [
@@ -35,7 +36,7 @@ async def test_an_earlier_database_is_upgraded_with_its_data(tmp_path: Path, dum
             (3, 2, "visible"),
             (4, 1, "visible"),
         ]
-        found = await database.read(lambda sql: accounts.by_skeleton(sql, "keeper"))
+        found = await database.read(lambda sql: accounts.by_name(sql, "keeper"))
         assert found is not None
         assert found[0].role == "staff"
         assert await database.read(lambda sql: sql.execute("PRAGMA integrity_check").fetchone()) == ("ok",)
@@ -72,12 +73,79 @@ async def test_quotes_of_before_are_found_anew_and_those_of_erased_words_erased(
         assert "words of five" not in kept[1]
 
 
+async def test_sessions_of_before_are_kept_with_their_age(tmp_path: Path) -> None:
+    path = tmp_path / "old.db"
+    with sqlite3.connect(path) as old:
+        old.executescript((Path(__file__).parent / "upgrades" / "008.sql").read_text(encoding="utf-8"))
+    old.close()
+    async with Database.opened(path) as database:
+        found = await database.read(
+            lambda sql: [sessions.by_token(sql, token) for token in (b"\xaa", b"\xbb", b"\xcc")]
+        )
+        assert [one and (one.account.name, one.created, one.seen) for one in found] == [
+            ("Keeper", 1, 1),
+            ("Keeper", 1795502875138, 1795502875138),
+            None,
+        ]
+
+
+async def test_who_wrote_elsewhere_is_told_from_who_logs_in_here(tmp_path: Path) -> None:
+    path = tmp_path / "old.db"
+    with sqlite3.connect(path) as old:
+        old.executescript((Path(__file__).parent / "upgrades" / "011.sql").read_text(encoding="utf-8"))
+    old.close()
+    async with Database.opened(path) as database:
+        kinds = await database.read(lambda sql: dict(sql.execute("SELECT name, kind FROM accounts").fetchall()))
+        assert kinds == {"Ana": "imported", "Bo": "imported", "Keeper": "local", "Dot": "local"}
+
+
+async def test_addresses_of_before_that_lead_elsewhere_lead_nowhere(tmp_path: Path) -> None:
+    path = tmp_path / "old.db"
+    good = ["https://a.example/@ana?b=c@d", "http://a.example", "/t/a", "/a@b", "https://b.example:8443/"]
+    bad = [
+        "//evil.com",
+        "/\\evil.com",
+        "/\t/evil.com",
+        "javascript:alert(1)",
+        "https://a@evil.com/",
+        "https://a:b@evil.com",
+    ]
+    with sqlite3.connect(path) as old:
+        old.executescript((Path(__file__).parent / "upgrades" / "011.sql").read_text(encoding="utf-8"))
+        for url in (*good, *bad):
+            old.execute("INSERT INTO threads (key, url, created, active) VALUES (?, ?, 1, 1)", (f"key {url}", url))
+    old.close()
+    async with Database.opened(path) as database:
+        kept = await database.read(
+            lambda sql: [url for (url,) in sql.execute("SELECT url FROM threads WHERE url <> ''")]
+        )
+        assert sorted(kept) == sorted(good)
+
+
 async def test_the_keyboard_comes_to_what_was_hidden_before(tmp_path: Path) -> None:
     path = tmp_path / "old.db"
     with sqlite3.connect(path) as old:
         old.executescript((Path(__file__).parent / "upgrades" / "005.sql").read_text(encoding="utf-8"))
         old.execute("UPDATE comments SET html = '<p><span class=\"spoiler\">Bo did it</span></p>' WHERE id = 4")
+        old.execute(
+            "INSERT INTO revisions (comment, revision, html, body, replaced)"
+            " VALUES (4, 1, '<p><span class=\"spoiler\">Cy did</span></p>', '||Cy did||', 1)"
+        )
     old.close()
     async with Database.opened(path) as database:
-        page = await database.read(lambda sql: snapshot.page(sql, "old", "", 100))
+        page = await database.read(lambda sql: paging.page(sql, "old", "", 100))
         assert page.comments[3].html == '<p><span class="spoiler" tabindex="0">Bo did it</span></p>'
+        earlier = await database.read(lambda sql: sql.execute("SELECT html FROM revisions").fetchall())
+        assert earlier == [('<p><span class="spoiler" tabindex="0">Cy did</span></p>',)]
+
+
+async def test_what_was_unfinished_is_owed_as_jobs(tmp_path: Path) -> None:
+    path = tmp_path / "old.db"
+    with sqlite3.connect(path) as old:
+        old.executescript((Path(__file__).parent / "upgrades" / "013.sql").read_text(encoding="utf-8"))
+        old.execute("INSERT INTO unfinished (what, subject, after) VALUES ('erasure', 2, 0)")
+        old.execute("INSERT INTO unfinished (what, subject, after) VALUES ('comments', 3, 4), ('quotes', 5, 6)")
+    old.close()
+    async with Database.opened(path) as database:
+        owed = await database.read(lambda sql: sql.execute("SELECT kind, subject, progress FROM jobs").fetchall())
+        assert owed == [("erase account", 2, 0), ("stamp account", 3, 4), ("stamp quotes", 5, 6)]

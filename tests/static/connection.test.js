@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Connection } from "../../static/connection.js";
+import { Connection } from "../../static/live/connection.js";
 
 /** A socket whose other end is the test. */
 class Wire {
@@ -37,7 +37,7 @@ class Wire {
 }
 
 function connect(context, random = () => 0.5, ticket = undefined) {
-  context.mock.timers.enable({ apis: ["setTimeout"] });
+  context.mock.timers.enable({ apis: ["setTimeout", "Date"], now: 1_000_000 });
   Wire.all = [];
   const position = { epoch: "e", version: 7 };
   const connection = new Connection({
@@ -51,7 +51,11 @@ function connect(context, random = () => 0.5, ticket = undefined) {
   const states = [];
   connection.addEventListener("state", ({ detail }) => states.push(detail));
   connection.open();
-  return { connection, states, position, last: () => Wire.all.at(-1), tick: (ms) => context.mock.timers.tick(ms) };
+  // In small steps: the clock of a long one stands at its end all the while.
+  const tick = (ms) => {
+    for (let left = ms; left > 0; left -= 250) context.mock.timers.tick(Math.min(left, 250));
+  };
+  return { connection, states, position, last: () => Wire.all.at(-1), tick };
 }
 
 test("it joins where the client stands, each time anew", (context) => {
@@ -129,18 +133,52 @@ test("it says that the connection is lost only after 3 s", (context) => {
   assert.equal(states.at(-1), "lost");
 });
 
-test("a silent connection is asked once and then dropped", (context) => {
-  const { last, tick } = connect(context);
+test("a silent connection is asked, then doubted, and then dropped", (context) => {
+  const { states, last, tick } = connect(context);
   last().open();
-  tick(25_000);
+  last().say({ type: "joined", epoch: "e", version: 7 });
+  tick(15_000);
   assert.deepEqual(last().sent.at(-1), { type: "ping" });
   last().say({ type: "pong" });
-  tick(25_000);
-  assert.deepEqual(last().sent.at(-1), { type: "ping" });
-  tick(10_000);
+  tick(15_000);
+  assert.equal(states.at(-1), "live");
+  assert.equal(last().sent.filter(({ type }) => type === "ping").length, 2);
+  tick(3_000);
+  assert.equal(states.at(-1), "doubtful");
+  tick(7_000);
   assert.equal(Wire.all.at(0).readyState, 3);
   tick(250);
   assert.equal(Wire.all.length, 2);
+});
+
+test("a sign of life ends the doubt", (context) => {
+  const { states, last, tick } = connect(context);
+  last().open();
+  last().say({ type: "joined", epoch: "e", version: 7 });
+  tick(19_000);
+  assert.equal(states.at(-1), "doubtful");
+  last().say({ type: "pong" });
+  assert.equal(states.at(-1), "live");
+});
+
+test("after sleep it is doubtful at once, whatever the timers have missed", (context) => {
+  const { connection, states, last, tick } = connect(context);
+  last().open();
+  last().say({ type: "joined", epoch: "e", version: 7 });
+  context.mock.timers.setTime(3_600_000);
+  tick(1_000);
+  assert.equal(states.at(-1), "doubtful");
+  assert.deepEqual(last().sent.at(-1), { type: "ping" });
+  last().say({ type: "pong" });
+  context.mock.timers.setTime(7_200_000);
+  connection.wake();
+  assert.equal(states.at(-1), "doubtful");
+});
+
+test("a connection that hangs while it is made is given up", (context) => {
+  const { tick } = connect(context);
+  tick(10_000);
+  assert.equal(Wire.all.at(0).readyState, 3);
 });
 
 test("waking does not wait for the end of a pause", (context) => {

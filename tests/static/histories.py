@@ -6,27 +6,33 @@ import asyncio
 import contextlib
 import json
 import random
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 
-from channels.change import Change, merge
+from channels.messages import Change, merge
 from server.actions.delete import delete_comment
 from server.actions.edit import edit_comment
 from server.actions.moderate import set_state
+from server.actions.operator import rename
 from server.actions.post import Post, post_comment
-from server.actions.sign_in import create_account, rename
+from server.actions.sign_in import create_account
 from server.errors import Conflict, Forbidden, Invalid
 from server.limits import Limits
 from server.model import Account, State
+from server.porting.loading import Batch, load_batch
+from server.porting.record import Record
 from server.settings import read
-from server.storage import comments, snapshot, votes
-from server.storage.database import Database
-from server.storage.order import Rankings
-from server.storage.write import Write
+from server.storage.comments import comments, votes
+from server.storage.engine.database import Database
+from server.storage.engine.write import Write
+from server.storage.threads import changes, paging
+from server.storage.threads.orders import BEYOND_ALL, Key, Rankings
 from tests.moderator import moderator
 from tests.programs import path_of
 
@@ -70,6 +76,18 @@ async def node() -> AsyncIterator[Stores]:
         await process.wait()
 
 
+class Clock:
+    """The clock of the machine, which may jump."""
+
+    shift_ms = 0
+
+    def __init__(self) -> None:
+        self._real = time.time_ns
+
+    def time_ns(self) -> int:
+        return self._real() + self.shift_ms * 1_000_000
+
+
 class History:
     """A thread to which random things happen, and the changes that it told of."""
 
@@ -78,19 +96,44 @@ class History:
         self.chance = chance
         self.accounts = accounts
         self.key = key
+        self.clock = Clock()
         self.told: list[Change] = []
         self.ids: list[tuple[int, Account]] = []
         self.rankings = Rankings()
         # The roots that the client's pages have brought: in the order top, that is theirs.
         self.brought: list[int] = []
+        # What was imported: by its id there.
+        self.old: list[tuple[str, Account]] = []
         self._posts = 0
 
     async def happen(self) -> None:
+        if self.chance.random() < 0.03:
+            self.clock.shift_ms = self.chance.choice((-86_400_000, -3_600_000, 0, 3_600_000, 86_400_000))
         if self.ids and self.chance.random() < 0.6:
             with contextlib.suppress(Forbidden, Conflict):
                 await self.happen_to(*self.chance.choice(self.ids))
             return
+        if self.chance.random() < 0.25:
+            await self.load()
+            return
         await self.post(self.chance.choice(self.ids)[0] if self.ids and self.chance.random() < 0.7 else None)
+
+    async def load(self) -> None:
+        """Old comments come in from elsewhere, some in an answer to what is there already, some to one another."""
+        records = []
+        for _ in range(self.chance.randrange(1, 4)):
+            self._posts += 1
+            number = f"old {self._posts}"
+            parent = self.chance.choice(self.old)[0] if self.old and self.chance.random() < 0.6 else None
+            self.old.append((number, self.chance.choice(self.accounts)))
+            # Few times, so that some are equal; and some are of yesterday, amid what was posted since.
+            created = self.chance.choice((0, 1_000, 10**12, time.time_ns() // 10**6 - self.chance.randrange(3_000)))
+            removed = self.chance.random() < 0.2
+            records.append(Record(line=1, id=number, parent=parent, created=created, removed=removed, body=number))
+        await load_batch(self.database, Batch(thread=self.key, origin="old", records=records))
+        known = await self.database.read(lambda sql: comments.imported(sql, self.key, "old"))
+        there = {id_ for id_, _ in self.ids}
+        self.ids += [(known[one], author) for one, author in self.old if one in known and known[one] not in there]
 
     async def post(self, parent: int | None) -> None:
         author = self.chance.choice(self.accounts)
@@ -137,9 +180,9 @@ class History:
     ) -> dict[str, Any]:
         found = await self.database.read(
             lambda sql: (
-                snapshot.page_of_branch(sql, self.key, branch, cursor, limit, sort, self.rankings)
+                paging.page_of_branch(sql, self.key, branch, cursor, limit, sort, self.rankings)
                 if branch
-                else snapshot.page(sql, self.key, cursor, limit, sort, self.rankings, replies)
+                else paging.page(sql, self.key, cursor, limit, sort, self.rankings, replies)
             )
         )
         page = {
@@ -150,25 +193,25 @@ class History:
             "info": found.info,
             "comments": found.comments,
             "context": found.context,
-            "start": ".".join(map(str, found.start)),
+            "start": ".".join(f"{placed}-{id_}" for placed, id_ in found.start),
             "next": found.next or None,
         }
         return msgspec.to_builtins(page)  # type: ignore[no-any-return]
 
     async def diff(self, after: int) -> Any:
-        return msgspec.to_builtins(await self.database.read(lambda sql: snapshot.changes(sql, self.key, after, None)))
+        return msgspec.to_builtins(await self.database.read(lambda sql: changes.diff(sql, self.key, after, None)))
 
     async def fresh(self, stores: Stores, frontier: str, cuts: dict[int, int], sort: str = "oldest") -> dict[str, Any]:
         """What a page loaded now, and continued until the same frontier, would draw; each branch until its cut."""
         await stores.ask("open", name="fresh", snapshot=await self.page(limit=1000, sort=sort))
-        everything = await stores.ask("state", name="fresh")
+        everything: dict[str, Any] = await stores.ask("state", name="fresh")
         path, line = await self.paths(sort), await self.paths()
 
         def root(id_: int) -> int:
-            return line(id_)[0]
+            return line(id_)[0][1]
 
         last = frontier.rpartition(".")[2]
-        end = path(int(last.rstrip("~"))) + [2**53] * last.endswith("~") if last else [2**53]
+        end = path(int(last.rstrip("~"))) + [BEYOND_ALL] * last.endswith("~") if last else [BEYOND_ALL]
         everything["drawn"].sort(key=lambda one: path(one["id"]))
         within = [one for one in everything["drawn"] if path(one["id"]) <= end]
         inside = [
@@ -178,7 +221,7 @@ class History:
         behind = [root(one["id"]) for one in within if one["id"] not in kept and one["state"] == "visible"]
         # A tombstone is drawn for what is visible below it: on a cut page, for what of that is on the page. The link to
         # the rest stands below the root.
-        ancestors = {above for one in inside if one["state"] == "visible" for above in line(one["id"])}
+        ancestors = {above for one in inside if one["state"] == "visible" for _, above in line(one["id"])}
         return everything | {
             "drawn": [one for one in inside if one["id"] in ancestors or one["id"] in behind],
             "hidden": {one: behind.count(one) for one in cuts},
@@ -186,18 +229,21 @@ class History:
             - sum(one["state"] == "visible" for one in within),
         }
 
-    async def paths(self, sort: str = "oldest") -> Callable[[int], list[int]]:
+    async def paths(self, sort: str = "oldest") -> Callable[[int], list[Key]]:
         """Return what gives a comment's place in the order of reading."""
-        parents = dict(await self.database.read(lambda sql: sql.execute("SELECT id, parent FROM comments").fetchall()))
+        rows = await self.database.read(lambda sql: sql.execute("SELECT id, parent, placed FROM comments").fetchall())
+        parents = {id_: parent for id_, parent, _ in rows}
+        keys = {id_: (placed, id_) for id_, _, placed in rows}
 
-        def key(root: int) -> int:
-            if sort == "top":
-                return self.brought.index(root) if root in self.brought else 2**52 + root
-            return -root if sort == "newest" else root
+        def key(root: int) -> Key:
+            placed, _ = keys[root]
+            if sort == "top" and root in self.brought:
+                return (self.brought.index(root) - 2**40, root)
+            return (-placed, -root) if sort == "newest" else (placed, root)
 
-        def path(id_: int) -> list[int]:
-            above = parents[id_]
-            return [*path(above), id_] if above else [key(id_)]
+        def path(id_: int) -> list[Key]:
+            above = None if sort == "flat" else parents[id_]
+            return [*path(above), keys[id_]] if above else [key(id_)]
 
         return path
 
@@ -228,7 +274,12 @@ async def histories(database: Database, seed: int, count: int) -> AsyncIterator[
         next(one for one in made if one.key == change.thread).told.append(change)
 
     database.on_commit = tell
-    yield made
+    clock = Clock()
+    for one in made:
+        one.clock = clock
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(time, "time_ns", clock.time_ns)
+        yield made
 
 
 async def deliver_badly(history: History, stores: Stores, chance: random.Random, name: str = "client") -> None:

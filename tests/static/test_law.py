@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from server.storage.database import Database
+from server.storage.engine.database import Database
 from tests.static.histories import assert_equal_to_fresh, catch_up, deliver_badly, histories, node, take_page
 
 SEEDS = range(12)

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from channels.change import Change
-from server.actions import moderate, sign_in
+from channels.messages import Change
+from server.actions import moderate, operator, passwords, sign_in
 from server.actions.close_account import close_account
 from server.actions.delete import delete_comment
 from server.actions.describe import set_description
@@ -21,8 +21,8 @@ from server.actions.post import Post, post_comment
 from server.errors import DomainError, Unavailable
 from server.limits import Limits
 from server.model import ROLES, Account, State
-from server.storage import comments, votes
-from server.storage.database import Database
+from server.storage.comments import comments, votes
+from server.storage.engine.database import Database
 from tests.moderator import moderator
 from tests.static.histories import (
     LIMITS,
@@ -47,8 +47,8 @@ class World:
     def __init__(self, database: Database, seed: int) -> None:
         self.database = database
         self.chance = random.Random(seed)
-        self.histories = [History(database, self.chance, [], f"thread-{number}") for number in range(THREADS)]
         self.people: list[Account] = []
+        self.histories = [History(database, self.chance, self.people, f"thread-{number}") for number in range(THREADS)]
         self.ids: list[tuple[int, Account]] = []
         self._numbers = iter(range(10**6))
         self._hash = ""
@@ -59,7 +59,7 @@ class World:
 
     async def enter(self) -> None:
         """Somebody more takes part."""
-        self._hash = self._hash or await sign_in.hash_password(PASSWORD)
+        self._hash = self._hash or await passwords.hashed(PASSWORD)
         name = f"teller number {next(self._numbers)}"
         person = await sign_in.create_account(self.database, name, self._hash, "reader")
         assert person is not None
@@ -67,7 +67,13 @@ class World:
 
     async def happen(self) -> None:
         """One thing, of any kind; what is not allowed just now does not happen."""
-        often = [self.post] * 6 + [self.moderate] * 4 + [self.edit] * 2 + [self.vote] * 3 + [self.delete, self.approve]
+        often = (
+            [self.post] * 6
+            + [self.moderate] * 4
+            + [self.edit] * 2
+            + [self.vote] * 3
+            + [self.delete, self.approve, self.load]
+        )
         step = self.chance.choice(often if self.chance.random() < 0.93 else self.rare)
         try:
             await step()
@@ -94,6 +100,12 @@ class World:
         comment, _ = await post_comment(self.database, LIMITS, settings, await self._present(author), wanted)
         history.ids.append((comment.id, author))
         self.ids.append((comment.id, author))
+
+    async def load(self) -> None:
+        """Old comments come into a thread that lives."""
+        history = self.chance.choice(self.histories)
+        await history.load()
+        self.ids += [one for one in history.ids if one not in self.ids]
 
     def _some(self) -> tuple[int, Account]:
         return self.chance.choice(self.ids or [(0, self.people[0])])
@@ -132,16 +144,15 @@ class World:
 
     async def approve(self) -> None:
         """Decide about one that was never shown: it is approved, refused, or taken back by its author."""
-        waiting = await self.database.read(comments.pending)
+        chief = await moderator(self.database)
+        waiting = await self.database.read(lambda sql: comments.pending(sql, chief, 100))
         if waiting:
-            _, id_ = self.chance.choice(waiting)
+            id_ = self.chance.choice(waiting).comment.id
             author = next((author for one, author in self.ids if one == id_), None)
             if author is not None and self.chance.random() < 0.3:
                 await delete_comment(self.database, await self._present(author), id_)
             else:
-                await moderate.set_state(
-                    self.database, await moderator(self.database), id_, self.chance.choice(("visible", "removed"))
-                )
+                await moderate.set_state(self.database, chief, id_, self.chance.choice(("visible", "removed")))
 
     async def _present(self, person: Account) -> Account:
         name, role = await self.database.read(
@@ -151,12 +162,12 @@ class World:
 
     async def rename(self) -> None:
         name = (await self._present(self.chance.choice(self.people))).name
-        await sign_in.rename(self.database, name, f"teller again {next(self._numbers)}")
+        await operator.rename(self.database, name, f"teller again {next(self._numbers)}")
 
     async def promote(self) -> None:
         """Badges change, by a role or by the thread's author."""
         name = (await self._present(self.chance.choice(self.people))).name
-        await sign_in.set_role(self.database, name, self.chance.choice(ROLES))
+        await operator.set_role(self.database, name, self.chance.choice(ROLES))
 
     async def describe(self) -> None:
         name = (await self._present(self.chance.choice(self.people))).name
@@ -170,9 +181,9 @@ class World:
         person = self.people.pop(self.chance.randrange(len(self.people)))
         # The last with powers would not be let go.
         if (present := await self._present(person)).role == "staff":
-            present = await sign_in.set_role(self.database, present.name, "reader")
+            present = await operator.set_role(self.database, present.name, "reader")
         kept: Any = self.chance.choice(("keep", "erase"))
-        await close_account(self.database, LIMITS, SETTINGS, present, PASSWORD, kept, "")
+        await close_account(self.database, SETTINGS, present, PASSWORD, kept)
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -11,7 +11,8 @@ import pytest
 from server.actions.moderate import set_state
 from server.errors import Conflict
 from server.model import State
-from server.storage.database import Database
+from server.storage.comments import votes
+from server.storage.engine.database import Database
 from tests.moderator import moderator
 from tests.static.histories import (
     History,
@@ -22,7 +23,6 @@ from tests.static.histories import (
     node,
     take_page,
     vote,
-    votes,
 )
 
 SEEDS = range(16)

@@ -20,11 +20,14 @@ SCENARIOS = {
     "answers": "a proxy that cuts a fifth of the answers",
     "mixed": "mixed faults",
     "redis": "every damage to Redis",
+    "forged": "forged, replayed and mutated messages on Redis",
     "disk": "full disk, I/O errors, no descriptors",
     "restart": "a rolling restart of everything",
     "hosts": "two hosts, and the link between them cut",
     "clock": "clocks that jump",
     "upgrade": "every earlier database",
+    "tasks": "an error in each background task",
+    "strangers": "connections that send, ask and do not read",
 }
 
 
@@ -57,7 +60,7 @@ def run(name: str, *, is_quick: bool) -> list[Finding]:
     scenario: Scenario = getattr(importlib.import_module(f"tests.torture.{name}"), name)
     folder = Path(tempfile.mkdtemp(prefix="torture-"))
     try:
-        findings = asyncio.run(scenario(Plan(folder, is_quick)))  # type: ignore[arg-type]
+        findings = asyncio.run(scenario(Plan(folder, is_quick)))
     except Skipped:
         raise
     except Exception:  # noqa: BLE001 — the other scenarios are still wanted

@@ -7,8 +7,9 @@ import contextlib
 import json
 import random
 import time
-from collections import deque
-from typing import Any
+from collections import Counter, deque
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import httpx2
 from websockets.asyncio.client import ClientConnection, connect
@@ -20,11 +21,21 @@ SHOWN = ("parent", "state", "author", "html", "revision", "score", "replies")
 LONGEST_PAUSE_SECONDS = 3.0
 
 
+class Served(Protocol):
+    """Where readers come in: a server, or a proxy before several."""
+
+    @property
+    def origin(self) -> str: ...
+
+    @property
+    def live_url(self) -> str: ...
+
+
 async def read_all(client: httpx2.AsyncClient, key: str) -> dict[str, Any]:
     """Every page of the thread: {epoch, version (of the first page), count, comments by id}."""
     first: dict[str, Any] = {}
     comments: dict[int, dict[str, Any]] = {}
-    cursor = ""
+    cursor: str | None = ""
     while cursor is not None:
         answer = await client.get(f"/api/threads/{key}", params={"cursor": cursor, "limit": "200"})
         answer.raise_for_status()
@@ -129,6 +140,7 @@ class Follower:
         self.comments: dict[int, dict[str, Any]] = {}
         self.heard_at: dict[int, float] = {}
         self.connections = 0
+        self.frames: Counter[str] = Counter()
         self.joined_at = 0.0
         self.is_live = False
         self.socket: ClientConnection | None = None
@@ -166,6 +178,7 @@ class Follower:
 
     async def _hear(self, socket: ClientConnection, frame: dict[str, Any]) -> None:
         kind = frame["type"]
+        self.frames[kind] += 1
         if kind == "changes":
             if frame["epoch"] != self.epoch:
                 await self._fetch()
@@ -228,7 +241,7 @@ class Follower:
 
 
 @contextlib.asynccontextmanager
-async def following(servers: list[Server], key: str, count: int) -> Any:
+async def following(servers: Sequence[Served], key: str, count: int) -> Any:
     """`count` followers spread over the servers; the first server is the app. Returns when all are live."""
     app = servers[0]
     async with api(app.origin) as client, asyncio.TaskGroup() as tasks:

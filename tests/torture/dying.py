@@ -16,11 +16,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from channels.broker_redis import ShardedBroker
-from channels.change import Message
+from channels.brokers.redis import ShardedBroker
+from channels.messages import Message
 from server import cli
-from server.storage import database
-from server.storage.schema import open_connection
+from server.storage.engine import database
+from server.storage.engine.schema import open_connection
 
 POINTS = ("before commit", "commit to answer", "answer to publish")
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class Plan:
         return quick if self.is_quick else long
 
 
-Scenario = Callable[[Plan], Awaitable[list[Finding]]]
+Scenario = Callable[[Plan], Coroutine[Any, Any, list[Finding]]]
 
 
 def nothing(what: str, found: int) -> Finding:

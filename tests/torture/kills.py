@@ -17,7 +17,7 @@ POSTS_AT_ONCE = 200
 
 
 async def kills(plan: Plan) -> list[Finding]:
-    count = plan.either(9, 200)
+    count = plan.either(3, 200)
     points: Counter[str] = Counter()
     with valkey(plan.folder) as redis:
         settings = {"LIVETHREAD_REDIS_URL": redis.url}

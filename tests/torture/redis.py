@@ -119,6 +119,9 @@ async def _overflow(store: Valkey, app: Server, gateway: Server, given: list[str
     async with following([app, gateway], "redis-overflow", 4) as followers:
         # After all that was done before, it may just be waiting to connect again.
         await eventually(lambda: "redis_connected 1.0" in httpx2.get(f"{gateway.origin}/metrics", trust_env=False).text)
+        # A process subscribes to a thread once it has a comment.
+        await posters.post()
+        await until_equal(followers, app, "redis-overflow")
         assert gateway.process is not None
         os.kill(gateway.process.pid, signal.SIGSTOP)
         for _ in range(120):

@@ -15,7 +15,9 @@ EARLIER = ROOT / "tests" / "server" / "upgrades"
 
 async def upgrade(plan: Plan) -> list[Finding]:
     findings = []
-    for dump in sorted(EARLIER.glob("*.sql")):
+    # The quick form takes the first, the last and every fifth: tests/server/test_upgrade.py has the steps of each.
+    dumps = sorted(EARLIER.glob("*.sql"))
+    for dump in sorted({*dumps[:: plan.either(5, 1)], dumps[-1]}):
         folder = plan.folder / dump.stem
         folder.mkdir()
         with contextlib.closing(sqlite3.connect(folder / "test.db")) as old:

@@ -1,0 +1,1 @@
+"""Threads with live readers in this process: membership, delivery of changes, and requests to the source."""

@@ -1,0 +1,1 @@
+"""One connection each: frames, compression, pings, and the reader behind it. Knows no HTTP."""

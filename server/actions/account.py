@@ -1,0 +1,109 @@
+"""Changes of an account by its owner: read marks, feed address, name and password."""
+
+from __future__ import annotations
+
+import secrets
+
+from server import names
+from server.actions import passwords
+from server.actions.sessions import token_hash
+from server.actions.sign_in import check_free_to_take
+from server.errors import Conflict
+from server.limits import Limits
+from server.model import Account
+from server.settings import Settings
+from server.storage.accounts import accounts, notices, sessions, visits
+from server.storage.engine.database import Database
+from server.storage.engine.write import Write
+from server.storage.upkeep import steps
+
+
+async def remember_visit(
+    database: Database,
+    limits: Limits,
+    settings: Settings,
+    account: Account,
+    thread: str,
+    comment: int,
+    version: int,
+    at: int | None = None,
+) -> None:
+    """Keep up to where the account has read the thread, now or `at` (ms). Raises NotSignedIn, TooMany."""
+    limits.spend("visit", account.id, settings.limit_marks_account)
+
+    def work(write: Write) -> None:
+        accounts.confirm(write.sql, account)
+        visits.remember(write, account.id, thread, comment, version, at)
+
+    await database.write(work)
+
+
+async def read_notices(database: Database, limits: Limits, settings: Settings, account: Account, version: int) -> None:
+    """Keep that the account has read what it was told up to `version`. Raises NotSignedIn, TooMany."""
+    limits.spend("heard", account.id, settings.limit_marks_account)
+
+    def work(write: Write) -> None:
+        accounts.confirm(write.sql, account)
+        notices.heard(write, account.id, version)
+
+    await database.write(work)
+
+
+async def renew_feed(database: Database, limits: Limits, settings: Settings, account: Account) -> str:
+    """Give the account's own feed another secret, and return it: the one before leads nowhere from now on."""
+    limits.spend("change", account.id, settings.limit_changes_account)
+    secret = secrets.token_urlsafe(24)
+
+    def work(write: Write) -> None:
+        accounts.confirm(write.sql, account)
+        accounts.set_feed(write, account.id, secret)
+
+    await database.write(work)
+    return secret
+
+
+async def change_name(database: Database, limits: Limits, settings: Settings, account: Account, to: str) -> str:
+    """Give the account another name, and return it as it is kept. Raises Invalid, Conflict (name), TooMany."""
+    limits.spend("change", account.id, settings.limit_changes_account)
+    return await rename_account(database, account, to, by_itself=True)
+
+
+async def rename_account(database: Database, account: Account, to: str, *, by_itself: bool) -> str:
+    """Give the account another name, and return it as it is kept; `by_itself`: unless it was closed or banned.
+
+    Raises Invalid, Conflict (name), NotSignedIn.
+    """
+    clean = names.clean(to)
+    if by_itself and names.key(clean) != names.key(account.name):
+        await check_free_to_take(clean)
+
+    def work(write: Write) -> bool:
+        if by_itself:
+            accounts.confirm(write.sql, account)
+        is_free = accounts.rename(write, account.id, clean)
+        if is_free:
+            steps.begin(write, "stamp account", account.id)
+        return is_free
+
+    if not await database.write(work):
+        raise Conflict("error.name_taken", code="name_taken", field="name", name=clean)
+    return clean
+
+
+async def change_password(
+    database: Database, settings: Settings, account: Account, token: str, password: str, fresh: str
+) -> None:
+    """Set a new password, and end all sessions but the one of this token.
+
+    Raises NotSignedIn if `password` is not the present one, Invalid (new_password), TooMany.
+    """
+    passwords.check(fresh, field="new_password")
+    await passwords.confirm(database, settings, account, password)
+    fresh_hash = await passwords.hashed(fresh)
+
+    def work(write: Write) -> None:
+        accounts.confirm(write.sql, account)
+        accounts.set_password(write, account.id, fresh_hash)
+        sessions.end_all(write, account.id, but=token_hash(token))
+
+    await database.write(work)

@@ -1,0 +1,138 @@
+"""The sites whose pages show threads of this server: which origin is whose, and the key of an address there. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+from urllib.parse import urlsplit
+
+from server import setting_urls, thread_keys, urls
+from server.errors import Invalid
+
+OWN = "own"
+Theme = Literal["auto", "light", "dark"]
+THEMES: tuple[Theme, ...] = ("auto", "light", "dark")
+# What a person can log in by: the account's password in the first-party window, or a name alone.
+LOGINS = ("password", "guest")
+MAX_ID_CHARACTERS = 60
+_ID = re.compile(rf"[a-z0-9][a-z0-9._-]{{0,{MAX_ID_CHARACTERS - 1}}}")
+_QUERY_NAME = re.compile(r"[A-Za-z0-9_.\[\]-]{1,60}")
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """`host`: of the first origin, whose addresses have the shortest keys; it never changes. `keep_query`: the names
+    in a query that tell one page from another. `moderates`: whether moderators may act as such from its pages."""
+
+    id: str
+    name: str = ""
+    host: str = ""
+    origins: tuple[str, ...] = ()
+    keep_query: tuple[str, ...] = ()
+    logins: tuple[str, ...] = ("password",)
+    moderates: bool = False
+    theme: Theme = "auto"
+    is_setting: bool = False
+
+    def normalised(self, page: str) -> str:
+        return thread_keys.normalised(page, self.keep_query)
+
+    def key_of(self, page: str, *, is_long: bool = False) -> str:
+        """Return the key of the thread for this address, which is different for different pages of the site."""
+        if self.id == OWN:
+            return thread_keys.key_of(page, self.keep_query, is_long=is_long)
+        is_elsewhere = self.normalised(page).partition("/")[0] != self.host
+        return thread_keys.key_of(page, self.keep_query, is_long=is_elsewhere, prefix=f"{self.id}~")
+
+    def key_named(self, key: str) -> str:
+        """Return the thread's key for one that a page of the site names. Raises Invalid."""
+        whole = key if self.id == OWN or key.startswith(f"{self.id}~") else f"{self.id}~{key}"
+        if not thread_keys.is_key(whole):
+            raise Invalid("error.thread_key", field="key", code="invalid_key", most=thread_keys.MAX_CHARACTERS)
+        return whole
+
+    def check_page(self, page: str) -> str:
+        """Return the address, where it is one of the site's pages. Raises Invalid."""
+        if not urls.is_page(page):
+            raise Invalid("error.page_url", field="url")
+        if self.id != OWN and not self.has_page(page):
+            raise Invalid("error.not_a_page_of", field="url", code="other_site", site=self.name or self.id)
+        return page
+
+    def has_page(self, page: str) -> bool:
+        return _origin_of(page) in self.origins
+
+    @property
+    def has_guests(self) -> bool:
+        return "guest" in self.logins
+
+
+@dataclass(slots=True)
+class Sites:
+    """The sites as they are now, by id and by origin. Replaced as a whole when one changes."""
+
+    _by_id: dict[str, Site] = field(default_factory=dict)
+    _by_origin: dict[str, Site] = field(default_factory=dict)
+
+    def replace(self, sites: Iterable[Site]) -> None:
+        self._by_id = {site.id: site for site in sites}
+        self._by_origin = {origin: site for site in self._by_id.values() for origin in site.origins}
+
+    def by_id(self, id_: str) -> Site | None:
+        return self._by_id.get(id_)
+
+    def by_origin(self, origin: str) -> Site | None:
+        return self._by_origin.get(origin)
+
+    @property
+    def origins(self) -> list[str]:
+        return sorted(self._by_origin)
+
+
+def of_origin(origin: str) -> Site:
+    """Return the site that an origin in LIVETHREAD_SITES is."""
+    return Site(id_for(origin), id_for(origin), host_of(origin), (origin,), is_setting=True)
+
+
+def id_for(origin: str) -> str:
+    """Return the id of a site by its first origin: its host, and a port that does not go without saying."""
+    return urlsplit(origin).netloc.replace(":", "-").strip("[]").replace("]", "")[:MAX_ID_CHARACTERS]
+
+
+def host_of(origin: str) -> str:
+    return thread_keys.normalised(origin).partition("/")[0]
+
+
+def checked(site: Site) -> Site:
+    """Return the site in its normal form. Raises Invalid with the field that is wrong."""
+    if not _ID.fullmatch(site.id) or site.id == OWN:
+        raise Invalid("error.site_id", field="id", most=MAX_ID_CHARACTERS, own=OWN, site=site.id)
+    origins = []
+    for one in site.origins:
+        try:
+            origins.append(setting_urls.origin(one))
+        except ValueError as error:
+            raise Invalid("error.bad_origin", field="origin", origin=one, why=str(error)) from None
+    if not origins:
+        raise Invalid("error.site_origin", field="origin")
+    if unknown := [name for name in site.keep_query if not _QUERY_NAME.fullmatch(name)]:
+        raise Invalid("error.query_parameter", field="keep_query", name=unknown[0])
+    if unknown := [login for login in site.logins if login not in LOGINS]:
+        raise Invalid("error.login_way", field="logins", names=", ".join(LOGINS), name=unknown[0])
+    if site.theme not in THEMES:
+        raise Invalid("error.theme", field="theme", names=", ".join(THEMES))
+    return Site(
+        site.id, site.name.strip()[:100] or site.id, site.host or host_of(origins[0]), tuple(dict.fromkeys(origins)),
+        tuple(sorted({*site.keep_query})), tuple(one for one in LOGINS if one in site.logins), site.moderates,
+        site.theme, site.is_setting,
+    )  # fmt: skip
+
+
+def _origin_of(page: str) -> str:
+    parts = urlsplit(page)
+    try:
+        return setting_urls.origin(f"{parts.scheme}://{parts.netloc}")
+    except ValueError:
+        return ""

@@ -1,0 +1,1 @@
+"""Accounts: sessions, login attempts, visits and notices."""

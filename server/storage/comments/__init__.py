@@ -1,0 +1,1 @@
+"""Comments, their public form, their votes and their quotes."""

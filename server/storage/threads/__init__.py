@@ -1,0 +1,1 @@
+"""Threads, and the orders and pages in which they are read."""

@@ -1,0 +1,1 @@
+"""Threads as files: the staging area of imports, and the reading side of exports."""

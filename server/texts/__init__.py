@@ -1,0 +1,102 @@
+"""The catalogue: all that people read, one file per language. Knows no request, no template and no error.
+
+A file is i18next JSON v4: keys in sections, `{{value}}`, and one form for each CLDR plural category
+(`key_one`, `key_other`), chosen by the value `count`. `{{value, number}}` writes a number as the language does.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup, escape
+
+FOLDER = Path(__file__).parent
+DEFAULT = "en"
+Value = str | int
+# A text and, in every second place, the name of a value with its format.
+_Form = tuple[str, ...]
+_VALUE = re.compile(r"\{\{(\w+(?:, number)?)\}\}")
+_CATEGORIES = ("zero", "one", "two", "few", "many", "other")
+_PLURAL = re.compile(rf"(.+)_({'|'.join(_CATEGORIES)})")
+
+
+class Texts:
+    """The texts of one language, compiled. `texts("section.key", name=…)` is one of them with its values."""
+
+    def __init__(self, language: str, sections: dict[str, Any]) -> None:
+        """`sections` is the catalogue as its file has it. Raises ValueError for one that cannot be read."""
+        # Here, because of all processes only those that say something need it.
+        from babel import Locale  # noqa: PLC0415
+        from babel.numbers import format_decimal  # noqa: PLC0415
+
+        locale = Locale.parse(language, sep="-")
+        self.language = language
+        self.direction = locale.text_direction
+        self._category: Callable[[int], str] = locale.plural_form
+        self._number: Callable[[Value], str] = lambda value: format_decimal(value, locale=locale)
+        self._forms: dict[str, dict[str, _Form]] = {}
+        self._plain: dict[str, Markup] = {}
+        given = dict(flat(sections))
+        for key, text in given.items():
+            found = _PLURAL.fullmatch(key)
+            name, category = (found[1], found[2]) if found else (key, "other")
+            form = tuple(_VALUE.split(text))
+            if any("{{" in part or "$t(" in part for part in form[::2]):
+                raise ValueError(f"{language}: {key} has something in it that is no value")
+            self._forms.setdefault(name, {})[category] = form
+            if found is None and len(form) == 1:
+                self._plain[name] = escape(text)
+        for name, forms in self._forms.items():
+            if "other" not in forms:
+                raise ValueError(f"{language}: {name} has no form for other")
+            if language == DEFAULT and len(forms) == 1 and f"{name}_other" in given and "count" not in forms["other"]:
+                raise ValueError(f"{language}: {name} has a form for other and no count")
+
+    def __call__(self, key: str, /, **values: Value) -> str:
+        """Return a text. Raises KeyError if the catalogue has none of this key, or a value is missing."""
+        return "".join(self._parts(key, values, str))
+
+    def html(self, key: str, /, **values: Value) -> Markup:
+        """Return a text as HTML: it and its values are escaped, but for values that are Markup."""
+        plain = self._plain.get(key)
+        return plain if plain is not None and not values else Markup("").join(self._parts(key, values, escape))
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._forms
+
+    def _parts(self, key: str, values: dict[str, Value], written: Callable[[Any], Any]) -> Iterator[Any]:
+        forms = self._forms[key]
+        category = self._category(int(values["count"])) if len(forms) > 1 else "other"
+        for place, part in enumerate(forms.get(category) or forms["other"]):
+            if place % 2 == 0:
+                yield written(part)
+            elif part.endswith(", number"):
+                yield written(self._number(values[part.removesuffix(", number")]))
+            else:
+                yield written(values[part])
+
+
+def flat(sections: dict[str, Any], before: str = "") -> Iterator[tuple[str, str]]:
+    """Yield every key of a catalogue as `section.key`, with its text."""
+    for name, inner in sections.items():
+        if isinstance(inner, dict):
+            yield from flat(inner, f"{before}{name}.")
+        else:
+            yield f"{before}{name}", inner
+
+
+def read(language: str) -> dict[str, Any]:
+    """Return the catalogue of a language as its file has it."""
+    found: dict[str, Any] = json.loads((FOLDER / f"{language}.json").read_text(encoding="utf-8"))
+    return found
+
+
+@functools.cache
+def texts(language: str = DEFAULT) -> Texts:
+    """Return the texts of a language, compiled once per process."""
+    return Texts(language, read(language))

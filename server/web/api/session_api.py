@@ -1,0 +1,97 @@
+"""The JSON API of sessions: registering, logging in and out, here and on pages of other sites; tickets for sockets."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from server.errors import Forbidden
+from server.model import Account
+from server.sites import Site
+from server.storage.threads import threads
+from server.view import moment
+from server.web.api import thread_api
+from server.web.requests import embedding, schemas, session, site_sessions
+from server.web.requests.context import Visit
+
+PRIVATE = "private, no-store"
+
+
+async def register(visit: Visit) -> Response:
+    wanted = schemas.parse(await visit.body(), schemas.Credentials)
+    return await _signed_in(visit, await session.enter(visit, "register", wanted.name, wanted.password), wanted, 201)
+
+
+async def log_in(visit: Visit) -> Response:
+    """By name and password on our own pages; pages of other sites bring a code that was handed over."""
+    if (site := session.site_of(visit)) is not None:
+        return await _claim(visit, site)
+    wanted = schemas.parse(await visit.body(), schemas.Credentials)
+    return await _signed_in(visit, await session.enter(visit, "login", wanted.name, wanted.password), wanted, 200)
+
+
+async def _signed_in(visit: Visit, account: Account, wanted: schemas.Credentials, status: int) -> Response:
+    response = thread_api.answer({"account": thread_api.public_account(account)}, status)
+    token = await session.begin(visit, account, response)
+    if wanted.token:
+        with_token = thread_api.answer({"account": thread_api.public_account(account), "token": token}, status)
+        with_token.raw_headers.extend((name, value) for name, value in response.raw_headers if name == b"set-cookie")
+        return with_token
+    return response
+
+
+async def who(visit: Visit) -> Response:
+    account = await session.identify(visit)
+    if (site := session.site_of(visit)) is not None:
+        return _seen(visit, site, account)
+    return thread_api.answer({"account": thread_api.public_account(account) if account else None})
+
+
+async def log_out(visit: Visit) -> Response:
+    response = thread_api.answer({"account": None})
+    await session.end(visit, response)
+    return response
+
+
+async def ticket(visit: Visit) -> Response:
+    account = await session.require(visit)
+    context = visit.state["context"]
+    wanted = schemas.parse(await visit.body() or b"{}", schemas.TicketFor)
+    context.limits.spend("ticket", account.id, context.settings.limit_tickets_account)
+    site, thread = session.site_of(visit), wanted.thread or ""
+    if site is not None and thread and not await site_sessions.has_thread(visit, site, thread):
+        raise Forbidden("error.other_site", code="other_site", field="thread")
+    version, _ = await context.database.read(threads.clock)
+    signed, expires = session.ticket(context.settings, account, version, site.id if site else "", thread)
+    return thread_api.answer({"ticket": signed, "expires": moment(expires * 1000)})
+
+
+async def _claim(visit: Visit, site: Site) -> Response:
+    """A code becomes a session of the site."""
+    wanted = schemas.parse(await visit.body(), schemas.Claim)
+    account, token = await site_sessions.begin(visit, site, wanted)
+    if wanted.token:
+        return thread_api.answer({"account": thread_api.public_account(account), "token": token})
+    response = thread_api.answer({"account": thread_api.public_account(account)})
+    settings = visit.state["context"].settings
+    response.headers.append("Set-Cookie", embedding.cookie(site, settings.base, token, settings.session_seconds))
+    return response
+
+
+def _seen(visit: Visit, site: Site, account: Account | None) -> Response:
+    """Who is logged in on the site, and how to log in there."""
+    if account is not None:
+        site_sessions.settle(visit, site)
+    about = {"id": site.id, "name": site.name, "logins": site.logins, "theme": site.theme}
+    return thread_api.answer(
+        {"account": thread_api.public_account(account) if account else None, "site": about}, cache=PRIVATE
+    )
+
+
+routes = [
+    Route("/api/accounts", register, methods=["POST"]),
+    Route("/api/session", who),
+    Route("/api/session", log_in, methods=["POST"]),
+    Route("/api/session", log_out, methods=["DELETE"]),
+    Route("/api/ticket", ticket, methods=["POST"]),
+]

@@ -1,0 +1,1 @@
+"""Endpoints for connected readers and gateways: the WebSocket and the poll."""

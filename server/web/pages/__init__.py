@@ -1,0 +1,1 @@
+"""HTML pages, feeds and avatars, which need no script."""

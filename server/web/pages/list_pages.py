@@ -1,0 +1,148 @@
+"""Pages that list comments from all threads: profiles, search, inbox and the moderation queue."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from server import names, permissions
+from server.actions import account as own
+from server.errors import Forbidden, Invalid
+from server.storage import search
+from server.storage.accounts import notices
+from server.storage.comments import comments
+from server.storage.engine.database import Sql
+from server.storage.threads import threads
+from server.text import search_words
+from server.web.api import activity_api, thread_api
+from server.web.pages import rendering, thread_pages
+from server.web.requests import language, schemas, session
+from server.web.requests.context import Visit
+from server.web.requests.queue_owner import in_turn
+
+AT_ONCE = 20
+KINDS = {"reply": "list.answered", "mention": "list.mentioned"}
+OUTCOMES = {"approved": "list.approved", "rejected": "list.rejected"}
+
+
+def _before(visit: Visit) -> int:
+    return schemas.whole(visit.query_params.get("before"), "before", least=1, most=thread_api.MAX_VERSION, default=0)
+
+
+async def _listing(visit: Visit, title: str, found: list[Any], **more: Any) -> Response:
+    items = [
+        {
+            "thread": one.thread,
+            "title": one.title or one.thread,
+            "comment": one.comment,
+            "why": KINDS.get(getattr(one, "kind", ""), ""),
+            "outcome": OUTCOMES.get(getattr(one, "kind", ""), ""),
+        }
+        for one in found
+    ]
+    before = items[-1]["comment"].id if len(items) == AT_ONCE else None
+    return await rendering.page(visit, "listing.html", title=title, items=items, before=before, **_NOTHING | more)
+
+
+_NOTHING: dict[str, Any] = {
+    "empty": "", "search_for": None, "inbox": None, "waiting": False, "query": "", "account": None,
+    "unseen": [],
+}  # fmt: skip
+
+
+async def profile(visit: Visit) -> Response:
+    def read(sql: Sql) -> tuple[Any, list[comments.Found]]:
+        account = activity_api.named(sql, visit.path_params["name"])
+        return account, search.latest(sql, author=account.id, before=_before(visit), limit=AT_ONCE)
+
+    account, found = await visit.state["context"].database.read(read)
+    if names.key(account.name) != names.key(visit.path_params["name"]):
+        # The name that it had before. It may have it again: nobody is to keep this answer.
+        return RedirectResponse(f"/u/{thread_pages.quoted(account.name)}", 302, {"Cache-Control": "no-store"})
+    viewer = await session.identify(visit)
+    unseen: list[comments.Found] = []
+    if (known := viewer) is not None and known.id == account.id:
+        unseen = await visit.state["context"].database.read(lambda sql: comments.unseen(sql, known))
+    shown, words = thread_api.public_account(account), language.texts_for(visit)
+    return await _listing(visit, account.name, found, empty=words("list.no_comments"), account=shown, unseen=unseen)
+
+
+async def find(visit: Visit) -> Response:
+    text, key = visit.query_params.get("q", "").strip(), visit.query_params.get("thread") or None
+    found: list[comments.Found] = []
+    words = language.texts_for(visit)
+    empty = words("list.enter_word")
+    if text:
+        try:
+            found = await thread_api.found_by(visit, text, schemas.key(key) if key else None, _before(visit), AT_ONCE)
+            # Many long texts take a while: beside the event loop.
+            found = await asyncio.to_thread(_marked, found, search_words.phrases(text))
+            empty = words("list.none_found")
+        except Invalid as error:
+            empty = language.sentence(visit, error)
+    query = f"q={thread_pages.quoted(text)}&" + (f"thread={thread_pages.quoted(key)}&" if key else "")
+    return await _listing(
+        visit, words("action.search"), found, empty=empty, search_for={"q": text, "thread": key}, query=query
+    )
+
+
+def _marked(found: list[comments.Found], wanted: list[search_words.Phrase]) -> list[comments.Found]:
+    return [
+        replace(
+            one, comment=msgspec.structs.replace(one.comment, html=search_words.marked(str(one.comment.html), wanted))
+        )
+        for one in found
+    ]
+
+
+async def inbox(visit: Visit) -> Response:
+    account = await session.require(visit)
+
+    def read(sql: Sql) -> tuple[int, int, list[notices.Notice], dict[int, Any]]:
+        found = notices.after(sql, account, 0, 100)
+        answered = {one.comment.parent for one in found if isinstance(one.comment.parent, int)}
+        parents = {id_: comments.seen_by(sql, account, id_)[1] for id_ in answered}
+        return threads.clock(sql)[0], notices.unread(sql, account.id), found, parents
+
+    words = language.texts_for(visit)
+    version, unread, found, parents = await visit.state["context"].database.read(read)
+    return await _listing(
+        visit,
+        words("list.replies_to_you"),
+        found,
+        empty=words("list.no_replies"),
+        # The newest come first, and so do those that are unread.
+        inbox={"unread": unread, "version": version, "answered": parents},
+    )
+
+
+async def heard(visit: Visit) -> Response:
+    account, form = await session.require(visit), await visit.form()
+    version = schemas.whole(str(form.get("version", "")), "version", least=0, most=thread_api.MAX_VERSION, default=0)
+    context = visit.state["context"]
+    await own.read_notices(context.database, context.limits, context.settings, account, version)
+    return RedirectResponse("/inbox", 303)
+
+
+async def waiting(visit: Visit) -> Response:
+    account = await session.require(visit)
+    if not permissions.may_moderate(account):
+        raise Forbidden("error.only_moderators")
+
+    words = language.texts_for(visit)
+    found = await visit.state["context"].database.read(lambda sql: comments.pending(sql, account, AT_ONCE))
+    return await _listing(visit, words("list.waiting"), found, empty=words("list.nothing_waits"), waiting=True)
+
+
+routes = [
+    Route("/u/{name:path}", in_turn(profile)),
+    Route("/search", in_turn(find)),
+    Route("/inbox", in_turn(inbox)),
+    Route("/inbox", heard, methods=["POST"]),
+    Route("/pending", in_turn(waiting)),
+]

@@ -1,0 +1,110 @@
+"""The page of one's own account, by plain forms: sessions, name, password, the feed's address, and its end."""
+
+from __future__ import annotations
+
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from server.actions import account as own
+from server.actions import close_account, sessions
+from server.errors import DomainError, Invalid
+from server.storage.accounts import accounts
+from server.web.api import own_account_api, thread_api
+from server.web.pages import rendering
+from server.web.requests import language, schemas, session
+from server.web.requests.context import Visit
+
+
+async def show(visit: Visit) -> Response:
+    return await _page(visit)
+
+
+async def _page(visit: Visit, form: str = "", error: DomainError | None = None) -> Response:
+    """Return the page; `error` stands in the form of that name."""
+    account = await session.require(visit)
+    context = visit.state["context"]
+    secret = await context.database.read(lambda sql: accounts.feed(sql, account.id))
+    response = await rendering.page(
+        visit,
+        "mine.html",
+        title=language.texts_for(visit)("mine.title"),
+        status=error.status if error else 200,
+        feed=f"{context.settings.address}/feed/mine/{secret}" if secret else None,
+        sessions=await own_account_api.listed(visit, account),
+        errors={form: language.sentence(visit, error)} if error else {},
+    )
+    if error and error.retry_after:
+        response.headers["Retry-After"] = str(error.retry_after)
+    return response
+
+
+async def renew_feed(visit: Visit) -> Response:
+    await own_account_api.renew_feed(visit)
+    return RedirectResponse("/account", 303)
+
+
+async def end_sessions(visit: Visit) -> Response:
+    """End the session of the number `id`, or all others."""
+    account, id_ = await session.require(visit), str((await visit.form()).get("id", ""))
+    database = visit.state["context"].database
+    try:
+        if id_ == "others":
+            await sessions.end_other_sessions(database, account, session.token(visit) or "")
+        else:
+            number = schemas.whole(id_, "id", least=1, most=thread_api.MAX_VERSION, default=0)
+            await sessions.end_own_session(database, account, number)
+    except DomainError as error:
+        return await _page(visit, "sessions", error)
+    return RedirectResponse("/account", 303)
+
+
+async def change_name(visit: Visit) -> Response:
+    account, form = await session.require(visit), await visit.form()
+    context = visit.state["context"]
+    try:
+        await own.change_name(context.database, context.limits, context.settings, account, str(form.get("name", "")))
+    except DomainError as error:
+        return await _page(visit, "name", error)
+    return RedirectResponse("/account", 303)
+
+
+async def change_password(visit: Visit) -> Response:
+    account, form = await session.require(visit), await visit.form()
+    try:
+        await own_account_api.set_password(
+            visit, account, str(form.get("password", "")), str(form.get("new_password", ""))
+        )
+    except DomainError as error:
+        return await _page(visit, "password", error)
+    return RedirectResponse("/account", 303)
+
+
+async def close(visit: Visit) -> Response:
+    account, form = await session.require(visit), await visit.form()
+    kept = str(form.get("comments", ""))
+    context = visit.state["context"]
+    try:
+        if kept not in ("keep", "erase"):
+            raise Invalid("error.choose_comments", field="comments")
+        await close_account.close_account(
+            context.database,
+            context.settings,
+            account,
+            str(form.get("password", "")),
+            "erase" if kept == "erase" else "keep",
+        )
+    except DomainError as error:
+        return await _page(visit, "close", error)
+    response = RedirectResponse("/", 303)
+    await session.end(visit, response)
+    return response
+
+
+routes = [
+    Route("/account", show),
+    Route("/account/feed", renew_feed, methods=["POST"]),
+    Route("/account/sessions", end_sessions, methods=["POST"]),
+    Route("/account/name", change_name, methods=["POST"]),
+    Route("/account/password", change_password, methods=["POST"]),
+    Route("/account/close", close, methods=["POST"]),
+]

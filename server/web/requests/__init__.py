@@ -1,0 +1,1 @@
+"""What every request passes through: sessions, origins, schemas, queueing and errors."""

@@ -1,0 +1,116 @@
+/** Branches that are folded: by the line beside their replies or a button, remembered in this browser, with a count of what is in them. */
+
+import { browser } from "../live/storage.js";
+import { setText } from "../view/item.js";
+import { firstInSight, keep } from "../view/sight.js";
+
+const MOST_REMEMBERED = 500;
+const SOON_MS = 200;
+
+export class Folds {
+  /** @type {Set<number>} */
+  #folded;
+  /** Not with every flush of a lively thread. @type {ReturnType<typeof setTimeout> | undefined} */
+  #soon;
+  /** @type {WeakMap<Element, HTMLButtonElement>} */
+  #buttons = new WeakMap();
+
+  /** @param {import("../mount.js").Live} live @param {AbortSignal} signal ends it */
+  constructor({ root, view, thread, store, place }, signal) {
+    this.view = view;
+    this.store = store;
+    this.slot = `folded:${thread}`;
+    this.#folded = new Set(remembered(this.slot));
+    const soon = () => {
+      this.#soon ??= setTimeout(() => this.#draw(), SOON_MS);
+    };
+    view.addEventListener("settled", soon, { signal });
+    view.addEventListener("going", (event) => this.#open(/** @type {CustomEvent<HTMLElement>} */ (event).detail), {
+      signal,
+    });
+    view.list.addEventListener("click", (event) => this.#pressed(event), { signal });
+    signal.addEventListener("abort", () => {
+      clearTimeout(this.#soon);
+      for (const button of root.querySelectorAll(".fold")) button.remove();
+    });
+    // A link leads into a branch whatever became of it here.
+    for (let id = place.target; id; id = store.get(id)?.parent ?? 0) if (id !== place.target) this.#folded.delete(id);
+    const line = firstInSight(view.list);
+    this.#draw();
+    keep(line);
+  }
+
+  /** The line is what no comment covers. @param {MouseEvent} event */
+  #pressed({ target }) {
+    const branch = target instanceof HTMLLIElement ? target.parentElement?.closest("li[data-id]") : null;
+    if (branch instanceof HTMLElement) this.toggle(branch);
+  }
+
+  /** Fold or open the branch of a comment. @param {HTMLElement} item */
+  toggle(item) {
+    const id = Number(item.dataset.id);
+    const line = { item, top: item.getBoundingClientRect().top };
+    if (this.#folded.has(id)) this.#folded.delete(id);
+    else this.#folded.add(id);
+    browser.keep(this.slot, JSON.stringify([...this.#folded].slice(-MOST_REMEMBERED)));
+    this.#draw();
+    // What is folded ends under the hand: its head stays in sight.
+    if (line.top < 0) item.scrollIntoView({ block: "start" });
+    else keep(line);
+  }
+
+  /** Where one goes, all above it is open. @param {HTMLElement} item */
+  #open(item) {
+    for (let above = item.parentElement; above; above = above.parentElement) {
+      if (above.matches("li.folded")) this.toggle(above);
+    }
+  }
+
+  /** Every branch has its button; a folded one says what is in it. */
+  #draw() {
+    clearTimeout(this.#soon);
+    this.#soon = undefined;
+    for (const item of /** @type {NodeListOf<HTMLElement>} */ (this.view.list.querySelectorAll("li[data-id]"))) {
+      const id = Number(item.dataset.id);
+      const hasReplies = Boolean(item.querySelector(":scope > ol > li[data-id]"));
+      let button = this.#buttons.get(item);
+      if (!hasReplies) {
+        button?.remove();
+        this.#buttons.delete(item);
+        continue;
+      }
+      const isFolded = this.#folded.has(id);
+      if (!button) {
+        button = item.ownerDocument.createElement("button");
+        button.type = "button";
+        button.className = "fold";
+        button.addEventListener("click", () => this.toggle(item));
+        this.#buttons.set(item, button);
+      }
+      // The line is drawn again where a comment becomes another.
+      const footer = item.querySelector(":scope > article > footer");
+      if (button.parentElement !== footer) footer?.append(button);
+      item.classList.toggle("folded", isFolded);
+      button.ariaExpanded = String(!isFolded);
+      const name = item.querySelector(".name")?.textContent ?? "";
+      button.ariaLabel = isFolded ? null : `Fold the replies to ${name}`;
+      setText(button, isFolded ? this.#says(item) : "−");
+    }
+  }
+
+  /** @param {HTMLElement} item */
+  #says(item) {
+    const count = item.querySelectorAll(":scope > ol li[data-state=visible]").length;
+    const fresh = item.querySelectorAll(":scope > ol li.unread").length;
+    return `▸ ${count} ${count === 1 ? "reply" : "replies"}${fresh ? `, ${fresh} new` : ""}`;
+  }
+}
+
+/** @param {string} slot @returns {number[]} */
+function remembered(slot) {
+  try {
+    return JSON.parse(browser.read(slot) ?? "[]");
+  } catch {
+    return [];
+  }
+}

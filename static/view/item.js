@@ -1,0 +1,153 @@
+/** One comment as it is drawn: the `li` that the server's template gives, filled. Knows no other comment. */
+
+import { at } from "../live/server.js";
+import { showAvatar } from "./avatar.js";
+import { picture, putHtml } from "./safe.js";
+import * as words from "./words.js";
+
+/** @typedef {import("../live/store.js").Comment} Comment */
+
+const DEEPEST = 7;
+const MAX_DEPTH = 32;
+const BADGES = ["author", "staff", "moderator"];
+const KEPT_CLASSES = ["unread", "context", "outdated", "since-last", "target", "own", "folded"];
+const TOMBSTONES = /** @type {Record<string, string>} */ ({
+  removed: "Removed by a moderator.",
+  deleted: "Deleted by the author.",
+  pending: "Awaiting moderation.",
+});
+
+/**
+ * @typedef {{thread: string, depth: number, parentName: string | null, viewer: string, vote: number,
+ *   blank: HTMLElement, keepBody?: boolean}} Place
+ * `vote`: the viewer's own; `blank`: the template's item; `keepBody`: the text that is read stays for now
+ */
+
+/**
+ * Make the item show the comment, exactly as the server would render it; a partial comment changes what it holds.
+ * @param {HTMLElement} item @param {Comment} comment @param {Place} place
+ */
+export function fill(item, comment, { thread, depth, parentName, viewer, vote, blank, keepBody = false }) {
+  const { id, state = "visible", author } = comment;
+  const isVisible = state === "visible";
+  const part = (/** @type {string} */ name) => /** @type {any} */ (item.querySelector(`:scope > article ${name}`));
+  const kept = KEPT_CLASSES.filter((name) => item.classList.contains(name));
+  const isAnother = isVisible !== (item.dataset.state === "visible");
+  if (isAnother) renewFooter(part("footer"), blank);
+  item.id = `c-${id}`;
+  item.className = ["comment", `depth-${Math.min(depth, DEEPEST)}`, ...kept].join(" ");
+  Object.assign(item.dataset, {
+    id,
+    parent: comment.parent ?? "",
+    version: comment.version,
+    state,
+    replies: comment.replies ?? 0,
+  });
+  if (comment.placed) item.dataset.placed = comment.placed;
+  if (comment.arrived) item.dataset.arrived = String(comment.arrived);
+  part("h3").id = `h-${id}`;
+  item.firstElementChild?.setAttribute("aria-labelledby", `h-${id}`);
+  if (parentName === null) part(".to")?.remove();
+  else part(".to").lastElementChild.textContent = parentName;
+  if (author !== undefined || !isVisible) showAuthor(part, author ?? null, isVisible);
+  if (comment.created) showTime(part("time"), comment.created);
+  link(part(".time"), `/t/${thread}/c/${id}`);
+  if (author !== undefined) {
+    const note = part(".note");
+    note.textContent = !isVisible ? "" : !author ? "account removed" : comment.edited ? "edited" : "";
+    link(note, isVisible && comment.edited ? `/c/${id}/history` : "");
+  }
+  if (!isVisible) part(".body").textContent = TOMBSTONES[state] ?? "";
+  else if (comment.html !== undefined && !keepBody) putHtml(part(".body"), comment.html);
+  if (!keepBody) item.dataset.revision = String(comment.revision ?? item.dataset.revision);
+  const isOwn = Boolean(viewer) && author?.name === viewer;
+  for (const action of ["edit", "delete", "moderate"]) link(part(`.${action}`), `/c/${id}/${action}`);
+  link(part(".reply"), `/t/${thread}/c/${id}?reply=${id}#c-${id}`);
+  if (!isVisible || depth >= MAX_DEPTH - 1) part(".reply")?.remove();
+  part(".reply")?.setAttribute("aria-label", `Reply to ${part(".name").textContent}`);
+  if (!isVisible) part(".vote")?.remove();
+  if (!isVisible || (author !== undefined && !isOwn)) for (const own of [".edit", ".delete"]) part(own)?.remove();
+  const form = part(".vote");
+  if (form) {
+    form.action = at(`/c/${id}/vote`);
+    if (comment.score !== undefined) form.querySelector(".score").textContent = comment.score;
+    for (const button of author === undefined ? [] : form.querySelectorAll("button")) button.disabled = isOwn;
+    showVote(form, vote);
+  }
+}
+
+/** @param {(name: string) => any} part @param {import("../live/store.js").Author | null} author @param {boolean} isVisible */
+function showAuthor(part, author, isVisible) {
+  part(".name").textContent = isVisible ? (author?.name ?? "Anonymous") : "Comment";
+  link(part(".name"), isVisible && author ? `/u/${encodeURIComponent(author.name)}` : "");
+  const src = picture(author?.avatar);
+  showAvatar(part(".avatar"), src);
+  const badge = BADGES.find((one) => one === author?.badge) ?? "";
+  part(".badge").textContent = badge.charAt(0).toUpperCase() + badge.slice(1);
+  part(".badge").classList.toggle("author", badge === "author");
+}
+
+/** @param {HTMLElement} form @param {number} vote the viewer's own */
+export function showVote(form, vote) {
+  form.querySelectorAll("button").forEach((button, place) => {
+    const value = place ? -1 : 1;
+    button.setAttribute("aria-pressed", String(vote === value));
+    button.value = String(vote === value ? 0 : value);
+  });
+}
+
+/** What a tombstone does not offer is offered again when it is none any more. @param {HTMLElement} footer @param {HTMLElement} blank */
+function renewFooter(footer, blank) {
+  const whole = /** @type {HTMLElement} */ (blank.querySelector("footer"));
+  footer.replaceChildren(...[...whole.children].map((child) => child.cloneNode(true)));
+}
+
+/** @param {HTMLAnchorElement | null} anchor @param {string} path on the server; "": none */
+function link(anchor, path) {
+  if (path) anchor?.setAttribute("href", at(path));
+  else anchor?.removeAttribute("href");
+}
+
+/**
+ * Make the item show a post that the server has not answered yet.
+ * @param {HTMLElement} item @param {{nonce: string, body: string}} post @param {string} viewer
+ */
+export function fillPending(item, { nonce, body }, viewer) {
+  for (const attribute of ["id", "data-id", "data-parent", "data-version", "data-state", "data-replies"]) {
+    item.removeAttribute(attribute);
+  }
+  item.className = "pending-post";
+  item.dataset.nonce = nonce;
+  const part = (/** @type {string} */ name) => /** @type {any} */ (item.querySelector(name));
+  part(".name").textContent = viewer;
+  part(".note").textContent = "sending…";
+  part(".body").textContent = body;
+  for (const needless of item.querySelectorAll("footer > *, .to, time")) needless.remove();
+}
+
+/** What is in sight keeps its height, whatever becomes of it. @param {HTMLElement} item */
+export function keepHeight(item) {
+  const article = /** @type {HTMLElement} */ (item.firstElementChild);
+  article.style.minHeight = `${article.getBoundingClientRect().height}px`;
+}
+
+/** Turn it into a placeholder that only keeps its height. @param {HTMLElement} item */
+export function vacate(item) {
+  for (const attribute of ["id", "data-id", "data-parent", "data-version", "data-state"]) {
+    item.removeAttribute(attribute);
+  }
+  item.className = "gone";
+}
+
+/** @param {HTMLTimeElement} time @param {string} moment */
+export function showTime(time, moment) {
+  time.dateTime = moment;
+  time.title = new Date(moment).toLocaleString();
+  const text = words.ago(moment, Date.now());
+  if (time.textContent !== text) time.textContent = text;
+}
+
+/** @param {Element} element @param {string} text */
+export function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}

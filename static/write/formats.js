@@ -1,0 +1,113 @@
+/** Formats of a text while it is written: by buttons, by keys, and an address pasted on what is selected. Knows no draft. */
+
+/** @typedef {[label: string, name: string, before: string, after: string, key: string]} Format */
+
+/** @type {Format[]} */
+const AROUND = [
+  ["B", "Bold", "**", "**", "b"],
+  ["I", "Italic", "*", "*", "i"],
+  ["<>", "Code", "`", "`", "e"],
+  ["▒", "Spoiler", "||", "||", ""],
+];
+/** @type {[label: string, name: string, begin: string][]} before each line */
+const LINES = [
+  ["❝", "Quote", "> "],
+  ["•", "List", "- "],
+];
+const ADDRESS = /^https?:\/\/[^\s]+$/;
+
+/** Write it as if by hand, so that it can be undone. @param {HTMLTextAreaElement} text @param {string} written */
+function write(text, written) {
+  text.focus();
+  if (!text.ownerDocument.execCommand("insertText", false, written)) {
+    text.setRangeText(written, text.selectionStart, text.selectionEnd, "end");
+    text.dispatchEvent(new Event("input", { bubbles: true }));
+  }
+}
+
+/** @param {HTMLTextAreaElement} text */
+const selected = (text) => text.value.slice(text.selectionStart, text.selectionEnd);
+
+/** @param {HTMLTextAreaElement} text @param {string} before @param {string} after */
+function wrap(text, before, after) {
+  const [start, what] = [text.selectionStart, selected(text)];
+  write(text, before + what + after);
+  text.setSelectionRange(start + before.length, start + before.length + what.length);
+}
+
+/** @param {HTMLTextAreaElement} text @param {string} begin */
+function prefix(text, begin) {
+  const start = text.value.lastIndexOf("\n", text.selectionStart - 1) + 1;
+  text.setSelectionRange(start, text.selectionEnd);
+  write(text, selected(text).replace(/^/gm, begin));
+}
+
+/** A link with what is selected as its words. @param {HTMLTextAreaElement} text @param {string} [address] */
+function link(text, address = "https://") {
+  const words = selected(text);
+  const start = text.selectionStart;
+  write(text, `[${words}](${address})`);
+  const at = words ? start + words.length + 3 : start + 1;
+  if (address === "https://") text.setSelectionRange(at, words ? at + address.length : at);
+}
+
+/** @param {EventTarget | null} target @returns {HTMLTextAreaElement | null} */
+const written = (target) =>
+  target instanceof HTMLTextAreaElement && target.form?.matches(".composer, .editor") ? target : null;
+
+/** @param {HTMLElement} root @param {AbortSignal} signal ends it */
+export function offerFormats(root, signal) {
+  root.addEventListener("keydown", (event) => pressed(event), { signal });
+  root.addEventListener("paste", (event) => pasted(event), { signal });
+  root.addEventListener("focusin", ({ target }) => addBar(written(target)), { signal });
+  addBar(written(root.querySelector("textarea:focus")));
+  signal.addEventListener("abort", () => {
+    for (const bar of root.querySelectorAll(".formats")) bar.remove();
+  });
+}
+
+/** @param {KeyboardEvent} event */
+function pressed(event) {
+  const text = written(event.target);
+  if (!text || event.isComposing || event.altKey || event.shiftKey || !(event.ctrlKey || event.metaKey)) return;
+  const format = AROUND.find(([, , , , key]) => key === event.key);
+  if (!format && event.key !== "k") return;
+  event.preventDefault();
+  if (format) wrap(text, format[2], format[3]);
+  else link(text);
+}
+
+/** @param {ClipboardEvent} event */
+function pasted(event) {
+  const text = written(event.target);
+  const given = event.clipboardData?.getData("text/plain").trim() ?? "";
+  if (!text || !selected(text).trim() || ADDRESS.test(selected(text)) || !ADDRESS.test(given)) return;
+  event.preventDefault();
+  link(text, given);
+}
+
+/** @param {HTMLTextAreaElement | null} text */
+function addBar(text) {
+  const actions = text?.form?.querySelector(".actions");
+  if (!text || !actions || text.form?.querySelector(".formats")) return;
+  const bar = text.ownerDocument.createElement("div");
+  bar.className = "formats";
+  bar.role = "group";
+  bar.ariaLabel = "Formats";
+  const add = (/** @type {string} */ label, /** @type {string} */ name, /** @type {() => void} */ act) => {
+    const button = text.ownerDocument.createElement("button");
+    button.type = "button";
+    button.className = "quiet";
+    button.textContent = label;
+    button.title = name;
+    button.ariaLabel = name;
+    // The text keeps the focus, and what is selected in it.
+    button.addEventListener("pointerdown", (event) => event.preventDefault());
+    button.addEventListener("click", act);
+    bar.append(button);
+  };
+  for (const [label, name, before, after] of AROUND) add(label, name, () => wrap(text, before, after));
+  add("Link", "Link", () => link(text));
+  for (const [label, name, begin] of LINES) add(label, name, () => prefix(text, begin));
+  actions.before(bar);
+}

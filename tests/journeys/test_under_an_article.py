@@ -1,0 +1,274 @@
+"""A thread under an article of another site, in a real browser: read, logged in to, written in, and left."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from playwright.async_api import BrowserContext, Page, async_playwright, expect
+
+from tests.journeys.conftest import ARGUMENTS, chromium_path
+from tests.journeys.embedding import thread_under
+from tests.journeys.people import PASSWORD
+from tests.journeys.test_mounting import OPEN, SOCKETS
+from tests.journeys.test_origins import neighbour
+from tests.processes import Server
+
+ARTICLE = """<!doctype html><html lang="en"><head><title>An article</title>{head}
+<meta name="viewport" content="width=device-width">
+<style>html {{ color-scheme: {scheme} }} body {{ margin: 0 16px }}</style>
+<script type="module" src="{server}/embed.js"></script></head>
+<body><h1>An article</h1><p style="height: {space}px">Words.</p><p><live-count id="own"></live-count>
+<a id="link" href="/other.html" data-livethread-count>Comments</a></p>
+<live-thread><a href="{server}/t/?url={url}">Comments</a></live-thread><footer>The end</footer></body></html>"""
+STRICT = (
+    "default-src 'none'; style-src 'unsafe-inline'; script-src {server}; connect-src {server} {live}; "
+    "require-trusted-types-for 'script'; trusted-types 'none'"
+)
+READER = "live-thread .reader"
+THREAD = "element.shadowRoot.querySelector('.thread')"
+HOSTILE = "* { color: red !important; font-size: 40px !important; display: block !important }"
+FAILED = "document.addEventListener('livethread-error', () => { window.failed = true; })"
+
+
+class Site:
+    """A site on another host name, whose pages are written here."""
+
+    def __init__(self, folder: Path, origin: str) -> None:
+        self.folder = folder
+        self.origin = origin
+        self.server = ""
+        self.live = ""
+
+    def article(self, name: str, *, head: str = "", scheme: str = "light dark", space: int = 200) -> str:
+        url = f"{self.origin}/{name}.html"
+        text = ARTICLE.format(head=head, scheme=scheme, space=space, server=self.server, url=url)
+        (self.folder / f"{name}.html").write_text(text, encoding="utf-8")
+        return url
+
+    @property
+    def policy(self) -> str:
+        content = STRICT.format(server=self.server, live=self.live)
+        return f'<meta http-equiv="Content-Security-Policy" content="{content}">'
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    folder = tmp_path_factory.mktemp("site")
+    with neighbour(folder) as address:
+        yield Site(folder, address.replace("127.0.0.1", "localhost"))
+
+
+@pytest.fixture(scope="module")
+def app(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with Server(tmp_path_factory.mktemp("app"), LIVETHREAD_SITES=site.origin) as server:
+        site.server, site.live = server.origin, server.live_url
+        yield server
+
+
+@pytest.fixture(params=["as it comes", "third-party cookies blocked"])
+async def reader(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[BrowserContext]:
+    """A browser with partitioned storage, which Playwright turns off by default."""
+    mode = 1 if "blocked" in request.param else 0
+    (tmp_path / "Default").mkdir()
+    (tmp_path / "Default" / "Preferences").write_text(f'{{"profile": {{"cookie_controls_mode": {mode}}}}}')
+    async with async_playwright() as playwright:
+        default = [
+            "--headless=new",
+            "--remote-debugging-pipe",
+            "--no-default-browser-check",
+            f"--user-data-dir={tmp_path}",
+        ]
+        context = await playwright.chromium.launch_persistent_context(
+            tmp_path, executable_path=chromium_path(), ignore_default_args=True, args=[*ARGUMENTS, *default]
+        )
+        context.set_default_timeout(20_000)
+        yield context
+        await context.close()
+
+
+# Whenever it is there: a press may meet the frame in which it moves.
+PRESS_NEW_REPLY = """(id) => {
+  const { shadowRoot } = document.querySelector("live-thread");
+  shadowRoot.querySelector("button.replies")?.click();
+  return Boolean(shadowRoot.querySelector(`#c-${id}`));
+}"""
+
+
+async def test_a_reader_reads_logs_in_writes_and_comes_back(
+    app: Server, site: Site, reader: BrowserContext, key: str, name: str
+) -> None:
+    url = site.article(key, space=3000)
+    thread = thread_under(app, url)
+    page = reader.pages[0]
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
+    await page.goto(url)
+    await expect(page.locator("#own")).to_have_text("0")
+    await expect(page.locator("#link")).to_have_text("0 comments")
+    assert len([one for one in requests if "/api/counts" in one]) == 1
+    # Far below what is seen, it waits.
+    assert not [one for one in requests if "embed.css" in one and "/t?" in one]
+    await page.locator("footer").scroll_into_view_if_needed()
+    await expect(page.locator("live-thread .connection[data-state=live]")).to_have_count(1)
+    await expect(page.locator("live-thread .none")).to_be_visible()
+    assert await reader.cookies() == []
+
+    # In the window, by hand; the page never sees the password.
+    async with reader.expect_page() as opened:
+        await page.locator(f"{READER} button").click()
+    window = await opened.value
+    await window.fill("#name", name)
+    await window.fill("#password", PASSWORD)
+    async with window.expect_event("close"):
+        await window.click("text=New here?")
+    await expect(page.locator(f"{READER} bdi")).to_have_text(name)
+    await page.locator("live-thread .composer textarea").first.fill("Under the *article*")
+    await page.locator("live-thread .composer .post").first.click()
+    posted = page.locator("live-thread li[data-id]")
+    await expect(posted.locator(".body em")).to_have_text("article")
+    id_ = await posted.get_attribute("data-id")
+    info = httpx2.get(f"{app.origin}/api/threads/{thread}", trust_env=False).json()["info"]
+    assert (info["url"], info["title"]) == (url, "An article")
+    stored = await page.evaluate("JSON.stringify({...localStorage, ...sessionStorage})")
+    assert "bearer" not in stored
+    (cookie,) = [one for one in await reader.cookies() if one["name"].startswith("__Host-livethread-")]
+    assert cookie["httpOnly"]
+    assert cookie["secure"]
+    assert cookie["partitionKey"]
+
+    # What others write arrives, and a link leads to it on the article.
+    with app.commenter(f"{name} B") as bo:
+        body = {"body": "From the server's own page", "parent": int(id_ or 0), "nonce": "n" * 20}
+        reply = bo.post(f"/api/threads/{thread}/comments", json=body).json()["comment"]["id"]
+    await page.wait_for_function(PRESS_NEW_REPLY, arg=reply)
+    await expect(page.locator(f"live-thread #c-{reply}")).to_be_visible()
+    await page.goto(f"{url}#livethread-c-{reply}")
+    await page.reload()
+    await expect(page.locator(f"live-thread #c-{reply}.linked")).to_be_in_viewport()
+    await expect(page.locator(f"{READER} bdi")).to_have_text(name)
+    await page.locator(f"live-thread #c-{id_} > article .time").click()
+    assert page.url == f"{url}#livethread-c-{id_}"
+    await expect(page.locator(f"live-thread #c-{id_}.linked")).to_be_in_viewport()
+
+    # Typing is no shortcut of the host's.
+    await page.evaluate("document.addEventListener('keydown', ({key}) => { window.heard = key; })")
+    await page.locator(f"live-thread #c-{reply} .reply").click()
+    await page.keyboard.type("j / n ?")
+    assert await page.evaluate("window.heard") is None
+
+    await page.locator(f"{READER} button").click()
+    await expect(page.locator(f"{READER} button")).to_have_text("Log in")
+    assert not [one for one in await reader.cookies() if one["name"].startswith("__Host-livethread-")]
+    # On the server's own pages one is still logged in: the next site is one click.
+    async with reader.expect_page() as opened:
+        await page.locator(f"{READER} button").click()
+    window = await opened.value
+    async with window.expect_event("close"):
+        await window.click(f"text=Continue as {name}")
+    await expect(page.locator(f"{READER} bdi")).to_have_text(name)
+    assert wrong == []
+
+
+# What a `Cross-Origin-Opener-Policy` of either page does, and a blocker.
+CUT = "const open = window.open; window.open = (to, name, how) => (open(to, name, `${how},noopener`), window);"
+BLOCKED = "window.open = () => null;"
+
+
+@pytest.mark.parametrize("trouble", [CUT, BLOCKED], ids=["opener cut off", "windows blocked"])
+async def test_the_code_finds_the_waiting_page_whatever_cuts_them_apart(
+    app: Server, site: Site, visit: Any, key: str, name: str, trouble: str
+) -> None:
+    url = site.article(key, head=site.policy, space=2000)
+    with app.commenter(f"{name} B") as bo:
+        first = bo.post(
+            f"/api/threads/{thread_under(app, url)}/comments", json={"body": "A first", "nonce": "n" * 20}
+        ).json()["comment"]["id"]
+    visitor = await visit()
+    page: Page = visitor.page
+    await page.add_init_script(trouble)
+    await page.goto(f"{url}#livethread-c-{first}")
+    await expect(page.locator(f"live-thread #c-{first}.linked")).to_be_in_viewport()
+    await page.evaluate("history.replaceState(null, '', location.pathname)")
+    await page.locator(f"live-thread #c-{first} .reply").click()
+    text = page.locator("live-thread .answering textarea")
+    await text.fill("Begun before I was somebody")
+    button = page.locator("live-thread .answering .post")
+    await button.scroll_into_view_if_needed()
+    top = await page.evaluate("scrollY")
+    if trouble == CUT:
+        async with visitor.context.expect_page() as opened:
+            await button.click()
+        window = await opened.value
+    else:
+        await button.click()
+        window = page
+    await window.fill("#name", name)
+    await window.fill("#password", PASSWORD)
+    await window.click("text=New here?")
+    await expect(page.locator(f"{READER} bdi")).to_have_text(name)
+    await expect(page.locator("live-thread .answering textarea")).to_have_value("Begun before I was somebody")
+    assert page.url == url
+    assert abs(await page.evaluate("scrollY") - top) <= 2
+    if trouble == CUT and not window.is_closed():
+        await window.wait_for_event("close")
+    await page.locator("live-thread .answering .post").click()
+    await expect(page.locator("live-thread li[data-id] li[data-id] .body")).to_have_text("Begun before I was somebody")
+
+
+async def test_an_unasked_code_is_stripped_and_moves_nothing(
+    app: Server, site: Site, visit: Any, key: str, name: str
+) -> None:
+    page: Page = (await visit()).page
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(f"{request.method} {request.url}"))
+    await page.goto(f"{site.article(key)}#livethread-code=somebody-elses.{'c' * 43}")
+    await expect(page.locator("live-thread .connection[data-state=live]")).to_have_count(1)
+    assert page.url == f"{site.origin}/{key}.html"
+    assert not [one for one in asked if one.startswith("POST")]
+
+
+async def test_the_element_comes_goes_moves_and_changes_and_leaves_nothing_behind(
+    app: Server, site: Site, visit: Any, key: str
+) -> None:
+    """Two threads are one page's; a server that is down leaves the link."""
+    visitor = await visit()
+    page: Page = visitor.page
+    await page.add_init_script(SOCKETS)
+    await page.goto(site.article(key))
+    live = page.locator("live-thread .connection[data-state=live]")
+    await expect(live).to_have_count(1)
+    await page.evaluate("""() => {
+      window.element = document.querySelector("live-thread");
+      for (let time = 0; time < 5; time++) { element.remove(); document.body.append(element); }
+      element.remove();
+    }""")
+    await page.wait_for_function(f"{OPEN} === 0")
+    await page.evaluate("document.body.prepend(element)")
+    await expect(live).to_have_count(1)
+    await page.evaluate("element.setAttribute('key', 'another')")
+    await page.wait_for_function(f"{THREAD}?.getAttribute('key').endsWith('~another')")
+    await expect(live).to_have_count(1)
+    await page.wait_for_function(f"{OPEN} === 1")
+    await page.locator("live-thread .sorts a >> text=Newest").click()
+    await page.wait_for_function(f"{THREAD}?.getAttribute('sort') === 'newest'")
+    assert page.url == f"{site.origin}/{key}.html"
+    # The host's own styles and ours do not meet.
+    await page.add_style_tag(
+        content="* { color: red !important; font-size: 40px !important; display: block !important }"
+    )
+    assert await page.locator("live-thread .count").evaluate("(one) => getComputedStyle(one).fontSize") == "20px"
+    # While the server is down the link is there.
+    await page.add_init_script(FAILED)
+    await page.route("**/t?*", lambda route: route.abort())
+    await page.reload()
+    await page.wait_for_function("window.failed")
+    await expect(page.locator("live-thread a")).to_be_visible()
+    await page.unroute("**/t?*")
+    await page.evaluate("document.querySelector('live-thread').refresh()")
+    await expect(live).to_have_count(1)

@@ -1,0 +1,160 @@
+"""What HTTP connections hold is counted, and beyond its bound those go that take longest and take least."""
+
+from __future__ import annotations
+
+import asyncio
+
+from server.connection_budget import CONNECTION_BYTES, MAX_BYTES, MAX_BYTES_OF_ALL, HttpBudget, Share
+from server.http.descriptors import room
+from tests.processes import eventually
+
+MIB = 1024 * 1024
+
+
+class Peer:
+    """A connection whose other side takes what it is given, or does not."""
+
+    def __init__(self, budget: HttpBudget, address: str | None = None, *, is_stalled: bool = True) -> None:
+        self.ended: str | None = None
+        self.stalls = is_stalled
+        share = budget.open(address, self)
+        assert share is not None
+        self.share: Share = share
+
+    def is_stalled(self) -> bool:
+        return self.stalls
+
+    def let_go(self, *, is_late: bool) -> None:
+        assert self.ended is None
+        self.ended = "late" if is_late else "cut"
+
+
+def test_all_together_hold_no_more_than_the_bound_and_the_oldest_goes_first() -> None:
+    budget = HttpBudget()
+    peers = [Peer(budget) for _ in range(100)]
+    for peer in peers:
+        peer.share.waits(1.0)
+        peer.share.hold(MIB)
+        assert budget.held_bytes <= MAX_BYTES
+    ended = [peer.ended for peer in peers]
+    assert ended == sorted(ended, key=lambda one: one is None)
+    assert ended[-1] is None
+
+
+def test_whoever_takes_an_answer_at_a_decent_rate_outlasts_those_who_came_later_and_do_not() -> None:
+    budget = HttpBudget()
+    slow = Peer(budget, is_stalled=False)
+    slow.share.waits(1.0)
+    slow.share.hold_answer(b"x" * MIB)
+    deaf = [Peer(budget) for _ in range(50)]
+    for peer in deaf:
+        peer.share.waits(1.0)
+        peer.share.hold_answer(b"%d" % id(peer) + b"x" * MIB)
+    assert slow.ended is None
+    assert budget.held_bytes <= MAX_BYTES
+
+
+def test_above_the_last_bound_everybody_who_is_waited_for_goes() -> None:
+    budget = HttpBudget()
+    peers = [Peer(budget, is_stalled=False) for _ in range(50)]
+    for peer in peers:
+        peer.share.waits(1.0)
+        peer.share.hold(MIB)
+    assert MAX_BYTES < budget.held_bytes <= MAX_BYTES_OF_ALL
+
+
+def test_an_answer_that_many_wait_for_is_held_once() -> None:
+    budget = HttpBudget()
+    answer = b"x" * MIB
+    peers = [Peer(budget) for _ in range(100)]
+    for peer in peers:
+        peer.share.waits(1.0)
+        peer.share.hold_answer(answer)
+    assert budget.held_bytes == 100 * CONNECTION_BYTES + MIB
+    for peer in peers:
+        peer.share.close()
+    assert (budget.held_bytes, budget.connections) == (0, 0)
+
+
+def test_what_we_work_on_is_not_cut_and_then_no_more_is_begun() -> None:
+    budget = HttpBudget()
+    working = [Peer(budget) for _ in range(10)]
+    for peer in working:
+        peer.share.works()
+        peer.share.hold(4 * MIB)
+    assert [peer.ended for peer in working] == [None] * 10
+    assert budget.is_full
+
+
+async def test_those_whose_time_is_over_go_and_no_others() -> None:
+    budget = HttpBudget()
+    now = asyncio.get_running_loop().time()
+    late, early = Peer(budget), Peer(budget)
+    late.share.waits(now - 1)
+    early.share.waits(now + 100)
+    budget.every_second(now)
+    await eventually(lambda: late.ended == "late")
+    assert early.ended is None
+
+
+async def test_of_those_whose_time_is_over_one_waits_for_its_turn_however_often_they_are_found() -> None:
+    budget = HttpBudget()
+    now = asyncio.get_running_loop().time()
+    peers = [Peer(budget) for _ in range(50)]
+    for peer in peers:
+        peer.share.waits(now - 1)
+    for _ in range(10):
+        budget.every_second(now)
+    assert budget.rounds._waiting.waiting_for("") == 1
+    await eventually(lambda: all(peer.ended == "late" for peer in peers))
+
+
+def test_an_address_has_so_many_connections_and_refuses_only_where_all_are_served() -> None:
+    budget = HttpBudget(3)
+    first, *others = [Peer(budget, "a") for _ in range(3)]
+    for peer in (first, *others):
+        peer.share.waits(1.0)
+    Peer(budget, "b")
+    another = Peer(budget, "a")
+    assert first.ended == "cut"
+    for peer in (*others, another):
+        peer.share.works()
+    assert budget.open("a", first) is None
+    assert budget.open(None, first) is not None
+    others[0].share.close()
+    assert budget.open("a", first) is not None
+
+
+def test_descriptors_are_kept_for_the_database_and_for_requests_whatever_the_limit() -> None:
+    for limit in (64, 256, 1_024, 20_000, 1_000_000):
+        found = room(limit)
+        assert found.sockets < found.connections
+        # All that can be accepted at once, beside those that are there, and the database's files.
+        assert found.connections + found.backlog < limit
+
+
+def test_among_those_who_have_long_been_waited_for_one_goes_whose_address_has_the_most() -> None:
+    budget = HttpBudget(1_000)
+    honest = Peer(budget, "honest")
+    flood = [Peer(budget, f"flood {number % 10}") for number in range(100)]
+    for peer in (honest, *flood):
+        peer.share.waits(1.0)
+    for peer in flood:
+        peer.share.hold(MIB)
+    assert honest.ended is None
+    assert sum(peer.ended is not None for peer in flood) > 50
+    assert budget.held_bytes <= MAX_BYTES
+
+
+async def test_thousands_who_are_late_at_once_are_not_cut_in_one_turn_of_the_loop() -> None:
+    budget = HttpBudget()
+    now = asyncio.get_running_loop().time()
+    late = [Peer(budget) for _ in range(500)]
+    reprieved = Peer(budget)
+    for peer in (*late, reprieved):
+        peer.share.waits(now - 1)
+    budget.every_second(now)
+    reprieved.share.waits(now + 100)
+    assert not any(peer.ended for peer in late)
+    await eventually(lambda: all(peer.ended == "late" for peer in late))
+    assert reprieved.ended is None

@@ -1,0 +1,68 @@
+"""Codes that end a log-in for another site: who can claim one, until when, and how many there are."""
+
+from __future__ import annotations
+
+import pytest
+
+from server.errors import Forbidden, Unavailable
+from server.model import Account
+from server.sites import Site
+from server.web.requests import login_codes
+from server.web.requests.login_codes import CODE_SECONDS, MOST_OF_ONE, LoginCodes, challenge_of
+
+SITE = Site("blog", origins=("https://blog.example",))
+VERIFIER = "v" * 43
+CHALLENGE = challenge_of(VERIFIER)
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def account(id_: int) -> Account:
+    return Account(id_, f"Ana {id_}", "reader")
+
+
+def claims(codes: LoginCodes, code: str, *, is_again: bool = False) -> bool:
+    try:
+        codes.claim(code, VERIFIER, SITE, is_again=is_again)
+    except Forbidden:
+        return False
+    return True
+
+
+def test_a_code_is_worth_nothing_after_its_time_even_if_it_was_claimed_once() -> None:
+    clock = Clock()
+    codes = LoginCodes(clock)
+    early, late = (codes.issue(account(1), SITE, CHALLENGE, moderates=False) for _ in range(2))
+    clock.now = CODE_SECONDS - 1
+    fresh = codes.issue(account(2), SITE, CHALLENGE, moderates=False)
+    codes.claimed(early, codes.claim(early, VERIFIER, SITE, is_again=False), b"session")
+    clock.now = CODE_SECONDS + 1
+    assert not claims(codes, early, is_again=True)
+    assert not claims(codes, late)
+    assert claims(codes, fresh)
+
+
+def test_one_account_cannot_keep_others_from_logging_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(login_codes, "MOST_KEPT", 2 * MOST_OF_ONE)
+    codes = LoginCodes(Clock())
+    of_one = [codes.issue(account(1), SITE, CHALLENGE, moderates=False) for _ in range(10 * MOST_OF_ONE)]
+    assert claims(codes, codes.issue(account(2), SITE, CHALLENGE, moderates=False))
+    assert [claims(codes, code) for code in of_one] == [False] * 9 * MOST_OF_ONE + [True] * MOST_OF_ONE
+
+
+def test_there_are_so_many_codes_and_a_session_that_ends_takes_its_accounts_with_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(login_codes, "MOST_KEPT", 3)
+    codes = LoginCodes(Clock())
+    given = [codes.issue(account(number), SITE, CHALLENGE, moderates=False) for number in range(3)]
+    with pytest.raises(Unavailable):
+        codes.issue(account(9), SITE, CHALLENGE, moderates=False)
+    codes.ended(1)
+    assert [claims(codes, code) for code in given] == [True, False, True]
+    assert claims(codes, codes.issue(account(9), SITE, CHALLENGE, moderates=False))

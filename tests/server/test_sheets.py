@@ -1,0 +1,144 @@
+"""Pages are put together of comments that were drawn before: only what has changed is drawn."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Sequence
+
+import pytest
+
+from channels.cache import Shared
+from channels.messages import Comment
+from channels.tasks import Health, Tasks
+from server.actions.sign_in import create_account
+from server.model import Account, Head
+from server.storage.engine.database import Database
+from server.storage.threads import paging
+from server.texts import texts
+from server.view import is_drawn, sight
+from server.web.pages import segments, thread_pages, thread_sheets
+from server.web.pages.cuts import cut
+from server.web.pages.fragments import Drawing, Fragment, Personal
+from server.web.pages.nesting import Place
+from server.web.pages.sheets import Sheet
+from tests.server.test_storage import post
+from tests.server.test_view import TABLE, kept
+
+
+@pytest.fixture
+async def ana(database: Database) -> Account:
+    account = await create_account(database, "Ana", None, "reader")
+    assert account is not None
+    return account
+
+
+class Counted(Drawing):
+    """Notes which comments it draws."""
+
+    def __init__(self) -> None:
+        site = {"static": "/static/x", "preloads": (), "live_url": "", "votes": "both"}
+        super().__init__(thread_pages.templates("", texts()), site)
+        self.drawn: list[int] = []
+
+    def fragments(self, drawn: Sequence[tuple[Place, Comment]], thread_key: str, *, moderates: bool) -> list[Fragment]:
+        self.drawn += [comment.id for _, comment in drawn]
+        return super().fragments(drawn, thread_key, moderates=moderates)
+
+
+async def sheet_of(database: Database, shared: Shared, drawing: Drawing, *, moderates: bool = False) -> Sheet:
+    return await thread_sheets.make(
+        database,
+        shared,
+        drawing,
+        lambda sql: paging.page(sql, "t", "", 200, replies=30, read=paging.heads),
+        is_flat=False,
+        moderates=moderates,
+        tag=lambda page: str(page.thread.version),
+        shell=lambda found: f"<ol>{cut('comments')}</ol>",
+        within=lambda found: {},
+        after=lambda found: {},
+    )
+
+
+async def test_after_one_comment_more_one_comment_is_drawn(database: Database, ana: Account) -> None:
+    drawing = Counted()
+    for number in range(40):
+        await post(database, ana, body=f"Comment {number}")
+    async with Tasks(Health()) as tasks:
+        shared = Shared(tasks)
+        whole = await sheet_of(database, shared, drawing)
+        assert len(drawing.drawn) == 40
+        drawing.drawn.clear()
+        fresh = await post(database, ana, body="One more")
+        more = await sheet_of(database, shared, drawing)
+        assert drawing.drawn == [fresh.id]
+        assert len(more.plain({}, {})) > len(whole.plain({}, {}))
+
+
+async def test_runs_that_stayed_the_same_are_compressed_once(database: Database, ana: Account) -> None:
+    drawing = Counted()
+    for number in range(120):
+        await post(database, ana, body=f"Comment {number} " + "of some length " * 50)
+    async with Tasks(Health()) as tasks:
+        shared = Shared(tasks)
+        before = await sheet_of(database, shared, drawing)
+        await thread_sheets.pack(shared, before)
+        await post(database, ana, body="One more")
+        after = await sheet_of(database, shared, drawing)
+        packed = [run.packed for run in after.runs]
+        assert packed.count(None) == 1
+        assert packed[:-1] == [run.packed for run in before.runs][: len(packed) - 1]
+        await thread_sheets.pack(shared, after)
+        assert gzip.decompress(after.packed({}, {})) == after.plain({}, {})
+
+
+async def test_what_is_an_accounts_own_is_put_in_and_not_kept(database: Database, ana: Account) -> None:
+    ids = [(await post(database, ana, body=f"Comment {number}")).id for number in range(3)]
+    async with Tasks(Health()) as tasks:
+        shared, drawing = Shared(tasks), Counted()
+        sheet = await sheet_of(database, shared, drawing)
+        everybodys = sheet.plain({}, {})
+        own = sheet.changed(drawing, {ids[1]: Personal(vote=-1, score=41, is_own=True, is_fresh=True)})
+        text = sheet.plain({}, own).decode()
+        assert f"/c/{ids[1]}/edit" in text
+        assert text.count(">41<") == text.count(" unread since-last") == text.count('aria-pressed="true"') == 1
+        assert sheet.plain({}, {}) == everybodys
+        assert b"/edit" not in everybodys
+        await thread_sheets.pack(shared, sheet)
+        assert gzip.decompress(sheet.packed({}, own)).decode() == text
+        assert gzip.decompress(sheet.packed({}, {})) == everybodys
+        moderated = await sheet_of(database, shared, drawing, moderates=True)
+        assert moderated.plain({}, {}).count(b'class="moderate"') == 3
+
+
+@pytest.mark.parametrize("length", [0, 1, 127, 128, 4095, 4096, 70_000, 140_000])
+def test_segments_make_one_file_of_gzip(length: int) -> None:
+    text = (b"<li>%d</li>" * 30_000)[:length]
+    made = segments.gzipped(
+        [(text, segments.deflated(text)), (b"own", segments.stored(b"own")), (text, segments.stored(text))]
+    )
+    assert gzip.decompress(made) == text + b"own" + text
+
+
+def test_what_is_not_to_be_compressed_stands_in_the_answer_as_it_is() -> None:
+    secret = b"a name that is seen by one"
+    assert secret in segments.gzipped([(secret, segments.stored(secret))])
+
+
+@pytest.mark.parametrize("case", TABLE)
+def test_a_head_is_drawn_where_everybody_sees_something(case: tuple[str, int, bool]) -> None:
+    state, shown, has_text = case
+    whole = kept(state, shown, has_text=has_text)
+    head = Head._make(getattr(whole, field, None) for field in Head._fields)
+    assert is_drawn(head) == (sight(None, whole) != "nothing")
+
+
+async def test_a_head_tells_what_a_whole_comment_tells(database: Database, ana: Account) -> None:
+    for number in range(3):
+        await post(database, ana, body=f"Comment {number}")
+    whole = (await database.read(lambda sql: paging.page(sql, "t", "", 10))).comments
+    heads = (await database.read(lambda sql: paging.page(sql, "t", "", 10, read=paging.heads))).comments
+    for one, head in zip(whole, heads, strict=True):
+        assert (head.id, head.version, head.parent, head.state, head.score) == (
+            one.id, one.version, one.parent, one.state, one.score,
+        )  # fmt: skip
