@@ -13,6 +13,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.journeys.conftest import reveal
+from tests.journeys.navigation import follow
 from tests.journeys.people import Person
 from tests.journeys.test_plain_forms import plain
 from tests.journeys.test_seen_by_others import log_in
@@ -39,10 +40,10 @@ async def come_back(app: Server, key: str, name: str, page: Page) -> tuple[list[
     moderator.do("PUT", f"/api/threads/{key}", title="T", author=author.name)
     await page.goto(f"{app.origin}/t/{key}")
     await page.locator("textarea").first.fill("Mine")
-    await page.click(".post")
+    await follow(page, ".post")
     mine = page.locator("li[data-id]", has_text="Mine")
     old.append(int(await mine.get_attribute("data-id") or 0))
-    await page.click("text=Mark as read")
+    await follow(page, "text=Mark as read")
     await expect(page.locator(".news form")).to_have_count(0)
     let_an_hour_pass(app)
     new = [
@@ -65,14 +66,14 @@ async def test_without_a_script_an_account_is_told_what_is_new_sees_only_that_an
     marked = page.locator("li.unread.since-last")
     assert sorted(await marked.evaluate_all(NEW)) == new
     assert await marked.first.evaluate(HIDDEN_WORD) == '"new, "'
-    await page.click(".plain a")
+    await follow(page, ".plain a")
     await expect(page).to_have_url(f"{app.origin}/t/{key}?only=new")
     assert await page.locator("li[data-id]:visible").evaluate_all(NEW) == [old[0], new[1], old[4], new[0], new[2]]
-    await page.click("text=Show all")
+    await follow(page, "text=Show all")
     await expect(page.locator("li[data-id]")).to_have_count(7)
     # What the page did not show yet is new the next time.
     late = Person(app, f"{name} L").post(key, "Late")["id"]
-    await page.click("text=Mark as read")
+    await follow(page, "text=Mark as read")
     await expect(page.locator(".since")).to_be_hidden()
     let_an_hour_pass(app)
     await page.goto(f"{app.origin}/t/{key}?only=new")
@@ -86,7 +87,7 @@ async def test_old_comments_that_were_imported_since_are_new_to_the_server_and_t
     page = await plain(app, name, f"/t/{key}", visit)
     (first,) = fill(app, key, f"{name} F", 1)
     await page.goto(f"{app.origin}/t/{key}")
-    await page.click("text=Mark as read")
+    await follow(page, "text=Mark as read")
     await expect(page.locator(".news form")).to_have_count(0)
     let_an_hour_pass(app)
     (tmp_path / "old.jsonl").write_text('{"id":"a","created":5,"body_md":"of 1970"}\n')
@@ -108,14 +109,14 @@ async def test_only_the_new_is_paged_and_where_nothing_is_new_all_is_shown(
     (first,) = fill(app, key, f"{name} F", 1)
     await page.goto(f"{app.origin}/t/{key}?only=new&sort=top")
     await expect(page.locator("li[data-id]")).to_have_count(1)
-    await page.click("text=Mark as read")
+    await follow(page, "text=Mark as read")
     await expect(page.locator(".news form")).to_have_count(0)
     let_an_hour_pass(app)
     new = [one for number in range(2) for one in fill(app, f"{key}", f"{name} {'GH'[number]}", 101)]
     answer = Person(app, f"{name} A").post(key, "Deep", first)["id"]
     await page.goto(f"{app.origin}/t/{key}?only=new")
     assert await page.locator("li[data-id]").evaluate_all(NEW) == [first, answer, *new[:199]]
-    await page.click(".more")
+    await follow(page, ".more")
     assert await page.locator("li[data-id]").evaluate_all(NEW) == new[199:]
     await expect(page.locator(".more")).to_be_hidden()
 

@@ -9,6 +9,7 @@ import httpx2
 import pytest
 from playwright.async_api import Page, expect
 
+from tests.journeys.navigation import follow
 from tests.journeys.people import Person
 from tests.journeys.test_seen_by_others import log_in
 from tests.journeys.test_two_browsers import fill
@@ -32,24 +33,24 @@ async def test_voting_editing_and_what_was_edited(app: Server, key: str, name: s
     up, down = (page.locator(f"#c-{id_} .vote button").nth(place) for place in (0, 1))
     # The scores of a thread move at most once a second, but one's own vote is there at once.
     for button, is_pressed, score in ((up, 1, "1"), (up, 0, "0"), (up, 1, "1"), (down, 1, "-1"), (down, 0, "0")):
-        await button.click()
+        await follow(page, button)
         await expect(button).to_have_attribute("aria-pressed", "true" if is_pressed else "false")
         await expect(page.locator(f"#c-{id_} .score")).to_have_text(score)
     await write(page, "I said *this*")
     mine = page.locator("li[data-id]", has_text="I said")
-    await mine.locator(".edit").click()
+    await follow(page, mine.locator(".edit"))
     await expect(page.locator("textarea")).to_have_value("I said *this*")
     second = await page.context.new_page()
     await second.goto(page.url)
     await second.fill("textarea", "I said *that*")
-    await second.click("text=Save")
+    await follow(second, "text=Save")
     await page.fill("textarea", "I said nothing")
-    await page.click("text=Save")
+    await follow(page, "text=Save")
     await expect(page.locator(".kept")).to_have_text("I said *that*")
     await expect(page.locator("textarea")).to_have_value("I said nothing")
-    await page.click("text=Save")
+    await follow(page, "text=Save")
     await expect(mine.locator(".body")).to_have_text("I said nothing")
-    await mine.locator(".note").click()
+    await follow(page, mine.locator(".note"))
     await expect(page.locator(".edits > li")).to_have_count(3)
     await expect(page.locator(".edits del").first).to_contain_text("that")
 
@@ -62,10 +63,10 @@ async def test_every_order_and_the_authors_answers_are_links(app: Server, key: s
     answer = await page.request.put(f"{app.origin}/api/threads/{key}", data=described, headers=headers)
     assert answer.status == 200
     await page.goto(f"{app.origin}/t/{key}")
-    await page.click(f"#c-{second} .vote button >> nth=0")
-    await page.click(f"#c-{first} .reply")
+    await follow(page, f"#c-{second} .vote button >> nth=0")
+    await follow(page, f"#c-{first} .reply")
     await page.fill(".answering textarea", "The author's answer")
-    await page.click(".answering .post")
+    await follow(page, ".answering .post")
     mine = await page.locator("li li[data-id]").get_attribute("data-id")
     await page.goto(f"{app.origin}/t/{key}")
     ids = "(list) => list.map((item) => Number(item.dataset.id))"
@@ -75,9 +76,9 @@ async def test_every_order_and_the_authors_answers_are_links(app: Server, key: s
         "Flat": [first, second, int(mine or 0)],
         "Oldest": [first, int(mine or 0), second],
     }.items():
-        await page.click(f".sorts >> text={sort}")
+        await follow(page, f".sorts >> text={sort}")
         assert await page.locator("li[data-id]").evaluate_all(ids) == shown, sort
-    await page.click(".sorts >> text=Author’s replies")
+    await follow(page, ".sorts >> text=Author’s replies")
     assert await page.locator("li[data-id]:visible").evaluate_all(ids) == [first, int(mine or 0)]
     await expect(page.locator("li li .badge")).to_have_text("Author")
 
@@ -87,14 +88,14 @@ async def test_a_preview_a_quote_a_mention_and_a_spoiler(app: Server, key: str, 
     page = await plain(app, name, f"/t/{key}", visit)
     text = f'> Comment 0.\n>\n> — [Q](/t/{key}/c/{source})\n\n@"{name} Q" means ||nothing||'
     await page.locator("textarea").first.fill(text)
-    await page.locator(".preview").first.click()
+    await follow(page, page.locator(".preview").first)
     shown = await page.locator(".shown").inner_html()
     await expect(page.locator("textarea")).to_have_value(text)
-    await page.click(".post")
+    await follow(page, ".post")
     body = page.locator("li[data-id] .body", has=page.locator(".mention"))
     assert await body.inner_html() == shown
     await expect(body.locator("blockquote a")).to_have_attribute("href", f"/t/{key}/c/{source}")
-    await body.locator(".mention").click()
+    await follow(page, body.locator(".mention"))
     await expect(page.locator("h1")).to_have_text(f"{name} Q")
     await expect(page.locator(".found li")).to_have_count(1)
 
@@ -107,24 +108,24 @@ async def test_the_inbox_its_feed_and_the_end_of_an_account(app: Server, key: st
         client.post(f"/api/threads/{key}/comments", json={"body": "I do", "parent": id_, "nonce": "i" * 20})
     await page.reload()
     await expect(page.locator(".bell .told")).to_have_text("1")
-    await page.click(".bell")
+    await follow(page, ".bell")
     await expect(page.locator(".found .context")).to_have_text("Ask me")
     await expect(page.locator(".found .body")).to_have_text("I do")
     await expect(page.locator(".found .badge")).to_have_text("New")
-    await page.click("text=Mark all as read")
+    await follow(page, "text=Mark all as read")
     await expect(page.locator(".found .badge")).to_have_count(0)
     await expect(page.locator(".bell .told")).to_have_text("")
-    await page.click(".viewer")
-    await page.click("text=Create an address")
+    await follow(page, ".viewer")
+    await follow(page, "text=Create an address")
     feed = await page.locator("a[href*='/feed/mine/']").get_attribute("href")
     assert "I do" in await (await page.request.get(str(feed))).text()
     await page.check("input[value=keep]")
     await page.fill("#password", "not my password")
-    await page.click("text=Close account permanently")
+    await follow(page, "text=Close account permanently")
     await expect(page.locator("[action='/account/close'] .says")).not_to_have_text("")
     await page.check("input[value=keep]")
     await page.fill("#password", PASSWORD)
-    await page.click("text=Close account permanently")
+    await follow(page, "text=Close account permanently")
     await expect(page.locator(".viewer")).to_have_count(0)
     await page.goto(f"{app.origin}/t/{key}")
     await expect(page.locator(f"#c-{id_} > article .name")).to_have_text("Anonymous")
@@ -136,9 +137,9 @@ async def test_searching_and_the_feed_of_a_thread(app: Server, key: str, name: s
 
     async def is_found() -> bool:
         await page.goto(f"{app.origin}/t/{key}")
-        await page.click(".sorts >> text=Search")
+        await follow(page, ".sorts >> text=Search")
         await page.fill("#q", "paragraphs")
-        await page.click("main form button")
+        await follow(page, "main form button")
         return bool(await page.locator(".found li").count() == 2)
 
     await eventually(is_found)
@@ -153,19 +154,19 @@ async def test_a_moderator_needs_no_script_either(app: Server, key: str, name: s
     body = page.locator(f"#c-{id_} .body")
     for button, back in (("Remove", "Restore"), ("Hold", "Approve")):
         await page.goto(f"{app.origin}/t/{key}/c/{id_}")
-        await page.click(f"#c-{id_} .moderate")
-        await page.click(f"button:text-is('{button}')")
+        await follow(page, f"#c-{id_} .moderate")
+        await follow(page, f"button:text-is('{button}')")
         await expect(page.locator(".count")).to_have_text("0")
         await page.goto(f"{app.origin}/c/{id_}/moderate" if back == "Restore" else f"{app.origin}/pending")
-        await page.locator(f"form[action='/c/{id_}/state'] >> text={back}").click()
+        await follow(page, page.locator(f"form[action='/c/{id_}/state'] >> text={back}"))
         await expect(body).to_contain_text("Comment 0.")
     await page.goto(f"{app.origin}/t/{key}")
-    await page.click("text=Lock the thread")
+    await follow(page, "text=Lock the thread")
     await expect(page.locator(".locked")).to_be_visible()
-    await page.click("text=Unlock the thread")
+    await follow(page, "text=Unlock the thread")
     await expect(page.locator(".locked")).to_be_hidden()
-    await page.click(f"#c-{id_} .moderate")
-    await page.click("text=Ban account")
+    await follow(page, f"#c-{id_} .moderate")
+    await follow(page, "text=Ban account")
     await expect(body).to_contain_text("Comment 0.")
     answer = await page.request.post(
         f"{app.origin}/api/session", data={"name": f"{name} T", "password": PASSWORD}, headers={"origin": app.origin}

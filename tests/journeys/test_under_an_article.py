@@ -153,7 +153,7 @@ async def test_a_reader_reads_logs_in_writes_and_comes_back(
     await expect(page.locator(f"live-thread #c-{reply}.linked")).to_be_in_viewport()
     await expect(page.locator(f"{READER} bdi")).to_have_text(name)
     await page.locator(f"live-thread #c-{id_} > article .time").click()
-    assert page.url == f"{url}#livethread-c-{id_}"
+    await expect(page).to_have_url(f"{url}#livethread-c-{id_}")
     await expect(page.locator(f"live-thread #c-{id_}.linked")).to_be_in_viewport()
 
     # Typing is no shortcut of the host's.
@@ -213,7 +213,7 @@ async def test_the_code_finds_the_waiting_page_whatever_cuts_them_apart(
     await window.click("text=New here?")
     await expect(page.locator(f"{READER} bdi")).to_have_text(name)
     await expect(page.locator("live-thread .answering textarea")).to_have_value("Begun before I was somebody")
-    assert page.url == url
+    await expect(page).to_have_url(url)
     assert abs(await page.evaluate("scrollY") - top) <= 2
     if trouble == CUT and not window.is_closed():
         await window.wait_for_event("close")

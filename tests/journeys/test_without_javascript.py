@@ -6,12 +6,13 @@ from typing import Any
 
 from playwright.async_api import Page, expect
 
+from tests.journeys.navigation import follow
 from tests.processes import Server
 
 
 async def write(page: Page, text: str) -> None:
     await page.locator("form.composer textarea").first.fill(text)
-    await page.locator("form.composer button.post").first.click()
+    await follow(page, page.locator("form.composer button.post").first)
 
 
 async def test_register_log_in_post_reply_delete_log_out(app: Server, key: str, name: str, visit: Any) -> None:
@@ -19,35 +20,35 @@ async def test_register_log_in_post_reply_delete_log_out(app: Server, key: str, 
     page = visitor.page
     await page.goto(f"{app.origin}/t/{key}")
     await expect(page.locator(".none")).to_be_visible()
-    await page.click("nav >> text=Register")
+    await follow(page, "nav >> text=Register")
     await page.fill("#name", name)
     await page.fill("#password", "a long password")
-    await page.click("main form button")
+    await follow(page, "main form button")
     await expect(page).to_have_url(f"{app.origin}/t/{key}")
-    await page.click("text=Log out")
-    await page.click("nav >> text=Log in")
+    await follow(page, "text=Log out")
+    await follow(page, "nav >> text=Log in")
     await page.fill("#name", name)
     await page.fill("#password", "not my password")
-    await page.click("main form button")
+    await follow(page, "main form button")
     await expect(page.locator(".says")).to_have_text("The name or the password is wrong.")
     await page.fill("#password", "a long password")
-    await page.click("main form button")
+    await follow(page, "main form button")
     await expect(page.locator(".viewer")).to_have_text(name)
 
     await write(page, "Hello *world*")
     first = page.locator("ol.comments > li[data-id]")
     await expect(first.locator("> article .body")).to_have_text("Hello world")
-    await first.locator("> article .reply").click()
+    await follow(page, first.locator("> article .reply"))
     await page.fill(".answering textarea", "An answer")
-    await page.click(".answering button.post")
+    await follow(page, ".answering button.post")
     answer = page.locator("li li[data-id]")
     await expect(answer.locator(".body")).to_have_text("An answer")
-    await first.locator("> article .delete").click()
-    await page.click("button.danger")
+    await follow(page, first.locator("> article .delete"))
+    await follow(page, "button.danger")
     await expect(first.locator("> article .body")).to_have_text("Deleted by the author.")
     await expect(answer).to_have_count(1)
     await expect(page.locator(".count")).to_have_text("1")
-    await page.click("text=Log out")
+    await follow(page, "text=Log out")
     await expect(page.locator(".viewer")).to_have_count(0)
     await expect(page.locator(".delete")).to_have_count(0)
 
@@ -59,9 +60,9 @@ async def test_a_comment_begun_before_logging_in_waits(app: Server, key: str, na
     await expect(page.locator(".kept")).to_have_text("Begun before\n\nI had an account")
     await page.fill("#name", name)
     await page.fill("#password", "a long password")
-    await page.click("text=Register with these details instead")
+    await follow(page, "text=Register with these details instead")
     await expect(page.locator("textarea")).to_have_value("Begun before\n\nI had an account")
-    await page.click("button.post")
+    await follow(page, "button.post")
     await expect(page.locator("li[data-id] .body")).to_contain_text("I had an account")
 
 
@@ -70,13 +71,13 @@ async def test_what_cannot_be_posted_comes_back_with_its_text(app: Server, key: 
     await page.goto(f"{app.origin}/register?next=/t/{key}")
     await page.fill("#name", name)
     await page.fill("#password", "a long password")
-    await page.click("main form button")
+    await follow(page, "main form button")
     with app.commenter(f"{name} B") as other:
         first = other.post(f"/api/threads/{key}/comments", json={"body": "Here", "nonce": "n" * 20}).json()["comment"]
         await page.goto(f"{app.origin}/t/{key}/c/{first['id']}?reply={first['id']}")
         await page.fill(".answering textarea", "Too late")
         other.delete(f"/api/comments/{first['id']}")
-    await page.click(".answering button.post")
+    await follow(page, ".answering button.post")
     await expect(page.locator(".says")).to_have_text("The comment you are replying to is gone.")
     await expect(page.locator("textarea")).to_have_value("Too late")
 
@@ -89,9 +90,9 @@ async def test_a_long_thread_is_read_page_by_page(app: Server, key: str, name: s
     page = (await visit(java_script_enabled=False)).page
     await page.goto(f"{app.origin}/t/{key}")
     await expect(page.locator("li[data-id]")).to_have_count(200)
-    await page.click("text=More comments (5)")
+    await follow(page, "text=More comments (5)")
     await expect(page.locator("li[data-id]")).to_have_count(5)
-    await page.click("text=All comments from the start")
+    await follow(page, "text=All comments from the start")
     await expect(page.locator("li[data-id]")).to_have_count(200)
 
 
@@ -102,7 +103,7 @@ async def test_a_locked_thread_says_so_and_takes_nothing(app: Server, key: str, 
         await page.goto(f"{app.origin}/login?next=/t/{key}")
         await page.fill("#name", f"{name} S")
         await page.fill("#password", "a long password")
-        await page.click("main form button")
+        await follow(page, "main form button")
         cookie = (await page.context.cookies())[0]
         answer = reader.put(
             f"/api/threads/{key}",
