@@ -32,6 +32,10 @@ class Plan:
         if sys.stdout.isatty():
             print(f"\r  {100 * done / of:3.0f} %", end="\r", flush=True)
 
+    def in_time(self, what: str, seconds: float, most: float) -> Finding:
+        """A finding of a time, which the quick form only tells: its machine may be busy elsewhere."""
+        return Finding(what, f"{seconds:.2f} s", self.is_quick or seconds <= most)
+
     def either(self, quick: int, long: int) -> int:
         return quick if self.is_quick else long
 

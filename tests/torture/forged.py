@@ -42,7 +42,7 @@ async def forged(plan: Plan) -> list[Finding]:
     return [
         *(Finding(f"messages that were {how}", f"{count:,}", count > 20) for how, count in sorted(sent.items())),
         nothing("screens that differ from a fresh page", differing),
-        Finding("every screen whole after the end", f"{whole:.2f} s", whole < MAX_WHOLE_SECONDS),
+        plan.in_time("every screen whole after the end", whole, MAX_WHOLE_SECONDS),
         nothing("frames that say somebody writes, while nobody did", typed),
         nothing("readers sent to fetch the thread again", resets),
         Finding("comments posted meanwhile", f"{len(posters.acknowledged):,} in {seconds:.0f} s", True),

@@ -55,7 +55,7 @@ async def hosts(plan: Plan) -> list[Finding]:
     return [
         Finding("the link was cut for", f"{cut_seconds} s", True),
         Finding("posts on the other side meanwhile", f"{len(posters.acknowledged)}", len(posters.acknowledged) > 20),
-        Finding("every screen whole after its return", f"{whole:.2f} s", whole <= MAX_WHOLE_SECONDS),
+        plan.in_time("every screen whole after its return", whole, MAX_WHOLE_SECONDS),
         nothing("followers that differ from a fresh page", differing),
         Finding("the gateway was not restarted", "yes" if is_same else "no", is_same),
     ]

@@ -65,13 +65,13 @@ async def redis(plan: Plan) -> list[Finding]:
                 ("its clients killed five times", cut),
                 ("restarted at once, empty", empty),
             ):
-                findings += await _during(name, damage, app, gateway, given)
-            findings += await _overflow(store, app, gateway, given)
+                findings += await _during(plan, name, damage, app, gateway, given)
+            findings += await _overflow(plan, store, app, gateway, given)
     return findings
 
 
 async def _during(
-    name: str, damage: Callable[[], Awaitable[None]], app: Server, gateway: Server, given: list[str]
+    plan: Plan, name: str, damage: Callable[[], Awaitable[None]], app: Server, gateway: Server, given: list[str]
 ) -> list[Finding]:
     key = f"redis-{abs(hash(name))}"
     posters = Posters(app.origin, key, given)
@@ -92,11 +92,9 @@ async def _during(
     return [
         nothing(f"{name}: comments missing on a screen", differing),
         nothing(f"{name}: posts that failed or were sent again", posters.sent_again),
-        Finding(
-            f"{name}: slowest post", f"{posters.slowest_seconds:.2f} s", posters.slowest_seconds < MAX_POST_SECONDS
-        ),
-        Finding(f"{name}: latest on a screen after its acknowledgement", f"{late:.2f} s", late < MAX_LATE_SECONDS),
-        Finding(f"{name}: every screen whole after its end", f"{whole:.2f} s", whole < MAX_WHOLE_SECONDS),
+        plan.in_time(f"{name}: slowest post", posters.slowest_seconds, MAX_POST_SECONDS),
+        plan.in_time(f"{name}: latest on a screen after its acknowledgement", late, MAX_LATE_SECONDS),
+        plan.in_time(f"{name}: every screen whole after its end", whole, MAX_WHOLE_SECONDS),
     ]
 
 
@@ -110,7 +108,7 @@ def _lateness(follower: Follower, posted_at: dict[int, float]) -> float:
     return max(follower.heard_at.get(id_, float("inf")) - at for id_, at in posted_at.items())
 
 
-async def _overflow(store: Valkey, app: Server, gateway: Server, given: list[str]) -> list[Finding]:
+async def _overflow(plan: Plan, store: Valkey, app: Server, gateway: Server, given: list[str]) -> list[Finding]:
     """Redis drops a subscriber that lets its output pile up: here a gateway that is held still."""
     name = "its output buffer overflows"
     store.say("CONFIG", "SET", "client-output-buffer-limit", "pubsub 65536 0 0")
@@ -136,7 +134,7 @@ async def _overflow(store: Valkey, app: Server, gateway: Server, given: list[str
         Finding(f"{name}: subscribers dropped by Redis", f"{dropped}", dropped > 0),
         nothing(f"{name}: comments missing on a screen", differing),
         # More than a diff may hold: a reset, which sends the readers back over five seconds.
-        Finding(f"{name}: every screen whole after its end", f"{whole:.2f} s", whole < 2 * MAX_WHOLE_SECONDS),
+        plan.in_time(f"{name}: every screen whole after its end", whole, 2 * MAX_WHOLE_SECONDS),
     ]
 
 

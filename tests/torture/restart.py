@@ -62,9 +62,7 @@ async def restart(plan: Plan) -> list[Finding]:
                 busiest, admitted = int(told), sum(follower.connections for follower in followers)
     return [
         Finding("processes restarted, each with exit status 0", f"{statuses}", statuses == [0, 0, 0, 0]),
-        Finding(
-            f"of {count:,} readers, the last of a process back after", f"{slowest:.1f} s", slowest <= MAX_BACK_SECONDS
-        ),
+        plan.in_time(f"of {count:,} readers, the last of a process back after", slowest, MAX_BACK_SECONDS),
         Finding(
             f"handshakes in the busiest second of a process ({HANDSHAKES_A_SECOND} are admitted)",
             f"{busiest}",

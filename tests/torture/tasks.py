@@ -24,6 +24,8 @@ from tests.torture.failing import DAMAGE, ERRORS, JOB, SERVICE
 from tests.torture.findings import Finding, Plan, nothing
 
 MAX_SECONDS = 5.0
+# After that it is called dead.
+PATIENCE_SECONDS = 30.0
 # More often than a service may die.
 FOR_EVER = 1_000
 VITAL = ("writer", "poll")
@@ -66,7 +68,7 @@ async def tasks(plan: Plan) -> list[Finding]:
     return [
         Finding("errors thrown", f"{found.thrown} into {len(found.names)} kinds", found.thrown > 0),
         Finding("of them ended the process, status ≠ 0", f"{found.ended}", found.ended > 0),
-        Finding("posts and joins again after", f"{found.slowest_seconds:.1f} s", found.slowest_seconds <= MAX_SECONDS),
+        plan.in_time("posts and joins again after", found.slowest_seconds, MAX_SECONDS),
         nothing("that left a dead server", len(found.broken)),
         nothing("acknowledged and lost", lost),
         nothing("doubled", doubled),
@@ -99,7 +101,7 @@ async def throw(
     found.thrown += 1
     what = f"{server.command or 'app'}: {error} in {name}" + (" for ever" if times == FOR_EVER else "")
     is_back = False
-    while not is_back and process.poll() is None and time.monotonic() - began < 2 * MAX_SECONDS:
+    while not is_back and process.poll() is None and time.monotonic() - began < PATIENCE_SECONDS:
         with contextlib.suppress(httpx2.HTTPError, OSError, WebSocketException, TimeoutError):
             async with asyncio.timeout(MAX_SECONDS):
                 is_back = not (folder / "throw.json").exists() and await works(server, posters)
@@ -119,8 +121,6 @@ async def throw(
         found.broken.append(f"{what}: neither works nor ends after {seconds:.1f} s")
         await asyncio.to_thread(server.kill)
         await asyncio.to_thread(server.start)
-    elif seconds > MAX_SECONDS:
-        found.broken.append(f"{what}: worked again only after {seconds:.1f} s")
 
 
 async def works(server: Server, posters: Posters) -> bool:
@@ -169,7 +169,7 @@ async def ends_while_dying(app: Server, folder: Path) -> int | None:
     await eventually(lambda: not (folder / "throw.json").exists())
     process.terminate()
     with contextlib.suppress(TimeoutError):
-        await eventually(lambda: process.poll() is not None, MAX_SECONDS)
+        await eventually(lambda: process.poll() is not None, PATIENCE_SECONDS)
     if (status := process.poll()) is None:
         await asyncio.to_thread(app.kill)
         return None
