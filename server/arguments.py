@@ -64,6 +64,9 @@ input. Other users of the machine can see a password on the command line."""
 SITE = """List or change the sites whose pages show threads of this server, whether or not it is running. A site has
 one or more origins; its readers log in in a window of this server. docs/embed.md tells what to put into its pages."""
 
+SITE_KEY = """Keys by which a site signs who its readers are, so that they need not log in again. Add the new key,
+let the site sign by it, then remove the old one. docs/embed.md has examples."""
+
 THREAD = """List threads, or give a thread another address after its page has moved. The old address still leads to
 it. Works whether or not the server is running."""
 
@@ -95,7 +98,8 @@ BENCHES = (
 EXPORT = """Write every comment of a thread to a file that `import jsonl` can read. It includes texts, votes and states,
 also of removed comments, and the earlier texts of edited ones. A running server is not disturbed."""
 ROLES = ("reader", "moderator", "staff")
-LOGINS = ("password", "guest")
+LOGINS = ("password", "guest", "sso")
+ALGORITHMS = ("HS256", "EdDSA", "ES256")
 THEMES = ("auto", "light", "dark")
 
 
@@ -212,7 +216,8 @@ def _add_site(command: argparse.ArgumentParser) -> None:
         one.add_argument("--name", metavar="N", help="how readers know it (default: its id)")
         one.add_argument(
             "--login", dest="logins", action="append", choices=LOGINS,
-            help="how readers log in there, one each (default: password); guest: by a name alone",
+            help="how readers log in there, one each (default: password); guest: by a name alone; sso: by a token that "
+            "the site signs",
         )  # fmt: skip
         one.add_argument(
             "--keep-query", dest="keep_query", action="append", metavar="NAME",
@@ -227,6 +232,28 @@ def _add_site(command: argparse.ArgumentParser) -> None:
     )
     remove.add_argument("id", metavar="ID")
     actions.add_parser("list", help="list the sites", description="List the sites and their settings.")
+    _add_site_keys(actions.add_parser("key", help="keys for single sign-on", description=SITE_KEY))
+
+
+def _add_site_keys(command: argparse.ArgumentParser) -> None:
+    actions = command.add_subparsers(dest="key_action", metavar="ACTION", title="actions", required=True)
+    add = actions.add_parser("add", help="add a key", description="Add a key. A new secret is printed once.")
+    listed = actions.add_parser("list", help="list the keys", description="List the keys of a site, without secrets.")
+    remove = actions.add_parser(
+        "remove", help="remove a key", description="Remove a key. Tokens that it has signed are refused from now on."
+    )
+    for one in (add, listed, remove):
+        one.add_argument("id", metavar="SITE", help="the site's id")
+    add.add_argument("key_id", metavar="KEY", help="a name for the key, which tokens give as kid")
+    remove.add_argument("key_id", metavar="KEY")
+    add.add_argument(
+        "--algorithm", choices=ALGORITHMS, default="HS256",
+        help="HS256: a secret that both know (default); EdDSA, ES256: the site alone can sign",
+    )  # fmt: skip
+    add.add_argument(
+        "--file", type=Path, metavar="FILE",
+        help="the public key (PEM or JWK), or for HS256 a secret of the site's own in base64url",
+    )  # fmt: skip
 
 
 def _add_threads(command: argparse.ArgumentParser) -> None:

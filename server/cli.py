@@ -180,6 +180,8 @@ def _account(given: Namespace) -> int:
 
 
 def _site(given: Namespace) -> int:
+    if given.action == "key":
+        return _site_key(given)
     fields = ("id", "origins", "name", "logins", "keep_query", "moderates", "theme")
     asked = {field: value for field in fields if (value := getattr(given, field, None)) is not None}
     if given.action == "add":
@@ -196,6 +198,31 @@ def _site(given: Namespace) -> int:
         )
     if given.action == "remove":
         print(f"{given.id} is removed; its threads are on this server's own pages")
+    return 0
+
+
+def _site_key(given: Namespace) -> int:
+    asked = {"id": given.id}
+    if given.key_action != "list":
+        asked["key_id"] = given.key_id
+    if given.key_action == "add":
+        if given.algorithm != "HS256" and given.file is None:
+            raise CannotStart(f"{given.algorithm} needs the site's public key: name it with --file.")
+        try:
+            asked["given"] = given.file.read_text(encoding="utf-8") if given.file else ""
+        except (OSError, UnicodeDecodeError) as error:
+            raise CannotStart(f"{given.file} cannot be read: {getattr(error, 'strerror', 'it is no text')}.") from error
+        asked["algorithm"] = given.algorithm
+    answer = _ask(f"site key {given.key_action}", asked)
+    if given.key_action == "list":
+        for key in answer["keys"]:
+            print(f"{key['id']}\t{key['algorithm']}")
+    elif given.key_action == "remove":
+        print(f"{given.id} has no key {given.key_id} any more")
+    else:
+        print(f"{given.id} has the key {given.key_id} ({given.algorithm})")
+        if answer["secret"]:
+            print(f"Its secret, which is not shown again (base64url):\n{answer['secret']}")
     return 0
 
 

@@ -12,8 +12,9 @@ from typing import Any, Protocol
 import msgspec
 
 from channels.tasks import Health, Tasks
-from server import control_socket, names
+from server import control_socket, names, single_sign_on
 from server.actions import describe, operator, passwords, sign_in, sites
+from server.actions import single_sign_on as sign_on
 from server.actions.sessions import begin_session
 from server.errors import CannotStart, CommandFailed, Conflict, DomainError, Invalid
 from server.model import ROLES
@@ -63,6 +64,9 @@ class Desk:
             "site set": self._set_site,
             "site remove": self._remove_site,
             "site list": self._list_sites,
+            "site key add": self._add_site_key,
+            "site key list": self._list_site_keys,
+            "site key remove": self._remove_site_key,
             "thread move": self._move_thread,
             "thread list": self._list_threads,
         }
@@ -144,6 +148,22 @@ class Desk:
 
     async def _list_sites(self) -> dict[str, Any]:
         return {"sites": msgspec.to_builtins(await self._database.read(stored_sites.all_of))}
+
+    async def _add_site_key(self, id: str, key_id: str, algorithm: str, given: str) -> dict[str, Any]:  # noqa: A002
+        """Return the secret that was made, where none was given."""
+        is_fresh = algorithm == "HS256" and not given
+        key = single_sign_on.fresh_secret(key_id) if is_fresh else single_sign_on.given_key(key_id, algorithm, given)
+        await sign_on.add_key(self._database, id, key)
+        await self._changed(None)
+        return {"secret": key.material if is_fresh else ""}
+
+    async def _list_site_keys(self, id: str) -> dict[str, Any]:  # noqa: A002
+        keys = await sign_on.keys(self._database, id)
+        return {"keys": [{"id": key.id, "algorithm": key.algorithm} for key in keys]}
+
+    async def _remove_site_key(self, id: str, key_id: str) -> dict[str, Any]:  # noqa: A002
+        await sign_on.remove_key(self._database, id, key_id)
+        return {}
 
     async def _move_thread(self, old: str, new: str) -> dict[str, Any]:
         key, site = await sites.move_thread(self._database, old, new)

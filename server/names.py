@@ -16,6 +16,7 @@ MAX_CHARACTERS = 40
 # A letter and all its marks are normalised in quadratic time.
 _MAX_GIVEN = 4 * MAX_CHARACTERS
 MAX_MARKS = 4
+_MAX_SITE_CHARACTERS = 20
 # Shown behind a name under which somebody here can log in.
 ELSEWHERE = "(imported)"
 # Behind the name of somebody who has no password.
@@ -99,6 +100,11 @@ def variant(name: str, number: int) -> str:
 def guest(name: str, number: int) -> str:
     """Return the clean name as that of a guest: `Ana (guest)`, `Ana (guest 2)`."""
     return _marked(name, GUEST, number)
+
+
+def of_site(name: str, site: str, number: int) -> str:
+    """Return the clean name as that of a reader whom a site names: `Ana (blog.example)`, `Ana (blog.example 2)`."""
+    return _marked(name, f"({site[:_MAX_SITE_CHARACTERS]})", number)
 
 
 def _marked(name: str, mark: str, number: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -14,8 +14,8 @@ from server.errors import Invalid
 OWN = "own"
 Theme = Literal["auto", "light", "dark"]
 THEMES: tuple[Theme, ...] = ("auto", "light", "dark")
-# What a person can log in by: the account's password in the first-party window, or a name alone.
-LOGINS = ("password", "guest")
+# What a person can log in by: the account's password in the first-party window, a name alone, or what the site signs.
+LOGINS = ("password", "guest", "sso")
 MAX_ID_CHARACTERS = 60
 _ID = re.compile(rf"[a-z0-9][a-z0-9._-]{{0,{MAX_ID_CHARACTERS - 1}}}")
 _QUERY_NAME = re.compile(r"[A-Za-z0-9_.\[\]-]{1,60}")
@@ -63,6 +63,9 @@ class Site:
 
     def has_page(self, page: str) -> bool:
         return _origin_of(page) in self.origins
+
+    def with_login(self, login: str) -> Site:
+        return replace(self, logins=(*self.logins, login))
 
     @property
     def has_guests(self) -> bool:

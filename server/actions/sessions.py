@@ -9,11 +9,15 @@ from server.errors import NotFound
 from server.model import Account
 from server.settings import Settings
 from server.sites import OWN
-from server.storage.accounts import accounts, login_attempts, sessions
+from server.storage.accounts import accounts, identities, login_attempts, sessions
 from server.storage.engine.database import Database
 from server.storage.engine.write import Write
 
 SWEEP_SECONDS = 60
+
+
+def fresh_token() -> str:
+    return secrets.token_urlsafe(32)
 
 
 def token_hash(token: str) -> bytes:
@@ -25,14 +29,20 @@ def lifetime(settings: Settings) -> sessions.Lifetime:
 
 
 async def begin_session(
-    database: Database, account: Account, browser: str = "", site: str = OWN, *, moderates: bool = False
+    database: Database,
+    account: Account,
+    browser: str = "",
+    site: str = OWN,
+    *,
+    moderates: bool = False,
+    appointed: bool = False,
 ) -> str:
     """Return a new token, which counts on `site` alone; only its hash is kept. `browser`: in which one, in words."""
-    token = secrets.token_urlsafe(32)
+    token = fresh_token()
 
     def work(write: Write) -> None:
         accounts.confirm(write.sql, account)
-        sessions.begin(write, account.id, token_hash(token), browser, site, moderates=moderates)
+        sessions.begin(write, account.id, token_hash(token), browser, site, moderates=moderates, appointed=appointed)
 
     await database.write(work)
     return token
@@ -71,12 +81,13 @@ async def end_other_sessions(database: Database, account: Account, token: str) -
 
 
 async def sweep(database: Database, settings: Settings) -> float:
-    """Delete expired sessions, a hundred per write, and counts of login attempts that have run out.
+    """Delete expired sessions, a hundred per write, and what login attempts and statements left that have run out.
 
     A chore of the upkeep, every minute.
     """
     while await database.write(lambda write: sessions.sweep(write, lifetime(settings))):
         pass
-    while await database.write(login_attempts.sweep):
-        pass
+    for forgotten in (login_attempts.sweep, identities.sweep):
+        while await database.write(forgotten):
+            pass
     return SWEEP_SECONDS

@@ -6,6 +6,7 @@ import sqlite3
 
 from server.errors import Conflict
 from server.sites import OWN, Site
+from server.storage.accounts import identities
 from server.storage.engine.rows import named
 from server.storage.engine.write import Write
 from server.storage.threads import threads
@@ -64,7 +65,8 @@ def remove(write: Write, id_: str) -> None:
     for (account,) in sessions:
         write.concern(account, is_end=True)
     write.sql.execute("UPDATE threads SET site = ? WHERE site = ?", (OWN, id_))
-    for table in ("aliases", "site_origins"):
+    identities.forget(write, identities.of_site(id_))
+    for table in ("aliases", "site_origins", "site_keys"):
         write.sql.execute(f"DELETE FROM {table} WHERE site = ?", (id_,))
     write.sql.execute("DELETE FROM sites WHERE id = ?", (id_,))
 

@@ -47,17 +47,18 @@ def free_variant(sql: sqlite3.Connection, name: str) -> str:
     is free: `NAME (imported)`, `NAME (imported 2)` and so on."""
     if (names.is_of_elsewhere(name) or not names.is_reserved(name)) and is_free(sql, name):
         return name
-    return _first_free(sql, lambda number: names.variant(name, number))
+    return first_free(sql, lambda number: names.variant(name, number))
 
 
-def _first_free(sql: sqlite3.Connection, named: Callable[[int], str]) -> str:
-    """Return the first of the names that is free. They are given in order, and there may be thousands."""
+def first_free(sql: sqlite3.Connection, named: Callable[[int], str], account: int = 0) -> str:
+    """Return the first of the names that is free; `account`: or is this one's. They are given in order, and there may
+    be thousands."""
     taken, free = 0, 1
-    while not is_free(sql, named(free)):
+    while not is_free(sql, named(free), account):
         taken, free = free, 2 * free
     while free - taken > 1:
         middle = (taken + free) // 2
-        if is_free(sql, named(middle)):
+        if is_free(sql, named(middle), account):
             free = middle
         else:
             taken = middle
@@ -66,7 +67,7 @@ def _first_free(sql: sqlite3.Connection, named: Callable[[int], str]) -> str:
 
 def guest(write: Write, name: str, site: str) -> Account:
     """Make the account of a guest of the site, under the clean name with a mark: `Ana (guest)`, `Ana (guest 2)`."""
-    made = insert(write, _first_free(write.sql, lambda number: names.guest(name, number)), None, "reader")
+    made = insert(write, first_free(write.sql, lambda number: names.guest(name, number)), None, "reader")
     assert made is not None
     write.sql.execute("UPDATE accounts SET guest_of = ? WHERE id = ?", (site, made.id))
     return made
@@ -182,7 +183,7 @@ def close(write: Write, account: int) -> None:
     )
     write.sql.execute("UPDATE threads SET author = NULL WHERE author = ?", (account,))
     write.sql.execute("UPDATE looks SET account = NULL WHERE account = ?", (account,))
-    for table in ("notices", "visits", "people", "former_names", "mentions"):
+    for table in ("notices", "visits", "people", "identities", "former_names", "mentions"):
         write.sql.execute(f"DELETE FROM {table} WHERE account = ?", (account,))
     end_sessions(write, account)
     # The name leaves the file too.

@@ -50,13 +50,21 @@ class Listed:
 
 
 def begin(
-    write: Write, account: int, token_hash: bytes, browser: str, site: str = OWN, *, moderates: bool = False
+    write: Write,
+    account: int,
+    token_hash: bytes,
+    browser: str,
+    site: str = OWN,
+    *,
+    moderates: bool = False,
+    appointed: bool = False,
 ) -> None:
-    """`moderates`: whether a moderator may act as such on a `site` that is not our own."""
+    """`moderates`: whether a moderator may act as such on a `site` that is not our own; `appointed`: whether the site
+    says that whoever this is moderates there."""
     write.sql.execute(
-        "INSERT INTO sessions (token_hash, account, created, seen, browser, site, moderates)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (token_hash, account, write.now, write.now, browser, site, int(moderates)),
+        "INSERT INTO sessions (token_hash, account, created, seen, browser, site, moderates, appointed)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (token_hash, account, write.now, write.now, browser, site, int(moderates), int(appointed)),
     )
 
 
@@ -65,7 +73,7 @@ def by_token(sql: sqlite3.Connection, token_hash: bytes) -> Session | None:
     row = first(
         sql.execute(
             "SELECT a.id AS id, a.name AS name, a.role AS role, s.created AS created, s.seen AS seen,"
-            " s.site AS site, s.moderates AND i.moderates AS moderates"
+            " s.site AS site, s.moderates AND i.moderates AS moderates, s.appointed AND i.moderates AS appointed"
             " FROM sessions s JOIN accounts a ON a.id = s.account JOIN sites i ON i.id = s.site"
             " WHERE s.token_hash = ? AND a.state = 'open' AND NOT a.banned",
             (token_hash,),
@@ -75,8 +83,9 @@ def by_token(sql: sqlite3.Connection, token_hash: bytes) -> Session | None:
         return None
     account = Account(row["id"], row["name"], row["role"])
     if row["site"] != OWN:
-        # Never more than a moderator's powers, which pages of ours alone can lend.
-        role: Role = "moderator" if row["moderates"] and account.role in ("moderator", "staff") else "reader"
+        # Never more than a moderator's powers, which pages of ours alone can lend, or the site by its signature.
+        is_moderator = row["moderates"] and account.role in ("moderator", "staff")
+        role: Role = "moderator" if is_moderator or row["appointed"] else "reader"
         account = Account(account.id, account.name, role, account.role)
     return Session(account, row["created"], row["seen"], row["site"])
 
@@ -127,6 +136,14 @@ def end_all(write: Write, account: int, but: bytes | None = None) -> None:
     """End the account's sessions, all but one where `but` is its token."""
     write.sql.execute("DELETE FROM sessions WHERE account = ? AND token_hash IS NOT ?", (account, but))
     write.concern(account, is_end=True)
+
+
+def end_on(write: Write, account: int, site: str) -> None:
+    """End the account's sessions on one site."""
+    _ended(
+        write,
+        write.sql.execute("DELETE FROM sessions WHERE account = ? AND site = ? RETURNING account", (account, site)),
+    )
 
 
 def sweep(write: Write, lifetime: Lifetime) -> bool:

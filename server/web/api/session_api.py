@@ -5,14 +5,15 @@ from __future__ import annotations
 from starlette.responses import Response
 from starlette.routing import Route
 
-from server.errors import Forbidden
+from server.actions import single_sign_on
+from server.errors import Forbidden, NotFound
 from server.model import Account
-from server.sites import Site
+from server.sites import OWN, Site
 from server.storage.threads import threads
 from server.view import moment
 from server.web.api import thread_api
 from server.web.requests import embedding, schemas, session, site_sessions
-from server.web.requests.context import Visit
+from server.web.requests.context import Visit, address
 
 PRIVATE = "private, no-store"
 
@@ -67,15 +68,38 @@ async def ticket(visit: Visit) -> Response:
 
 
 async def _claim(visit: Visit, site: Site) -> Response:
-    """A code becomes a session of the site."""
-    wanted = schemas.parse(await visit.body(), schemas.Claim)
-    account, token = await site_sessions.begin(visit, site, wanted)
+    """A code, or what the site signed, becomes a session of the site."""
+    body = await visit.body()
+    wanted: schemas.Claim | schemas.SignedOn
+    if schemas.names(body, "sso"):
+        wanted = schemas.parse(body, schemas.SignedOn)
+        account, token = await site_sessions.enter(visit, site, wanted)
+        if not token:
+            return thread_api.answer({"account": thread_api.public_account(account)}, cache=PRIVATE)
+    else:
+        wanted = schemas.parse(body, schemas.Claim)
+        account, token = await site_sessions.begin(visit, site, wanted)
     if wanted.token:
         return thread_api.answer({"account": thread_api.public_account(account), "token": token})
     response = thread_api.answer({"account": thread_api.public_account(account)})
     settings = visit.state["context"].settings
     response.headers.append("Set-Cookie", embedding.cookie(site, settings.base, token, settings.session_seconds))
     return response
+
+
+async def site_logout(visit: Visit) -> Response:
+    """Back-channel logout: the site says, signed, that its reader has logged out there."""
+    context = visit.state["context"]
+    site = context.sites.by_id(visit.path_params["id"])
+    if site is None or site.id == OWN:
+        raise NotFound("error.no_site", code="unknown_site")
+    context.limits.spend("claim", address(visit), context.settings.limit_logins_address)
+    if visit.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        given = str((await visit.form()).get("logout_token", ""))
+    else:
+        given = schemas.parse(await visit.body(), schemas.SignedOut).logout_token
+    await single_sign_on.leave(context.database, site, context.settings.address, given)
+    return thread_api.answer({"account": None}, cache=PRIVATE)
 
 
 def _seen(visit: Visit, site: Site, account: Account | None) -> Response:
@@ -94,4 +118,5 @@ routes = [
     Route("/api/session", log_in, methods=["POST"]),
     Route("/api/session", log_out, methods=["DELETE"]),
     Route("/api/ticket", ticket, methods=["POST"]),
+    Route("/api/sites/{id}/logout", site_logout, methods=["POST"]),
 ]

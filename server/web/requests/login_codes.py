@@ -80,6 +80,21 @@ class LoginCodes:
         self._of.setdefault(grant.account.id, []).append(hashed)
         self._by_session[session] = hashed
 
+    def entered(self, code: str, account: Account, site: Site, session: bytes, *, moderates: bool) -> None:
+        """What a site signed gave this session by a cookie: until it comes back, it gives a bearer instead."""
+        self._sweep()
+        if len(self._of.get(account.id, ())) < MOST_OF_ONE and len(self._grants) < MOST_KEPT:
+            # No verifier has an empty challenge.
+            self.claimed(code, Grant(account, site.id, "", moderates, self._clock() + CODE_SECONDS), session)
+
+    def again(self, code: str, site: Site) -> Grant | None:
+        """Return what gave a session by a cookie that did not come back; once."""
+        self._sweep()
+        known = self._grants.get(_hash(code))
+        if known is None or known.session is None or known.site != site.id or known.until < self._clock():
+            return None
+        return self._drop(_hash(code))
+
     def settle(self, session: bytes) -> None:
         """The cookie came back: its code is worth nothing any more."""
         if (code := self._by_session.get(session)) is not None:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
-from server import thread_keys
+from server import single_sign_on, thread_keys
 from server.errors import Invalid, Malformed
 from server.model import SORTS
 
@@ -102,10 +102,31 @@ class Claim(msgspec.Struct, forbid_unknown_fields=True):
     token: bool = False
 
 
+class SignedOn(msgspec.Struct, forbid_unknown_fields=True):
+    """`sso`: what a site states of its reader, as a JWT; `token`: cookies do not come back."""
+
+    sso: Annotated[str, msgspec.Meta(max_length=single_sign_on.MOST_CHARACTERS)]
+    token: bool = False
+
+
+class SignedOut(msgspec.Struct, forbid_unknown_fields=True):
+    """`logout_token`: a site's signed word that its reader has logged out there."""
+
+    logout_token: Annotated[str, msgspec.Meta(max_length=single_sign_on.MOST_CHARACTERS)]
+
+
 class TicketFor(msgspec.Struct, forbid_unknown_fields=True):
     """`thread`: where the socket is to write, for a session of another site."""
 
     thread: Key | None = None
+
+
+def names(body: bytes, field: str) -> bool:
+    """Say whether the body is a JSON object that has the field."""
+    try:
+        return field in msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+    except (msgspec.DecodeError, msgspec.ValidationError, RecursionError, UnicodeDecodeError):
+        return False
 
 
 def parse(body: bytes, shape: type[Shape]) -> Shape:
