@@ -21,7 +21,7 @@ function load() {
 }
 
 class LiveThread extends HTMLElement {
-  static observedAttributes = ["key", "url", "site", "sort", "theme"];
+  static observedAttributes = ["key", "url", "site", "sort", "sso", "theme"];
   /** @type {Promise<import("./embed/embedded.js").Guest> | undefined} */
   #guest;
 

@@ -134,9 +134,22 @@ export class Guest {
   /** @param {string | undefined} comment @param {AbortSignal} signal */
   async #read(comment, signal) {
     await session.ready;
+    await this.#signOn();
     const path = `/t?${this.#query()}`;
     if (!comment) return read(`${path}${this.#part}`, signal);
     return read(`${path}&comment=${comment}`, signal).catch(() => read(path, signal));
+  }
+
+  /** Let the reader be whom the page says. */
+  async #signOn() {
+    const [token, url] = ["sso", "sso-url"].map((name) => this.#element.getAttribute(name) ?? "");
+    if (!token && !url && !session.isSigned) return;
+    try {
+      const { signOn } = await import("./signed_on.js");
+      await signOn(session, token, url, () => this.#send("sso-expired"));
+    } catch (error) {
+      this.#send("error", { error });
+    }
   }
 
   #query() {
@@ -179,8 +192,15 @@ export class Guest {
     });
     this.#send("ready", { thread: this.#live.thread });
     this.#send("count", { count: this.#live.store.count });
-    this.#live.connection.addEventListener("message", () => {
-      if (this.#live) this.#send("count", { count: this.#live.store.count });
+    let heard = this.#live.store.version;
+    this.#live.connection.addEventListener("message", (event) => {
+      if (!this.#live) return;
+      const { detail } = /** @type {CustomEvent} */ (event);
+      this.#send("count", { count: this.#live.store.count });
+      for (const { id, parent, state, author, arrived = 0 } of detail.comments ?? []) {
+        if (state === "visible" && arrived > heard) this.#send("comment", { id, parent, name: author?.name ?? null });
+      }
+      heard = Math.max(heard, this.#live.store.version);
     });
     if (viewer) this.#send("login", { name: viewer });
     if (comment) this.#goToLinked();

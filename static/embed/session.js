@@ -8,6 +8,7 @@ import { at, named } from "../live/server.js";
 import { browser, tab } from "../live/storage.js";
 
 const BEARER = "bearer";
+const SIGNED = "signed-on";
 const PAIR = "login";
 const ANSWER_MS = 500;
 const WINDOW = "popup,width=480,height=720";
@@ -47,7 +48,24 @@ class Session extends EventTarget {
     return false;
   }
 
+  /** Log in by what the site has signed. @param {string} token */
+  async signOn(token) {
+    const { begun } = await ask("POST", "/api/session", { sso: token });
+    browser.keep(SIGNED, "1");
+    if (!begun) return;
+    const { account } = await ask("GET", "/api/session");
+    if (account) this.#keep("");
+    else this.#keep((await ask("POST", "/api/session", { sso: token, token: true })).token);
+    this.#channel.postMessage({});
+  }
+
+  /** Whether the present session began so, or the last one did and nobody has logged out since. */
+  get isSigned() {
+    return browser.read(SIGNED) !== null;
+  }
+
   async end() {
+    browser.drop(SIGNED);
     await ask("DELETE", "/api/session");
     this.#keep("");
     this.#tell();

@@ -147,7 +147,10 @@ async def test_back_leads_an_account_to_its_place_until_it_logs_out(
     await tab.look("void setTimeout(() => history.back())")
     await tab.until("document.querySelector('.connection')?.dataset.state === 'live'")
     await tab.until(f"scrollY === {place}")
+    await tab.until("document.querySelector('[aria-label=\"Previous unread\"]') && document.readyState === 'complete'")
     await tab.look(END_LIVE)
+    # Nor does it keep one with a request on its way, and what was read is told as the thread ends.
+    await tab.until("performance.getEntriesByType('resource').some(({name}) => name.endsWith('/visit'))")
     await tab.look("window.isSame = true")
     await tab.go(f"{app.origin}/search")
     await tab.look("void setTimeout(() => history.back())")

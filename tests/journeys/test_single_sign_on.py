@@ -37,12 +37,13 @@ class Signer:
     key: Any
     key_id: str = "k1"
     algorithm: str = "HS256"
+    audience: str = OWN
 
     def claims(self, subject: str, **more: Any) -> dict[str, Any]:
         now = int(time.time())
         given = {
-            "iss": self.site, "aud": OWN, "sub": subject, "jti": f"one-{next(_numbers)}", "iat": now, "exp": now + 60,
-            "name": f"Reader {subject}", **more,
+            "iss": self.site, "aud": self.audience, "sub": subject, "jti": f"one-{next(_numbers)}", "iat": now,
+            "exp": now + 60, "name": f"Reader {subject}", **more,
         }  # fmt: skip
         return {name: value for name, value in given.items() if value is not None}
 

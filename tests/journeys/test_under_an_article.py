@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ from tests.journeys.embedding import thread_under
 from tests.journeys.people import PASSWORD
 from tests.journeys.test_mounting import OPEN, SOCKETS
 from tests.journeys.test_origins import neighbour
-from tests.processes import Server
+from tests.journeys.test_single_sign_on import Signer, raw
+from tests.processes import Server, eventually
 
 ARTICLE = """<!doctype html><html lang="en"><head><title>An article</title>{head}
 <meta name="viewport" content="width=device-width">
@@ -23,7 +25,8 @@ ARTICLE = """<!doctype html><html lang="en"><head><title>An article</title>{head
 <script type="module" src="{server}/embed.js"></script></head>
 <body><h1>An article</h1><p style="height: {space}px">Words.</p><p><live-count id="own"></live-count>
 <a id="link" href="/other.html" data-livethread-count>Comments</a></p>
-<live-thread><a href="{server}/t/?url={url}">Comments</a></live-thread><footer>The end</footer></body></html>"""
+<live-thread{attributes}><a href="{server}/t/?url={url}">Comments</a></live-thread><footer>The end</footer>
+</body></html>"""
 STRICT = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src {server}; connect-src {server} {live}; "
     "require-trusted-types-for 'script'; trusted-types 'none'"
@@ -43,9 +46,12 @@ class Site:
         self.server = ""
         self.live = ""
 
-    def article(self, name: str, *, head: str = "", scheme: str = "light dark", space: int = 200) -> str:
+    def article(
+        self, name: str, *, head: str = "", scheme: str = "light dark", space: int = 200, **attributes: str
+    ) -> str:
         url = f"{self.origin}/{name}.html"
-        text = ARTICLE.format(head=head, scheme=scheme, space=space, server=self.server, url=url)
+        given = "".join(f' {one.replace("_", "-")}="{value}"' for one, value in attributes.items())
+        text = ARTICLE.format(head=head, scheme=scheme, space=space, server=self.server, url=url, attributes=given)
         (self.folder / f"{name}.html").write_text(text, encoding="utf-8")
         return url
 
@@ -272,3 +278,60 @@ async def test_the_element_comes_goes_moves_and_changes_and_leaves_nothing_behin
     await page.unroute("**/t?*")
     await page.evaluate("document.querySelector('live-thread').refresh()")
     await expect(live).to_have_count(1)
+
+
+HEARD = """for (const what of ["sso-expired", "comment", "login", "error"]) {
+  document.addEventListener(`livethread-${what}`, ({ detail }) => {
+    window.heard = [...(window.heard ?? []), `${what} ${detail.name ?? detail.error?.code ?? ""}`.trim()];
+  });
+}"""
+
+
+async def test_who_is_signed_in_by_the_site_reads_as_themselves_until_the_site_says_otherwise(
+    app: Server, site: Site, reader: BrowserContext, key: str, name: str
+) -> None:
+    id_ = site.origin.removeprefix("http://").replace(":", "-")
+    app.run("site", "key", "remove", id_, "page", check=False)
+    secret = raw(app.run("site", "key", "add", id_, "page").stdout.split()[-1])
+    signer = Signer(id_, secret, "page", audience=app.origin)
+    page = reader.pages[0]
+    await page.add_init_script(HEARD)
+    url = site.article(key, head=site.policy, sso=signer.sign(name, name=name))
+    await page.goto(url)
+    await expect(page.locator(f"{READER} bdi")).to_have_text(name)
+    await page.locator("live-thread .composer textarea").first.fill("Without a log-in")
+    await page.locator("live-thread .composer .post").first.click()
+    await expect(page.locator("live-thread li[data-id] .name").first).to_have_text(name)
+    # The page comes again as it was, out of a cache: its token was used, and the session lives.
+    await page.reload()
+    await expect(page.locator(f"{READER} bdi")).to_have_text(name)
+    assert await page.evaluate("window.heard") == [f"login {name}"]
+
+    # Once the session is over, a fresh token is fetched from the site.
+    (site.folder / "token").write_text(signer.sign(f"{name} B", name=f"{name} B") + "\n")
+    now = int(time.time())
+    site.article(key, head=site.policy, sso=signer.sign(f"{name} B", iat=now - 90, exp=now - 30), sso_url="/token")
+    await page.goto(f"{url}?2")
+    # Its policy lets the page fetch nothing of its own.
+    await eventually(lambda: page.evaluate("window.heard?.includes('sso-expired')"))
+    site.article(key, sso=signer.sign(f"{name} B", iat=now - 90, exp=now - 30), sso_url="/token")
+    await page.goto(f"{url}?3")
+    await expect(page.locator(f"{READER} bdi")).to_have_text(f"{name} B")
+    assert await page.evaluate("window.heard") == ["sso-expired", f"login {name} B"]
+
+    # Nobody any more: by the page's own script, then by the next page.
+    signed = "(token) => document.querySelector('live-thread').setAttribute('sso', token)"
+    await page.evaluate(signed, signer.sign(name, name=name))
+    await expect(page.locator(f"{READER} bdi")).to_have_text(name)
+    other = app.token(f"{name} C")
+    httpx2.post(
+        f"{app.origin}/api/threads/{thread_under(app, url)}/comments",
+        json={"body": "An arrival", "nonce": "a" * 20},
+        headers={"authorization": f"Bearer {other}"},
+        trust_env=False,
+    )
+    await page.wait_for_function("(name) => window.heard?.includes(`comment ${name} C`)", arg=name)
+    site.article(key)
+    await page.goto(f"{url}?4")
+    await expect(page.locator(f"{READER} button")).to_have_text("Log in")
+    await expect(page.locator("live-thread li[data-id]").first).to_be_visible()

@@ -71,17 +71,19 @@ async def _claim(visit: Visit, site: Site) -> Response:
     """A code, or what the site signed, becomes a session of the site."""
     body = await visit.body()
     wanted: schemas.Claim | schemas.SignedOn
+    begun = {}
     if schemas.names(body, "sso"):
         wanted = schemas.parse(body, schemas.SignedOn)
         account, token = await site_sessions.enter(visit, site, wanted)
         if not token:
             return thread_api.answer({"account": thread_api.public_account(account)}, cache=PRIVATE)
+        begun = {"begun": True}
     else:
         wanted = schemas.parse(body, schemas.Claim)
         account, token = await site_sessions.begin(visit, site, wanted)
     if wanted.token:
         return thread_api.answer({"account": thread_api.public_account(account), "token": token})
-    response = thread_api.answer({"account": thread_api.public_account(account)})
+    response = thread_api.answer({"account": thread_api.public_account(account), **begun})
     settings = visit.state["context"].settings
     response.headers.append("Set-Cookie", embedding.cookie(site, settings.base, token, settings.session_seconds))
     return response
