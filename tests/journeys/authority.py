@@ -197,6 +197,7 @@ ROWS: dict[str, Row] = {
     "POST /api/session": Row(always(200), OWN_CREDENTIALS),
     "DELETE /api/session": Row(always(200), changes=True),
     "POST /api/ticket": Row(signed_in(200)),
+    "POST /api/sites/{id}/logout": Row(always(404), {"logout_token": "a.b.c"}),
     "GET /api/me/changes": Row(signed_in(200)),
     "PUT /api/me/heard": Row(signed_in(200), {"version": 1}),
     "GET /api/me/sessions": Row(signed_in(200)),
