@@ -69,12 +69,10 @@ async def ticket(visit: Visit) -> Response:
 
 async def _claim(visit: Visit, site: Site) -> Response:
     """A code, or what the site signed, becomes a session of the site."""
-    body = await visit.body()
-    wanted: schemas.Claim | schemas.SignedOn
-    begun = {}
-    if schemas.names(body, "sso"):
-        wanted = schemas.parse(body, schemas.SignedOn)
-        account, token = await site_sessions.enter(visit, site, wanted)
+    body, begun = await visit.body(), {}
+    wanted: schemas.Claim | schemas.Entry = schemas.parse(body, schemas.Entry)
+    if isinstance(wanted, schemas.Entry) and wanted.sso is not None:
+        account, token = await site_sessions.enter(visit, site, wanted.sso, has_no_cookie=wanted.token)
         if not token:
             return thread_api.answer({"account": thread_api.public_account(account)}, cache=PRIVATE)
         begun = {"begun": True}

@@ -102,10 +102,12 @@ class Claim(msgspec.Struct, forbid_unknown_fields=True):
     token: bool = False
 
 
-class SignedOn(msgspec.Struct, forbid_unknown_fields=True):
-    """`sso`: what a site states of its reader, as a JWT; `token`: cookies do not come back."""
+class Entry(msgspec.Struct, forbid_unknown_fields=True):
+    """How a reader comes in on another site's page: by a code (see Claim), or by `sso`, the site's JWT about them."""
 
-    sso: Annotated[str, msgspec.Meta(max_length=single_sign_on.MOST_CHARACTERS)]
+    sso: Annotated[str, msgspec.Meta(max_length=single_sign_on.MOST_CHARACTERS)] | None = None
+    code: Annotated[str, msgspec.Meta(max_length=200)] | None = None
+    verifier: Annotated[str, msgspec.Meta(min_length=43, max_length=128)] | None = None
     token: bool = False
 
 
@@ -119,14 +121,6 @@ class TicketFor(msgspec.Struct, forbid_unknown_fields=True):
     """`thread`: where the socket is to write, for a session of another site."""
 
     thread: Key | None = None
-
-
-def names(body: bytes, field: str) -> bool:
-    """Say whether the body is a JSON object that has the field."""
-    try:
-        return field in msgspec.json.decode(body, type=dict[str, msgspec.Raw])
-    except (msgspec.DecodeError, msgspec.ValidationError, RecursionError, UnicodeDecodeError):
-        return False
 
 
 def parse(body: bytes, shape: type[Shape]) -> Shape:

@@ -11,7 +11,7 @@ from server.storage.engine.database import Sql
 from server.storage.threads import threads
 from server.web.requests import browsers, embedding, origins
 from server.web.requests.context import Visit, address
-from server.web.requests.schemas import Claim, SignedOn
+from server.web.requests.schemas import Claim
 
 
 async def is_within(visit: Visit, site: Site) -> bool:
@@ -57,7 +57,7 @@ async def begin(visit: Visit, site: Site, wanted: Claim) -> tuple[Account, str]:
     return grant.account, fresh
 
 
-async def enter(visit: Visit, site: Site, wanted: SignedOn) -> tuple[Account, str]:
+async def enter(visit: Visit, site: Site, given: str, *, has_no_cookie: bool) -> tuple[Account, str]:
     """Return the account of whom the site's statement names, and the token of a session that it begins.
 
     "": there is a session of theirs in this browser already, and the statement is not used. Raises Forbidden,
@@ -67,7 +67,7 @@ async def enter(visit: Visit, site: Site, wanted: SignedOn) -> tuple[Account, st
     settings = context.settings
     context.limits.spend("claim", address(visit), settings.limit_logins_address)
     browser = browsers.in_words(visit.headers.get("user-agent", ""))
-    if wanted.token and (grant := context.codes.again(wanted.sso, site)) is not None:
+    if has_no_cookie and (grant := context.codes.again(given, site)) is not None:
         fresh = await begin_session(context.database, grant.account, browser, site.id, appointed=grant.moderates)
         if grant.session is not None:
             await end_session_of(context.database, grant.session)
@@ -75,15 +75,13 @@ async def enter(visit: Visit, site: Site, wanted: SignedOn) -> tuple[Account, st
     presented = origins.bearer(visit.headers) or visit.cookies.get(embedding.cookie_name(site, settings.base))
     if presented:
         there = await context.sessions.account(token_hash(presented), site.id)
-        whose = await single_sign_on.subject_account(context.database, site, settings.address, wanted.sso)
+        whose = await single_sign_on.subject_account(context.database, site, settings.address, given)
         if there is not None and there.id == whose:
             return there, ""
         await end_session(context.database, presented)
-    entered = await single_sign_on.enter(context.database, site, settings.address, wanted.sso, browser)
-    if not wanted.token:
-        context.codes.entered(
-            wanted.sso, entered.account, site, token_hash(entered.token), moderates=entered.is_moderator
-        )
+    entered = await single_sign_on.enter(context.database, site, settings.address, given, browser)
+    if not has_no_cookie:
+        context.codes.entered(given, entered.account, site, token_hash(entered.token), moderates=entered.is_moderator)
     return entered.account, entered.token
 
 
