@@ -30,7 +30,8 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Thread:
-    """`version` is the head; 0 and no id if nobody has used the key yet. `site`: whose pages it is under."""
+    """`version` is the head; 0 and no id if nobody has used the key yet. `site`: whose pages it is under. `created` in
+    milliseconds."""
 
     key: str
     id: int | None = None
@@ -43,6 +44,7 @@ class Thread:
     locked: bool = False
     version: int = 0
     comments: int = 0
+    created: int = 0
 
 
 class StoredComment(Struct, frozen=True):

@@ -104,7 +104,8 @@ def test_a_thread_is_found_from_its_page_and_leads_back_to_it(app: Server, ana: 
         head = crawler.get(f"/t/{key}").text.split("</head>")[0]
         assert '<meta property="og:title" content="Found &amp;amp; kept">' in head
         assert f'<link rel="canonical" href="{page}">' in head
-        assert f'<link rel="canonical" href="/t/{key}-unused">' in crawler.get(f"/t/{key}-unused?sort=top").text
+        assert f'<meta property="og:url" content="{page}">' in head
+        assert f'<link rel="canonical" href="{OWN}/t/{key}-unused">' in crawler.get(f"/t/{key}-unused?sort=top").text
         # What a site's own server puts into its page: links lead here from anywhere.
         fragment = crawler.get("/t/", params={"url": page, "only": "fragment"}).text
         assert fragment.strip().startswith("<section")

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 _SELECT = """
 SELECT t.key AS key, t.id AS id, t.site AS site, t.title AS title, t.url AS url, t.summary AS summary,
-       t.author AS author, a.name AS author_name, t.locked AS locked, t.version AS version, t.comments AS comments
+       t.author AS author, a.name AS author_name, t.locked AS locked, t.version AS version, t.comments AS comments,
+       t.created AS created
 """
 _FROM = "FROM threads t LEFT JOIN accounts a ON a.id = t.author AND a.state = 'open'"
 

@@ -156,6 +156,7 @@ async def _sheet(asked: _Asked, role: str, fresh: frozenset[int]) -> Sheet:
             viewer,
             asked.drawing,
             thread=rendering.describe(page.thread, page.epoch),
+            posting=rendering.posting(page.thread, context.settings.address) if page.thread.id else "",
             is_any=bool(found.roots),
             start=nesting.start_path(page),
             next_cursor=page.next,

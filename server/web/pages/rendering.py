@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
+from markupsafe import Markup
 from starlette.responses import Response
 
 from server.model import Account, Thread
 from server.settings import Settings
 from server.storage.accounts import notices
-from server.view import info
+from server.view import info, moment
 from server.web.assets import Assets
 from server.web.pages.fragments import Drawing
 from server.web.requests import session
@@ -54,6 +57,7 @@ def site(assets: Assets, settings: Settings) -> dict[str, Any]:
         "static": assets.prefix,
         "preloads": assets.preloads,
         "live_url": settings.live_url,
+        "address": settings.address,
         "votes": settings.votes,
     }
 
@@ -73,6 +77,36 @@ def describe(thread: Thread, epoch: str) -> dict[str, Any]:
         "version": thread.version,
         "title": thread.title or thread.key,
     }
+
+
+def posting(thread: Thread, address: str) -> Markup:
+    """Return what search engines are told of the thread: a DiscussionForumPosting in JSON-LD, which HTML can hold.
+
+    `address`: of this server.
+    """
+    told = {
+        "@context": "https://schema.org",
+        "@type": "DiscussionForumPosting",
+        "url": f"{address}/t/{thread.key}",
+        "headline": thread.title or thread.key,
+        "datePublished": moment(thread.created),
+        "commentCount": thread.comments,
+        "interactionStatistic": {
+            "@type": "InteractionCounter",
+            "interactionType": "https://schema.org/CommentAction",
+            "userInteractionCount": thread.comments,
+        },
+    }
+    if thread.summary:
+        told["text"] = thread.summary
+    if thread.author_name:
+        told["author"] = {
+            "@type": "Person", "name": thread.author_name, "url": f"{address}/u/{quote(thread.author_name, safe='')}",
+        }  # fmt: skip
+    if thread.url.startswith("http"):
+        told["mainEntityOfPage"] = thread.url
+    written = json.dumps(told, ensure_ascii=False, separators=(",", ":"))
+    return Markup(written.translate({ord(one): f"\\u{ord(one):04x}" for one in "<>&"}))
 
 
 def composer(parent: int | None, parent_name: str | None, body: str, nonce: str, error: str = "") -> dict[str, Any]:
