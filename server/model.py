@@ -20,12 +20,14 @@ MAX_DEPTH = 32
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """`role` is what it may do here. `full_role`: its own, if the session gives it less."""
+    """`role` is what it may do here. `full_role`: its own, if the session gives it less. `is_signed`: a site's signed
+    statement began the session."""
 
     id: int
     name: str
     role: Role
     full_role: Role | None = None
+    is_signed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

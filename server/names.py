@@ -104,7 +104,20 @@ def guest(name: str, number: int) -> str:
 
 def of_site(name: str, site: str, number: int) -> str:
     """Return the clean name as that of a reader whom a site names: `Ana (blog.example)`, `Ana (blog.example 2)`."""
-    return _marked(name, f"({site[:_MAX_SITE_CHARACTERS]})", number)
+    return _marked(name, f"({site_mark(site)})", number)
+
+
+def site_mark(site: str) -> str:
+    """Return what stands in parentheses behind the names of readers whom the site names."""
+    return site[:_MAX_SITE_CHARACTERS]
+
+
+def mark_of(name: str) -> str:
+    """Return what stands in parentheses at the name's end, without a number; "" for none."""
+    _, opening, rest = name.rpartition("(")
+    if not opening or not rest.endswith(")"):
+        return ""
+    return re.sub(r" [0-9]{1,9}$", "", rest[:-1])
 
 
 def _marked(name: str, mark: str, number: int) -> str:

@@ -10,6 +10,7 @@ import base64
 import binascii
 import json
 import secrets
+import sys
 import warnings
 from dataclasses import dataclass
 from typing import Any
@@ -42,13 +43,23 @@ class SiteKey:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """`id` is used once. `expires` in unix seconds. `name` is empty in one that ends the sessions."""
+    """`id` is used once. `issued` and `expires` in unix seconds. `name` is empty in one that ends the sessions."""
 
     id: str
     subject: str
+    issued: int
     expires: int
     name: str = ""
     is_moderator: bool = False
+
+
+def is_loaded() -> bool:
+    return "joserfc.jwt" in sys.modules
+
+
+def load() -> None:
+    """Import what reads tokens: a tenth of a second, which most processes never need and no event loop should wait."""
+    from joserfc import jwk, jwt  # noqa: F401, PLC0415
 
 
 def fresh_secret(id_: str) -> SiteKey:
@@ -99,17 +110,30 @@ def key_id_of(token: str) -> str:
     return named
 
 
-def read(token: str, key: SiteKey, *, issuer: str, audience: str, now: float, is_logout: bool = False) -> Statement:
-    """Return what the token states, where it is signed by the key and meant for us, now.
+def verified(token: str, key: SiteKey, *, issuer: str, audience: str) -> dict[str, Any]:
+    """Return the claims of a token that is signed by the key and meant for us, whenever it was made.
 
-    `issuer`: the site's id; `audience`: our origin; `now` in unix seconds. Raises Forbidden (field: the claim),
-    NotSignedIn (`sso_expired`) for one whose time is over.
+    `issuer`: the site's id; `audience`: our origin. Raises Forbidden (field: the claim).
     """
     claims = _signed(token, key)
     if claims.get("iss") != issuer:
         raise _wrong("iss")
     if claims.get("aud") not in (audience, [audience]):
         raise _wrong("aud")
+    _words(claims, "sub")
+    return claims
+
+
+def subject_of(claims: dict[str, Any]) -> str:
+    """Return of whom verified claims speak."""
+    return _words(claims, "sub")
+
+
+def statement(claims: dict[str, Any], *, now: float, is_logout: bool = False) -> Statement:
+    """Return what verified claims state, where they count `now` (unix seconds).
+
+    Raises Forbidden (field: the claim), NotSignedIn (`sso_expired`) for those whose time is over.
+    """
     subject, once = _words(claims, "sub"), _words(claims, "jti")
     issued, expires = _moment(claims, "iat"), _moment(claims, "exp")
     if issued > now + LEEWAY_SECONDS:
@@ -122,19 +146,11 @@ def read(token: str, key: SiteKey, *, issuer: str, audience: str, now: float, is
     if expires <= now:
         raise NotSignedIn("error.sso_expired", code="sso_expired", field="exp")
     if is_logout:
-        return Statement(once, subject, expires)
+        return Statement(once, subject, issued, expires)
     role = claims.get("role", "member")
     if role not in ROLES:
         raise _wrong("role")
-    return Statement(once, subject, expires, _words(claims, "name"), role == "moderator")
-
-
-def subject_of(token: str, key: SiteKey, *, issuer: str, audience: str) -> str:
-    """Return of whom a token speaks, whenever it was made. Raises Forbidden."""
-    claims = _signed(token, key)
-    if claims.get("iss") != issuer or claims.get("aud") not in (audience, [audience]) or "events" in claims:
-        raise _wrong("iss")
-    return _words(claims, "sub")
+    return Statement(once, subject, issued, expires, _words(claims, "name"), role == "moderator")
 
 
 def _signed(token: str, key: SiteKey) -> dict[str, Any]:
@@ -157,6 +173,8 @@ def _signed(token: str, key: SiteKey) -> dict[str, Any]:
 def _words(claims: dict[str, Any], name: str) -> str:
     value = claims.get(name)
     if not isinstance(value, str) or not value.strip() or len(value) > MOST_CLAIM_CHARACTERS:
+        raise _wrong(name)
+    if any("\ud800" <= one <= "\udfff" for one in value):
         raise _wrong(name)
     return value
 

@@ -75,7 +75,7 @@ async def rename_account(database: Database, account: Account, to: str, *, by_it
     """
     clean = names.clean(to)
     if by_itself and names.key(clean) != names.key(account.name):
-        await check_free_to_take(clean)
+        await check_free_to_take(database, clean)
 
     def work(write: Write) -> bool:
         if by_itself:

@@ -35,14 +35,14 @@ async def begin_session(
     site: str = OWN,
     *,
     moderates: bool = False,
-    appointed: bool = False,
+    signed: bool = False,
 ) -> str:
     """Return a new token, which counts on `site` alone; only its hash is kept. `browser`: in which one, in words."""
     token = fresh_token()
 
     def work(write: Write) -> None:
         accounts.confirm(write.sql, account)
-        sessions.begin(write, account.id, token_hash(token), browser, site, moderates=moderates, appointed=appointed)
+        sessions.begin(write, account.id, token_hash(token), browser, site, moderates=moderates, signed=signed)
 
     await database.write(work)
     return token

@@ -2,64 +2,153 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import dataclass
+from typing import Any
 
 from server import names, single_sign_on
 from server.actions.sessions import fresh_token, token_hash
-from server.errors import Forbidden, NotFound
+from server.errors import Forbidden, NotFound, NotSignedIn, TooMany
+from server.limits import Limits
 from server.model import Account
+from server.settings import Settings
 from server.single_sign_on import SiteKey, Statement
 from server.sites import OWN, Site
 from server.storage import site_keys, sites
 from server.storage.accounts import accounts, identities, sessions
+from server.storage.accounts.identities import Identity
 from server.storage.engine.database import Database, Sql
 from server.storage.engine.write import Write
+from server.storage.upkeep import steps
 
 
 @dataclass(frozen=True, slots=True)
-class Entered:
-    account: Account
-    token: str
-    is_moderator: bool
+class Present:
+    """The session that the browser has already: the hash of its token, and whose it is; None: it has ended."""
+
+    token_hash: bytes
+    account: Account | None
 
 
-async def enter(database: Database, site: Site, audience: str, given: str, browser: str) -> Entered:
-    """Begin a session of the site for whom its token names. Raises Forbidden, NotSignedIn (`sso_expired`), Invalid."""
-    statement = await _read(database, site, audience, given)
-    name = names.clean(statement.name)
-    issuer, token = identities.of_site(site.id), fresh_token()
-    is_moderator = statement.is_moderator and site.moderates
+async def enter(
+    database: Database,
+    limits: Limits,
+    settings: Settings,
+    site: Site,
+    given: str,
+    browser: str,
+    present: Present | None = None,
+) -> tuple[Account, str]:
+    """Return the account of whom the site's token names, and the token of a session that it begins there.
+
+    "": the present session is theirs and goes on; a newer name or role counts from now on. That of somebody else ends
+    once the token has proved good. Raises Forbidden, NotSignedIn (`sso_expired`), Invalid (name).
+    """
+    claims = await _claims(database, settings, site, given)
+    issuer, subject = identities.of_site(site.id), single_sign_on.subject_of(claims)
+    known, left = await database.read(
+        lambda sql: (identities.known(sql, issuer, subject), identities.logged_out(sql, issuer, subject))
+    )
+    there = (
+        present.account if present and present.account and known and known.account.id == present.account.id else None
+    )
+    try:
+        statement = single_sign_on.statement(claims, now=time.time())
+        if statement.issued <= left:
+            raise NotSignedIn("error.sso_expired", code="sso_expired", field="iat")
+    except NotSignedIn:
+        if there is None:
+            raise
+        return there, ""
+    name = _name(limits, settings, statement, known)
+    if there is not None and known is not None and _says_nothing_new(statement, name, known):
+        return there, ""
+    token = "" if there is not None else fresh_token()
 
     def work(write: Write) -> Account:
-        _use(write, issuer, statement)
-        account = identities.account(write, issuer, statement.subject, name, site.id)
+        if not identities.use(write, issuer, statement.id, statement.expires):
+            if there is not None:
+                return there
+            raise Forbidden("error.sso_used", code="token_used", field="jti")
+        account = _followed(write, issuer, statement, name, site)
         if accounts.is_banned(write.sql, account.id):
             raise Forbidden("error.banned", code="banned")
-        sessions.begin(write, account.id, token_hash(token), browser, site.id, appointed=is_moderator)
+        if token:
+            if present is not None:
+                sessions.end(write, present.token_hash)
+            sessions.begin(write, account.id, token_hash(token), browser, site.id, signed=True)
         return account
 
-    return Entered(await database.write(work), token, is_moderator)
+    return await database.write(work), token
 
 
-async def subject_account(database: Database, site: Site, audience: str, given: str) -> int | None:
-    """Return the account of whom the token speaks, whenever it was made; None: nobody yet. Raises Forbidden."""
-    subject = single_sign_on.subject_of(given, await _key(database, site, given), issuer=site.id, audience=audience)
-    found = await database.read(lambda sql: identities.known(sql, identities.of_site(site.id), subject))
-    return found[0].id if found else None
+def _name(limits: Limits, settings: Settings, statement: Statement, known: Identity | None) -> str:
+    """Return the clean name that the statement gives; the one before, where it changes too often. Raises Invalid."""
+    name = names.clean(statement.name)
+    if known is None or name == known.name:
+        return name
+    try:
+        limits.spend("change", known.account.id, settings.limit_changes_account)
+    except TooMany:
+        return known.name
+    return name
 
 
-async def leave(database: Database, site: Site, audience: str, given: str) -> None:
-    """End all sessions on the site of whom its token names. Raises Forbidden, NotSignedIn (`sso_expired`)."""
-    statement = await _read(database, site, audience, given, is_logout=True)
+def _says_nothing_new(statement: Statement, name: str, known: Identity) -> bool:
+    is_same = name == known.name and statement.is_moderator == known.is_moderator
+    return is_same or statement.issued < known.stated
+
+
+def _followed(write: Write, issuer: str, statement: Statement, name: str, site: Site) -> Account:
+    """Return the account of whom the statement names, as the newest statement says that they are."""
+    known = identities.known(write.sql, issuer, statement.subject)
+    account = known.account if known else identities.add(write, issuer, statement.subject, name, site.id)
+    if known is not None and statement.issued < known.stated:
+        return account
+    if known is not None and name != known.name:
+        account = identities.rename(write, issuer, statement.subject, name, site.id)
+        steps.begin(write, "stamp account", account.id)
+    identities.keep_statement(write, issuer, statement.subject, statement.issued, is_moderator=statement.is_moderator)
+    if known is not None and statement.is_moderator != known.is_moderator:
+        write.concern(account.id, is_end=True)
+    return account
+
+
+async def leave(database: Database, settings: Settings, site: Site, given: str) -> None:
+    """End all sessions on the site of whom its token names, and let no token from before begin another.
+
+    Raises Forbidden, NotSignedIn (`sso_expired`).
+    """
+    claims = await _claims(database, settings, site, given)
+    statement = single_sign_on.statement(claims, now=time.time(), is_logout=True)
     issuer = identities.of_site(site.id)
 
     def work(write: Write) -> None:
-        _use(write, issuer, statement)
+        if not identities.use(write, issuer, statement.id, statement.expires):
+            raise Forbidden("error.sso_used", code="token_used", field="jti")
+        _log_out(write, issuer, statement.subject, statement.issued)
         if (found := identities.known(write.sql, issuer, statement.subject)) is not None:
-            sessions.end_on(write, found[0].id, site.id)
+            sessions.end_on(write, found.account.id, site.id)
 
     await database.write(work)
+
+
+async def log_out(database: Database, site: Site, token: str, account: Account) -> None:
+    """End this session of the account, which a token of the site began, and let no token from before begin another."""
+    issuer = identities.of_site(site.id)
+
+    def work(write: Write) -> None:
+        sessions.end(write, token_hash(token))
+        if (subject := identities.subject_of(write.sql, issuer, account.id)) is not None:
+            # One that is made within this second is already that of the next log-in.
+            _log_out(write, issuer, subject, write.now // 1000 - 1)
+
+    await database.write(work)
+
+
+def _log_out(write: Write, issuer: str, subject: str, at: int) -> None:
+    identities.log_out(write, issuer, subject, at, at + single_sign_on.MOST_SECONDS + single_sign_on.LEEWAY_SECONDS)
 
 
 async def add_key(database: Database, id_: str, key: SiteKey) -> None:
@@ -96,21 +185,13 @@ def _site(sql: Sql, id_: str) -> Site:
     return found
 
 
-async def _read(database: Database, site: Site, audience: str, given: str, *, is_logout: bool = False) -> Statement:
-    key = await _key(database, site, given)
-    return single_sign_on.read(given, key, issuer=site.id, audience=audience, now=time.time(), is_logout=is_logout)
-
-
-async def _key(database: Database, site: Site, given: str) -> SiteKey:
+async def _claims(database: Database, settings: Settings, site: Site, given: str) -> dict[str, Any]:
     if "sso" not in site.logins:
         raise Forbidden("error.no_sso", code="bad_token", field="sso")
+    if not single_sign_on.is_loaded():
+        await asyncio.to_thread(single_sign_on.load)
     named = single_sign_on.key_id_of(given)
     key = await database.read(lambda sql: site_keys.by_id(sql, site.id, named))
     if key is None:
         raise Forbidden("error.sso_key", code="bad_token", field="sso")
-    return key
-
-
-def _use(write: Write, issuer: str, statement: Statement) -> None:
-    if not identities.use(write, issuer, statement.id, statement.expires):
-        raise Forbidden("error.sso_used", code="token_used", field="jti")
+    return single_sign_on.verified(given, key, issuer=site.id, audience=settings.address)

@@ -66,3 +66,30 @@ def test_there_are_so_many_codes_and_a_session_that_ends_takes_its_accounts_with
     codes.ended(1)
     assert [claims(codes, code) for code in given] == [True, False, True]
     assert claims(codes, codes.issue(account(9), SITE, CHALLENGE, moderates=False))
+
+
+def test_a_code_in_the_place_of_a_cookie_counts_once_on_its_site_until_the_cookie_comes_back() -> None:
+    clock = Clock()
+    codes = LoginCodes(clock)
+    other = Site("news", origins=("https://news.example",))
+
+    def handed(session: bytes) -> str:
+        return codes.hand_out(account(1), SITE, session)
+
+    def exchanges(code: str, site: Site = SITE) -> bool:
+        try:
+            return codes.exchange(code, site).session is not None
+        except Forbidden:
+            return False
+
+    first, second, third = handed(b"one"), handed(b"two"), handed(b"three")
+    assert not exchanges(first, other)
+    assert exchanges(first)
+    assert not exchanges(first)
+    codes.settle(b"two")
+    assert not exchanges(second)
+    clock.now = CODE_SECONDS + 1
+    assert not exchanges(third)
+    # Nobody who has a verifier can claim one, nor is a code of the window given without it.
+    assert not claims(codes, handed(b"four"), is_again=True)
+    assert not exchanges(codes.issue(account(1), SITE, CHALLENGE, moderates=False))

@@ -149,3 +149,19 @@ async def test_what_was_unfinished_is_owed_as_jobs(tmp_path: Path) -> None:
     async with Database.opened(path) as database:
         owed = await database.read(lambda sql: sql.execute("SELECT kind, subject, progress FROM jobs").fetchall())
         assert owed == [("erase account", 2, 0), ("stamp account", 3, 4), ("stamp quotes", 5, 6)]
+
+
+async def test_sessions_that_a_site_had_begun_stay_and_moderators_by_it_moderate(tmp_path: Path) -> None:
+    path = tmp_path / "old.db"
+    with sqlite3.connect(path) as old:
+        old.executescript((Path(__file__).parent / "upgrades" / "016.sql").read_text(encoding="utf-8"))
+        old.execute("INSERT INTO sites (id, name, host, moderates) VALUES ('blog', 'Blog', 'blog.example', 1)")
+        old.execute("INSERT INTO identities VALUES ('site:blog', '7', 1, 'Ana'), ('site:blog', '8', 2, 'Bo')")
+        begun = "INSERT INTO sessions (token_hash, account, created, seen, site, appointed) VALUES (?, ?, 1, 1, ?, ?)"
+        old.executemany(begun, [(b"ana", 1, "blog", 1), (b"bo", 2, "blog", 0), (b"dot", 4, "blog", 0)])
+    old.close()
+    async with Database.opened(path) as database:
+        for token, role, is_signed in ((b"ana", "moderator", True), (b"bo", "reader", True), (b"dot", "reader", False)):
+            found = await database.read(lambda sql, token=token: sessions.by_token(sql, token))  # type: ignore[misc]
+            assert found is not None
+            assert (found.account.role, found.account.is_signed) == (role, is_signed)

@@ -42,6 +42,15 @@ def is_free(sql: sqlite3.Connection, name: str, account: int = 0) -> bool:
     return whose.fetchone() is None and (known is None or known[0].id == account)
 
 
+def has_mark(sql: sqlite3.Connection, name: str) -> bool:
+    """Say whether the name ends like that of a reader whom a site names: `Ana (blog.example)`."""
+    mark = names.mark_of(name)
+    return bool(mark) and any(
+        not names.skeletons(mark).isdisjoint(names.skeletons(names.site_mark(site)))
+        for (site,) in sql.execute("SELECT id FROM sites WHERE id <> 'own'")
+    )
+
+
 def free_variant(sql: sqlite3.Connection, name: str) -> str:
     """Return the clean name, where anybody may have it and nobody has or had it, else the first of its variants that
     is free: `NAME (imported)`, `NAME (imported 2)` and so on."""

@@ -1,8 +1,9 @@
-"""Who accounts are elsewhere, by whoever says so, and which of those statements were used."""
+"""Who accounts are elsewhere, by whoever says so, which of those statements were used, and which count no more."""
 
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import dataclass
 
 from server import names
 from server.model import Account
@@ -13,45 +14,68 @@ from server.storage.engine.write import Write
 SWEPT_AT_ONCE = 100
 
 
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """An account, and what the newest statement said of its owner. `stated`: when that was made, in unix seconds."""
+
+    account: Account
+    name: str
+    is_moderator: bool
+    stated: int
+
+
 def of_site(site: str) -> str:
     """Return the issuer that a site is."""
     return f"site:{site}"
 
 
-def known(sql: sqlite3.Connection, issuer: str, subject: str) -> tuple[Account, str] | None:
-    """Return the account of that person, and the name that it was said to have."""
+def known(sql: sqlite3.Connection, issuer: str, subject: str) -> Identity | None:
     row = first(
         sql.execute(
-            "SELECT a.id AS id, a.name AS name, a.role AS role, i.name AS said FROM identities i"
+            "SELECT a.id AS id, a.name AS name, a.role AS role, i.name AS said, i.moderates AS moderates,"
+            " i.stated AS stated FROM identities i"
             " JOIN accounts a ON a.id = i.account WHERE i.issuer = ? AND i.subject = ?",
             (issuer, subject),
         )
     )
-    return (Account(row["id"], row["name"], row["role"]), row["said"]) if row else None
+    if row is None:
+        return None
+    return Identity(Account(row["id"], row["name"], row["role"]), row["said"], bool(row["moderates"]), row["stated"])
 
 
-def account(write: Write, issuer: str, subject: str, name: str, mark: str) -> Account:
-    """Return the account of that person under their present clean name, made without a password if there is none.
+def add(write: Write, issuer: str, subject: str, name: str, mark: str) -> Account:
+    """Make the account of that person, without a password, under their clean name.
 
     Where the name is another's, or looks like it, it gets the mark: `Ana (blog.example)`.
     """
-    found = known(write.sql, issuer, subject)
-    if found is None:
-        made = accounts.insert(write, _free(write.sql, name, mark), None, "reader")
-        assert made is not None
-        write.sql.execute("INSERT INTO identities VALUES (?, ?, ?, ?)", (issuer, subject, made.id, name))
-        return made
-    there, said = found
-    if said == name:
-        return there
-    fresh = _free(write.sql, name, mark, there.id)
-    accounts.rename(write, there.id, fresh)
+    made = accounts.insert(write, _free(write.sql, name, mark), None, "reader")
+    assert made is not None
+    write.sql.execute(
+        "INSERT INTO identities (issuer, subject, account, name) VALUES (?, ?, ?, ?)", (issuer, subject, made.id, name)
+    )
+    return made
+
+
+def rename(write: Write, issuer: str, subject: str, name: str, mark: str) -> Account:
+    """Give the account of that person the clean name that is theirs now, marked as by `add`, and return it."""
+    there = known(write.sql, issuer, subject)
+    assert there is not None
+    fresh = _free(write.sql, name, mark, there.account.id)
+    accounts.rename(write, there.account.id, fresh)
     write.sql.execute("UPDATE identities SET name = ? WHERE issuer = ? AND subject = ?", (name, issuer, subject))
-    return Account(there.id, fresh, there.role)
+    return Account(there.account.id, fresh, there.account.role)
+
+
+def keep_statement(write: Write, issuer: str, subject: str, stated: int, *, is_moderator: bool) -> None:
+    """Keep what the newest statement says of a known person."""
+    write.sql.execute(
+        "UPDATE identities SET stated = ?, moderates = ? WHERE issuer = ? AND subject = ?",
+        (stated, int(is_moderator), issuer, subject),
+    )
 
 
 def _free(sql: sqlite3.Connection, name: str, mark: str, account: int = 0) -> str:
-    is_plain = not names.is_reserved(name) and not names.is_mixed(name)
+    is_plain = not names.is_reserved(name) and not names.is_mixed(name) and not accounts.has_mark(sql, name)
     if is_plain and accounts.is_free(sql, name, account):
         return name
     return accounts.first_free(sql, lambda number: names.of_site(name, mark, number), account)
@@ -65,17 +89,39 @@ def use(write: Write, issuer: str, statement: str, until: int) -> bool:
     return cursor.rowcount > 0
 
 
-def sweep(write: Write) -> bool:
-    """Forget some statements that have ended; False if there were none."""
-    swept = write.sql.execute(
-        "DELETE FROM used_statements WHERE (issuer, id) IN"
-        " (SELECT issuer, id FROM used_statements WHERE until < ? LIMIT ?)",
-        (write.now, SWEPT_AT_ONCE),
+def log_out(write: Write, issuer: str, subject: str, at: int, until: int) -> None:
+    """From now on statements made until `at` do not log this person in; the last ends `until` (both unix seconds)."""
+    write.sql.execute(
+        "INSERT INTO logouts VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+        " at = max(at, excluded.at), until = max(until, excluded.until)",
+        (issuer, subject, at, until * 1000),
     )
-    return swept.rowcount > 0
+
+
+def logged_out(sql: sqlite3.Connection, issuer: str, subject: str) -> int:
+    """Return when this person logged out, in unix seconds; 0 where no statement from before can be left."""
+    row = sql.execute("SELECT at FROM logouts WHERE issuer = ? AND subject = ?", (issuer, subject)).fetchone()
+    return int(row[0]) if row else 0
+
+
+def subject_of(sql: sqlite3.Connection, issuer: str, account: int) -> str | None:
+    """Return whom the issuer calls this account."""
+    row = sql.execute("SELECT subject FROM identities WHERE account = ? AND issuer = ?", (account, issuer)).fetchone()
+    return str(row[0]) if row else None
+
+
+def sweep(write: Write) -> bool:
+    """Forget some statements and logouts that have ended; False if there were none."""
+    swept = 0
+    for table, key in (("used_statements", "id"), ("logouts", "subject")):
+        swept += write.sql.execute(
+            f"DELETE FROM {table} WHERE (issuer, {key}) IN (SELECT issuer, {key} FROM {table} WHERE until < ? LIMIT ?)",
+            (write.now, SWEPT_AT_ONCE),
+        ).rowcount
+    return swept > 0
 
 
 def forget(write: Write, issuer: str) -> None:
     """Nobody is known by this issuer any more; what the accounts wrote stays."""
-    write.sql.execute("DELETE FROM identities WHERE issuer = ?", (issuer,))
-    write.sql.execute("DELETE FROM used_statements WHERE issuer = ?", (issuer,))
+    for table in ("identities", "used_statements", "logouts"):
+        write.sql.execute(f"DELETE FROM {table} WHERE issuer = ?", (issuer,))

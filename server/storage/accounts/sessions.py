@@ -11,6 +11,8 @@ from server.storage.engine.rows import first, named
 from server.storage.engine.write import Write
 
 SWEPT_AT_ONCE = 100
+# Of those that a site's statements began for one reader: each page could begin another.
+MOST_SIGNED = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +59,28 @@ def begin(
     site: str = OWN,
     *,
     moderates: bool = False,
-    appointed: bool = False,
+    signed: bool = False,
 ) -> None:
-    """`moderates`: whether a moderator may act as such on a `site` that is not our own; `appointed`: whether the site
-    says that whoever this is moderates there."""
+    """`moderates`: whether a moderator may act as such on a `site` that is not our own; `signed`: a statement of the
+    site begins it, and says what its owner may do there."""
+    if signed:
+        _make_room(write, account, site)
     write.sql.execute(
-        "INSERT INTO sessions (token_hash, account, created, seen, browser, site, moderates, appointed)"
+        "INSERT INTO sessions (token_hash, account, created, seen, browser, site, moderates, signed)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (token_hash, account, write.now, write.now, browser, site, int(moderates), int(appointed)),
+        (token_hash, account, write.now, write.now, browser, site, int(moderates), int(signed)),
     )
+
+
+def _make_room(write: Write, account: int, site: str) -> None:
+    """Where the account has as many signed sessions as it may, end the half that was not used for longest."""
+    ours = "FROM sessions WHERE account = ? AND site = ? AND signed"
+    (count,) = write.sql.execute(f"SELECT count(*) {ours}", (account, site)).fetchone()
+    if count >= MOST_SIGNED:
+        oldest = f"SELECT id {ours} ORDER BY seen, id LIMIT {MOST_SIGNED // 2}"
+        _ended(
+            write, write.sql.execute(f"DELETE FROM sessions WHERE id IN ({oldest}) RETURNING account", (account, site))
+        )
 
 
 def by_token(sql: sqlite3.Connection, token_hash: bytes) -> Session | None:
@@ -73,7 +88,9 @@ def by_token(sql: sqlite3.Connection, token_hash: bytes) -> Session | None:
     row = first(
         sql.execute(
             "SELECT a.id AS id, a.name AS name, a.role AS role, s.created AS created, s.seen AS seen,"
-            " s.site AS site, s.moderates AND i.moderates AS moderates, s.appointed AND i.moderates AS appointed"
+            " s.site AS site, s.moderates AND i.moderates AS moderates, s.signed AS signed,"
+            " s.signed AND i.moderates AND EXISTS (SELECT 1 FROM identities d"
+            " WHERE d.account = a.id AND d.issuer = 'site:' || s.site AND d.moderates) AS appointed"
             " FROM sessions s JOIN accounts a ON a.id = s.account JOIN sites i ON i.id = s.site"
             " WHERE s.token_hash = ? AND a.state = 'open' AND NOT a.banned",
             (token_hash,),
@@ -86,7 +103,7 @@ def by_token(sql: sqlite3.Connection, token_hash: bytes) -> Session | None:
         # Never more than a moderator's powers, which pages of ours alone can lend, or the site by its signature.
         is_moderator = row["moderates"] and account.role in ("moderator", "staff")
         role: Role = "moderator" if is_moderator or row["appointed"] else "reader"
-        account = Account(account.id, account.name, role, account.role)
+        account = Account(account.id, account.name, role, account.role, bool(row["signed"]))
     return Session(account, row["created"], row["seen"], row["site"])
 
 

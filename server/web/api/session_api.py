@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.responses import Response
 from starlette.routing import Route
 
-from server.actions import single_sign_on
+from server.actions.sessions import token_hash
 from server.errors import Forbidden, NotFound
 from server.model import Account
 from server.sites import OWN, Site
@@ -13,7 +13,7 @@ from server.storage.threads import threads
 from server.view import moment
 from server.web.api import thread_api
 from server.web.requests import embedding, schemas, session, site_sessions
-from server.web.requests.context import Visit, address
+from server.web.requests.context import Visit
 
 PRIVATE = "private, no-store"
 
@@ -44,7 +44,7 @@ async def _signed_in(visit: Visit, account: Account, wanted: schemas.Credentials
 async def who(visit: Visit) -> Response:
     account = await session.identify(visit)
     if (site := session.site_of(visit)) is not None:
-        return _seen(visit, site, account)
+        return _seen(site, account)
     return thread_api.answer({"account": thread_api.public_account(account) if account else None})
 
 
@@ -69,20 +69,24 @@ async def ticket(visit: Visit) -> Response:
 
 async def _claim(visit: Visit, site: Site) -> Response:
     """A code, or what the site signed, becomes a session of the site."""
-    body, begun = await visit.body(), {}
-    wanted: schemas.Claim | schemas.Entry = schemas.parse(body, schemas.Entry)
-    if isinstance(wanted, schemas.Entry) and wanted.sso is not None:
-        account, token = await site_sessions.enter(visit, site, wanted.sso, has_no_cookie=wanted.token)
+    body, context = await visit.body(), visit.state["context"]
+    entry = schemas.parse(body, schemas.Entry)
+    with_token, begun = entry.token, {}
+    if entry.sso is not None:
+        account, token = await site_sessions.enter(visit, site, entry.sso)
         if not token:
             return thread_api.answer({"account": thread_api.public_account(account)}, cache=PRIVATE)
-        begun = {"begun": True}
+        if not with_token:
+            begun = {"begun": context.codes.hand_out(account, site, token_hash(token))}
+    elif entry.begun is not None:
+        account, token = await site_sessions.exchange(visit, site, entry.begun)
+        with_token = True
     else:
-        wanted = schemas.parse(body, schemas.Claim)
-        account, token = await site_sessions.begin(visit, site, wanted)
-    if wanted.token:
-        return thread_api.answer({"account": thread_api.public_account(account), "token": token})
-    response = thread_api.answer({"account": thread_api.public_account(account), **begun})
-    settings = visit.state["context"].settings
+        account, token = await site_sessions.begin(visit, site, schemas.parse(body, schemas.Claim))
+    if with_token:
+        return thread_api.answer({"account": thread_api.public_account(account), "token": token}, cache=PRIVATE)
+    response = thread_api.answer({"account": thread_api.public_account(account), **begun}, cache=PRIVATE)
+    settings = context.settings
     response.headers.append("Set-Cookie", embedding.cookie(site, settings.base, token, settings.session_seconds))
     return response
 
@@ -93,19 +97,16 @@ async def site_logout(visit: Visit) -> Response:
     site = context.sites.by_id(visit.path_params["id"])
     if site is None or site.id == OWN:
         raise NotFound("error.no_site", code="unknown_site")
-    context.limits.spend("claim", address(visit), context.settings.limit_logins_address)
     if visit.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
         given = str((await visit.form()).get("logout_token", ""))
     else:
         given = schemas.parse(await visit.body(), schemas.SignedOut).logout_token
-    await single_sign_on.leave(context.database, site, context.settings.address, given)
+    await site_sessions.leave(visit, site, given)
     return thread_api.answer({"account": None}, cache=PRIVATE)
 
 
-def _seen(visit: Visit, site: Site, account: Account | None) -> Response:
+def _seen(site: Site, account: Account | None) -> Response:
     """Who is logged in on the site, and how to log in there."""
-    if account is not None:
-        site_sessions.settle(visit, site)
     about = {"id": site.id, "name": site.name, "logins": site.logins, "theme": site.theme}
     return thread_api.answer(
         {"account": thread_api.public_account(account) if account else None, "site": about}, cache=PRIVATE

@@ -28,7 +28,7 @@ from server.web.requests import schemas, session
 from server.web.requests.context import Visit, address
 from server.web.requests.queue_owner import in_turn, own_in_turn, shared_in_turn
 
-MAX_VERSION = 2**53
+MAX_VERSION = schemas.MAX_VERSION
 
 
 def answer(content: Any, status: int = 200, *, cache: str = "no-store") -> Response:
@@ -238,7 +238,7 @@ async def delete(visit: Visit) -> Response:
 
 
 def comment_id(visit: Visit) -> int:
-    return schemas.whole(visit.path_params["id"], "id", least=1, most=MAX_VERSION, default=0)
+    return schemas.comment_id(visit.path_params["id"])
 
 
 routes = [

@@ -96,6 +96,7 @@ async def _page_for(asked: _Asked, viewer: Account, is_packed: bool) -> bytes:
     values = {
         "name": str(escape(viewer.name)).encode(),
         "account": str(viewer.id).encode(),
+        "signed": b" signed" if viewer.is_signed else b"",
         "told": str(own.told or "").encode(),
         "nonce": rendering.fresh_nonce().encode(),
         "news": asked.drawing.news(asked.key, catch_up.told(own.since, context.texts), mark, only_new=is_alone),
@@ -127,7 +128,7 @@ async def _kept_sheet(asked: _Asked, role: str) -> Sheet:
 async def _sheet(asked: _Asked, role: str, fresh: frozenset[int]) -> Sheet:
     """Return the page as everybody with the role sees it; with `fresh`, of these comments alone."""
     visit, context = asked.visit, asked.visit.state["context"]
-    viewer = {"id": cut("account"), "name": cut("name"), "role": role} if role else None
+    viewer = {"id": cut("account"), "name": cut("name"), "role": role, "signed": cut("signed")} if role else None
     reply = visit.query_params.get("reply")
     parent = schemas.whole(reply, "reply", least=1, most=thread_api.MAX_VERSION, default=0)
     part = asked.drawing.part

@@ -114,7 +114,7 @@ async def thread(visit: Visit) -> Response:
 async def permalink(visit: Visit) -> Response:
     """The page around one comment: the first where it stands there, else one that begins with its branch."""
     key = _page_key(visit)
-    id_ = schemas.whole(visit.path_params["id"], "id", least=1, most=thread_api.MAX_VERSION, default=0)
+    id_ = thread_api.comment_id(visit)
     viewer = await session.identify(visit)
     if viewer is not None and visit.query_params.get("only") != "fragment":
         known = viewer

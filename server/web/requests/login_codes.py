@@ -22,7 +22,10 @@ MOST_OF_ONE = 8
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a code gives: a session of `account` on `site`. `session`: hash of the token that it gave already."""
+    """What a code gives: a session of `account` on `site`. `session`: hash of the token that it gave already.
+
+    Without a challenge: a statement of the site gave that session, and the code gives a bearer in its place.
+    """
 
     account: Account
     site: str
@@ -80,20 +83,19 @@ class LoginCodes:
         self._of.setdefault(grant.account.id, []).append(hashed)
         self._by_session[session] = hashed
 
-    def entered(self, code: str, account: Account, site: Site, session: bytes, *, moderates: bool) -> None:
-        """What a site signed gave this session by a cookie: until it comes back, it gives a bearer instead."""
-        self._sweep()
-        if len(self._of.get(account.id, ())) < MOST_OF_ONE and len(self._grants) < MOST_KEPT:
-            # No verifier has an empty challenge.
-            self.claimed(code, Grant(account, site.id, "", moderates, self._clock() + CODE_SECONDS), session)
+    def hand_out(self, account: Account, site: Site, session: bytes) -> str:
+        """Return a code that gives a bearer, once, until the cookie of this session comes back. Raises Unavailable."""
+        code = self.issue(account, site, "", moderates=False)
+        self.claimed(code, self._taken(_hash(code)), session)
+        return code
 
-    def again(self, code: str, site: Site) -> Grant | None:
-        """Return what gave a session by a cookie that did not come back; once."""
+    def exchange(self, code: str, site: Site) -> Grant:
+        """Return what a code that was handed out gives. Raises Forbidden."""
         self._sweep()
-        known = self._grants.get(_hash(code))
-        if known is None or known.session is None or known.site != site.id or known.until < self._clock():
-            return None
-        return self._drop(_hash(code))
+        grant = self._grants.get(_hash(code))
+        if grant is None or grant.challenge or grant.site != site.id or grant.until < self._clock():
+            raise Forbidden("error.bad_code", code="bad_code")
+        return self._taken(_hash(code))
 
     def settle(self, session: bytes) -> None:
         """The cookie came back: its code is worth nothing any more."""
@@ -110,6 +112,11 @@ class LoginCodes:
         now = self._clock()
         while self._grants and self._grants[oldest := next(iter(self._grants))].until < now:
             self._drop(oldest)
+
+    def _taken(self, code: bytes) -> Grant:
+        grant = self._drop(code)
+        assert grant is not None
+        return grant
 
     def _drop(self, code: bytes) -> Grant | None:
         grant = self._grants.pop(code, None)

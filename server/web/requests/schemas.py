@@ -17,6 +17,7 @@ Id = Annotated[int, msgspec.Meta(ge=1, le=2**53)]
 Version = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 Key = Annotated[str, msgspec.Meta(pattern=rf"^{thread_keys.PATTERN}\Z")]
 Shape = TypeVar("Shape")
+MAX_VERSION = 2**53
 
 _HINTS = {"nonce": "error.nonce", "thread": "error.thread_key", "parent": "error.parent"}
 
@@ -103,9 +104,13 @@ class Claim(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Entry(msgspec.Struct, forbid_unknown_fields=True):
-    """How a reader comes in on another site's page: by a code (see Claim), or by `sso`, the site's JWT about them."""
+    """How a reader comes in on another site's page: by a code (see Claim), or by `sso`, the site's JWT about them.
+
+    `begun`: the code that came with the session which that JWT began, where its cookie did not come back.
+    """
 
     sso: Annotated[str, msgspec.Meta(max_length=single_sign_on.MOST_CHARACTERS)] | None = None
+    begun: Annotated[str, msgspec.Meta(max_length=200)] | None = None
     code: Annotated[str, msgspec.Meta(max_length=200)] | None = None
     verifier: Annotated[str, msgspec.Meta(min_length=43, max_length=128)] | None = None
     token: bool = False
@@ -165,3 +170,8 @@ def whole(text: str | None, field: str, *, least: int, most: int, default: int) 
     if not (text.isascii() and text.isdigit() and len(text) < 20 and least <= int(text) <= most):
         raise Invalid("error.whole_number", field=field, name=field, least=least, most=most)
     return int(text)
+
+
+def comment_id(text: str) -> int:
+    """Return the number of a comment from a path. Raises Invalid."""
+    return whole(text, "id", least=1, most=MAX_VERSION, default=0)

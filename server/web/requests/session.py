@@ -65,11 +65,13 @@ async def identify(visit: Visit) -> Account | None:
     presented = token(visit)
     if presented is None:
         return None
-    site = site_of(visit)
-    account = await visit.state["context"].sessions.account(token_hash(presented), site.id if site else OWN)
-    if account is None or site is None or await site_sessions.is_within(visit, site):
+    site, hashed = site_of(visit), token_hash(presented)
+    account = await visit.state["context"].sessions.account(hashed, site.id if site else OWN)
+    if account is None or site is None:
         return account
-    return None
+    # The cookie came back: no bearer is needed in its place.
+    visit.state["context"].codes.settle(hashed)
+    return account if await site_sessions.is_within(visit, site) else None
 
 
 async def require(visit: Visit) -> Account:
@@ -173,10 +175,12 @@ async def begin(visit: Visit, account: Account, response: Response) -> str:
 
 async def end(visit: Visit, response: Response) -> None:
     context = visit.state["context"]
-    presented = token(visit)
-    if presented is not None:
+    presented, site = token(visit), site_of(visit)
+    if presented is not None and site is not None:
+        await site_sessions.log_out(visit, site, presented)
+    elif presented is not None:
         await end_session(context.database, presented)
-    if (site := site_of(visit)) is not None:
+    if site is not None:
         response.headers.append("Set-Cookie", embedding.cookie(site, context.settings.base, "", 0))
         return
     # Also what a page of ours keeps in the browser: the next to log in there finds nothing of it.

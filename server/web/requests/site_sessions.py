@@ -4,26 +4,30 @@ from __future__ import annotations
 
 from server.actions import single_sign_on
 from server.actions.sessions import begin_session, end_session, end_session_of, token_hash
+from server.actions.single_sign_on import Present
+from server.errors import Forbidden, NotSignedIn
 from server.model import Account
 from server.sites import Site
 from server.storage.comments import comments
 from server.storage.engine.database import Sql
 from server.storage.threads import threads
-from server.web.requests import browsers, embedding, origins
+from server.web.requests import browsers, embedding, origins, schemas
 from server.web.requests.context import Visit, address
 from server.web.requests.schemas import Claim
 
 
 async def is_within(visit: Visit, site: Site) -> bool:
-    """Say whether the thread or comment that the request names belongs to the site; true if it names none."""
-    key, id_ = visit.path_params.get("key"), str(visit.path_params.get("id", ""))
-    if key is None and not (id_.isdigit() and len(id_) < 17):
+    """Say whether all threads and comments that the request's path names belong to the site. Raises Invalid."""
+    key = visit.path_params.get("key")
+    # Read as the handlers read it: what is a comment to them is one here.
+    id_ = schemas.comment_id(visit.path_params["id"]) if "id" in visit.path_params else None
+    if key is None and id_ is None:
         return True
 
     def find(sql: Sql) -> bool:
-        if key is not None:
-            return _is_thread_of(sql, site, str(key))
-        comment = comments.by_id(sql, int(id_))
+        if key is not None and not _is_thread_of(sql, site, str(key)):
+            return False
+        comment = comments.by_id(sql, id_) if id_ is not None else None
         return comment is None or threads.by_key(sql, comment.thread_key).site == site.id
 
     return await visit.state["context"].database.read(find)
@@ -57,35 +61,61 @@ async def begin(visit: Visit, site: Site, wanted: Claim) -> tuple[Account, str]:
     return grant.account, fresh
 
 
-async def enter(visit: Visit, site: Site, given: str, *, has_no_cookie: bool) -> tuple[Account, str]:
+async def enter(visit: Visit, site: Site, given: str) -> tuple[Account, str]:
     """Return the account of whom the site's statement names, and the token of a session that it begins.
 
-    "": there is a session of theirs in this browser already, and the statement is not used. Raises Forbidden,
-    NotSignedIn (`sso_expired`), Invalid.
+    "": there is a session of theirs in this browser already. Raises Forbidden, NotSignedIn (`sso_expired`), Invalid.
     """
     context = visit.state["context"]
     settings = context.settings
-    context.limits.spend("claim", address(visit), settings.limit_logins_address)
     browser = browsers.in_words(visit.headers.get("user-agent", ""))
-    if has_no_cookie and (grant := context.codes.again(given, site)) is not None:
-        fresh = await begin_session(context.database, grant.account, browser, site.id, appointed=grant.moderates)
-        if grant.session is not None:
-            await end_session_of(context.database, grant.session)
-        return grant.account, fresh
-    presented = origins.bearer(visit.headers) or visit.cookies.get(embedding.cookie_name(site, settings.base))
-    if presented:
-        there = await context.sessions.account(token_hash(presented), site.id)
-        whose = await single_sign_on.subject_account(context.database, site, settings.address, given)
-        if there is not None and there.id == whose:
-            return there, ""
-        await end_session(context.database, presented)
-    entered = await single_sign_on.enter(context.database, site, settings.address, given, browser)
-    if not has_no_cookie:
-        context.codes.entered(given, entered.account, site, token_hash(entered.token), moderates=entered.is_moderator)
-    return entered.account, entered.token
+    present = None
+    if token := origins.bearer(visit.headers) or visit.cookies.get(embedding.cookie_name(site, settings.base)):
+        hashed = token_hash(token)
+        present = Present(hashed, await context.sessions.account(hashed, site.id))
+    try:
+        account, fresh = await single_sign_on.enter(
+            context.database, context.limits, settings, site, given, browser, present
+        )
+    except (Forbidden, NotSignedIn):
+        # Of good statements as many count as the site signs: nobody behind the same address keeps others out.
+        context.limits.spend("statement", address(visit), settings.limit_logins_address)
+        raise
+    if fresh:
+        context.limits.spend("statement", account.id, settings.limit_logins_address)
+    return account, fresh
 
 
-def settle(visit: Visit, site: Site) -> None:
-    """The session's cookie came back: the code that began it is worth nothing any more."""
-    if presented := visit.cookies.get(embedding.cookie_name(site, visit.state["context"].settings.base)):
-        visit.state["context"].codes.settle(token_hash(presented))
+async def exchange(visit: Visit, site: Site, code: str) -> tuple[Account, str]:
+    """Return a bearer in the place of the session that a statement began, whose cookie does not come back.
+
+    Raises Forbidden.
+    """
+    context = visit.state["context"]
+    context.limits.spend("claim", address(visit), context.settings.limit_logins_address)
+    grant = context.codes.exchange(code, site)
+    browser = browsers.in_words(visit.headers.get("user-agent", ""))
+    fresh = await begin_session(context.database, grant.account, browser, site.id, signed=True)
+    if grant.session is not None:
+        await end_session_of(context.database, grant.session)
+    return grant.account, fresh
+
+
+async def log_out(visit: Visit, site: Site, token: str) -> None:
+    """End the session; after one that the site began, none of its statements from before begins another."""
+    context = visit.state["context"]
+    account = await context.sessions.account(token_hash(token), site.id)
+    if account is not None and account.is_signed:
+        await single_sign_on.log_out(context.database, site, token, account)
+    else:
+        await end_session(context.database, token)
+
+
+async def leave(visit: Visit, site: Site, given: str) -> None:
+    """The site says, signed, that its reader has logged out there. Raises Forbidden, NotSignedIn (`sso_expired`)."""
+    context = visit.state["context"]
+    try:
+        await single_sign_on.leave(context.database, context.settings, site, given)
+    except (Forbidden, NotSignedIn):
+        context.limits.spend("statement", address(visit), context.settings.limit_logins_address)
+        raise
