@@ -19,10 +19,11 @@ const AGAIN_MS = 10_000;
 /**
  * What is around the thread: a page of the server itself, or another site's.
  * @typedef {{isOwn: boolean, logIn: (back: string) => void, ring: (count: number) => void, loggedOut: () => void,
- *   target: () => number, page?: {url: string, title: string}}} Host
+ *   target: () => number, page?: {url: string, title: string}, isBlocked?: () => boolean}} Host
  * `isOwn`: title, reloading and the log-out of the page are ours; `logIn` leads back to the path `back` of the server;
  * `ring`: so many unread notices; `loggedOut`: the session ended elsewhere; `target`: the comment
- * that the page's address names, or 0; `page`: another site's, under which the thread is
+ * that the page's address names, or 0; `page`: another site's, under which the thread is; `isBlocked`: whether its policy
+ * allows no sockets
  *
  * @typedef {import("./read/deferred.js").Rest} Rest
  */

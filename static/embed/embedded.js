@@ -12,6 +12,10 @@ import { session } from "./session.js";
 const NEAR = "800px";
 const LINK = /^#livethread-c-(\d{1,16})$/;
 const PLACE = "login-place";
+/** Of this tab: the reader has logged out, whomever the page names. */
+const OUT = "logged-out";
+const SIGNED = /^\s*<section [^>]* signed>/;
+const EXPIRED_MS = 10_000;
 const ROOT_PX = 16;
 const sheet = new CSSStyleSheet();
 sheet.replaceSync(":host{display:block;min-height:320px}:host([hidden]){display:none}");
@@ -19,6 +23,12 @@ const styled = fetch(new URL("embed.css", import.meta.url))
   .then((answer) => answer.text())
   // A rem is the host's: many make it ten pixels.
   .then((css) => sheet.replaceSync(css.replace(/([\d.]{1,8})rem\b/g, (_, many) => `${Number(many) * ROOT_PX}px`)));
+
+/** The page's policy allows no sockets; a browser may say so to the socket itself only after a while. */
+let isBlocked = false;
+addEventListener("securitypolicyviolation", ({ effectiveDirective, blockedURI }) => {
+  isBlocked ||= effectiveDirective === "connect-src" && /^wss?\b/.test(blockedURI);
+});
 
 /** @param {string} code */
 export function begin(code) {
@@ -60,11 +70,13 @@ export class Guest {
   }
 
   login() {
-    session.open();
+    this.#logIn("");
   }
 
   async logout() {
+    tab.keep(OUT, "1");
     await session.end();
+    this.#send("logout");
   }
 
   /** Fetch and draw it again: another thread, or somebody else reads it. */
@@ -77,6 +89,7 @@ export class Guest {
     this.#staying = new AbortController();
     const { signal } = this.#staying;
     const changed = () => {
+      this.#isNobodys = false;
       if (this.#live && focused(this.#live.root)?.matches("textarea") && !this.#isLoggingIn) this.#mayWait();
       else this.refresh();
     };
@@ -121,7 +134,10 @@ export class Guest {
     const { signal } = this.#mounting;
     try {
       const [html] = await Promise.all([this.#read(comment, signal), styled, session.ready]);
-      if (!signal.aborted) this.#draw(html, comment);
+      if (signal.aborted) return;
+      // The session is of somebody whom the page names no more.
+      if (this.#isNobodys && SIGNED.test(html)) await session.end();
+      else this.#draw(html, comment);
     } catch (error) {
       if (signal.aborted) return;
       // The link stays; what failed may be over in a moment.
@@ -140,16 +156,33 @@ export class Guest {
     return read(`${path}&comment=${comment}`, signal).catch(() => read(path, signal));
   }
 
-  /** Let the reader be whom the page says. */
+  /** Let the reader be whom the page says; once, since other tabs may say something else later. */
   async #signOn() {
     const [token, url] = ["sso", "sso-url"].map((name) => this.#element.getAttribute(name) ?? "");
-    if (!token && !url && !session.isSigned) return;
+    if (`${token} ${url}` === this.#signedOn) return;
+    this.#signedOn = `${token} ${url}`;
+    this.#isNobodys = !token && !url;
+    if (this.#isNobodys) tab.drop(OUT);
+    if (this.#isNobodys || tab.read(OUT)) return;
     try {
       const { signOn } = await import("./signed_on.js");
-      await signOn(session, token, url, () => this.#send("sso-expired"));
+      this.#isNobodys = !(await signOn(session, token, url, () => this.#expired()));
     } catch (error) {
+      this.#signedOn = "";
       this.#send("error", { error });
     }
+  }
+
+  #signedOn = "";
+  /** Whether the page says that nobody is logged in. */
+  #isNobodys = false;
+  #expiredAt = -EXPIRED_MS;
+
+  /** Not at every answer: a site whose clock is wrong would bring another expired token at once. */
+  #expired() {
+    if (performance.now() - this.#expiredAt < EXPIRED_MS) return;
+    this.#expiredAt = performance.now();
+    this.#send("sso-expired");
   }
 
   #query() {
@@ -189,6 +222,7 @@ export class Guest {
       loggedOut: () => this.#ring(-1),
       target: () => Number(LINK.exec(location.hash)?.[1] ?? 0),
       page: { url: this.#page, title },
+      isBlocked: () => isBlocked,
     });
     this.#send("ready", { thread: this.#live.thread });
     this.#send("count", { count: this.#live.store.count });
@@ -215,7 +249,7 @@ export class Guest {
     button.className = "quiet";
     button.type = "button";
     button.textContent = viewer ? "Log out" : "Log in";
-    button.addEventListener("click", () => (viewer ? session.end().then(() => this.#send("logout")) : this.#logIn("")));
+    button.addEventListener("click", () => (viewer ? this.#logOut() : this.#logIn("")));
     if (viewer) {
       const name = this.#element.ownerDocument.createElement("bdi");
       name.textContent = viewer;
@@ -239,11 +273,20 @@ export class Guest {
     if (count < 0) this.#shadow.querySelector(".reader")?.replaceWith(this.#header(""));
   }
 
+  #logOut() {
+    this.logout().catch(() => this.#live?.say("That did not work: you are still logged in. Try again.", 0));
+  }
+
   /** @param {string} back where one wants to be afterwards, as a path of the server */
   #logIn(back) {
     this.#isLoggingIn = true;
     tab.keep(PLACE, JSON.stringify({ y: scrollY, reply: /[?&]reply=(\d+)/.exec(back)?.[1] ?? "" }));
-    session.open();
+    const isOut = tab.read(OUT);
+    tab.drop(OUT);
+    this.#signedOn = "";
+    // The site can say again who reads.
+    if (isOut && this.#element.hasAttribute("sso-url")) this.refresh();
+    else session.open();
   }
 
   /** After a log-in: to where one was, with the form open in which one wrote. */

@@ -8,7 +8,6 @@ import { at, named } from "../live/server.js";
 import { browser, tab } from "../live/storage.js";
 
 const BEARER = "bearer";
-const SIGNED = "signed-on";
 const PAIR = "login";
 const ANSWER_MS = 500;
 const WINDOW = "popup,width=480,height=720";
@@ -51,21 +50,14 @@ class Session extends EventTarget {
   /** Log in by what the site has signed. @param {string} token */
   async signOn(token) {
     const { begun } = await ask("POST", "/api/session", { sso: token });
-    browser.keep(SIGNED, "1");
     if (!begun) return;
+    speakAs("");
     const { account } = await ask("GET", "/api/session");
-    if (account) this.#keep("");
-    else this.#keep((await ask("POST", "/api/session", { sso: token, token: true })).token);
-    this.#channel.postMessage({});
-  }
-
-  /** Whether the present session began so, or the last one did and nobody has logged out since. */
-  get isSigned() {
-    return browser.read(SIGNED) !== null;
+    const isShared = this.#keep(account ? "" : (await ask("POST", "/api/session", { begun })).token);
+    if (isShared) this.#channel.postMessage({});
   }
 
   async end() {
-    browser.drop(SIGNED);
     await ask("DELETE", "/api/session");
     this.#keep("");
     this.#tell();
@@ -122,11 +114,12 @@ class Session extends EventTarget {
     this.#tell();
   }
 
-  /** @param {string} bearer */
+  /** @param {string} bearer @returns {boolean} whether other tabs have the session too */
   #keep(bearer) {
     speakAs(bearer);
-    if (bearer) browser.keep(BEARER, bearer);
-    else browser.drop(BEARER);
+    if (bearer) return browser.keep(BEARER, bearer);
+    browser.drop(BEARER);
+    return true;
   }
 
   #tell() {

@@ -2,42 +2,53 @@
 
 const OVER = ["sso_expired", "token_used"];
 
-/** @type {Map<string, Promise<void>>} several threads of a page bring the same token, which counts once */
-const using = new Map();
+/** @type {Map<string, Promise<boolean>>} several threads of a page bring the same token, which counts once */
+const asked = new Map();
 
 /**
- * Let the session be that of whom the page names; of nobody where it names nobody any more.
+ * Let the session be that of whom the page names.
  *
  * @param {typeof import("./session.js").session} session
  * @param {string} token @param {string} url where there is a fresh one
  * @param {() => void} expired is told before the fresh one is fetched
- * @returns {Promise<void>} throws Refused
+ * @returns {Promise<boolean>} false: the page names nobody; throws Refused
  */
 export async function signOn(session, token, url, expired) {
-  if (!token && !url) return leave(session);
   if (token) {
     try {
-      return await once(session, token);
+      return await once(token, () => by(session, token));
     } catch (error) {
-      if (!OVER.includes(/** @type {any} */ (error).code)) throw error;
+      if (!isOver(error)) throw error;
       expired();
     }
   }
-  if (!url) return;
+  if (!url) return true;
+  return once(url, () => fetched(session, url)).finally(() => asked.delete(url));
+}
+
+/** @param {typeof import("./session.js").session} session @param {string} url */
+async function fetched(session, url) {
   const answer = await fetch(new URL(url, document.baseURI), { credentials: "same-origin", cache: "no-store" });
+  if (!answer.ok && answer.status !== 401) return true;
   const fresh = answer.ok ? (await answer.text()).trim() : "";
-  if (fresh) await once(session, fresh);
-  else if (answer.ok || answer.status === 401) await leave(session);
+  return fresh !== "" && by(session, fresh);
 }
 
 /** @param {typeof import("./session.js").session} session @param {string} token */
-function once(session, token) {
-  const done = using.get(token) ?? session.signOn(token);
-  using.set(token, done);
-  return done;
+async function by(session, token) {
+  await session.signOn(token);
+  return true;
 }
 
-/** @param {typeof import("./session.js").session} session */
-async function leave(session) {
-  if (session.isSigned) await session.end();
+/** @param {string} what @param {() => Promise<boolean>} ask */
+function once(what, ask) {
+  const answer = asked.get(what) ?? ask();
+  asked.set(what, answer);
+  answer.catch((error) => isOver(error) || asked.delete(what));
+  return answer;
+}
+
+/** @param {unknown} error */
+function isOver(error) {
+  return OVER.includes(/** @type {any} */ (error).code);
 }

@@ -85,7 +85,13 @@ export class Connection extends EventTarget {
     if (this.#socket || this.#isEnded) return;
     clearTimeout(this.#retry);
     this.#waits();
-    const socket = new this.#Socket(this.#url);
+    let socket;
+    try {
+      socket = new this.#Socket(this.#url);
+    } catch {
+      // So a policy of the page refuses it in Firefox.
+      return this.#closed(null, 1006);
+    }
     this.#socket = socket;
     socket.onopen = () => {
       this.#listen();
@@ -217,7 +223,7 @@ export class Connection extends EventTarget {
     this.#socket = null;
   }
 
-  /** @param {WebSocket} socket @param {number} code */
+  /** @param {WebSocket | null} socket @param {number} code */
   #closed(socket, code) {
     if (socket !== this.#socket) return;
     this.#forget();

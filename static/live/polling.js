@@ -13,12 +13,13 @@ const A_READER_MS = 1;
  * Ask whenever so many sockets in a row led nowhere, until one does: often while something comes, seldom otherwise.
  * @param {import("./connection.js").Connection} connection hears the answers as if a socket had brought them
  * @param {{thread: string, viewer: string, position: () => {epoch: string, version: number},
- *   isHidden: () => boolean}} options
- * `position` says where the client stands; nothing is asked while the page is hidden
+ *   isHidden: () => boolean, isBlocked?: () => boolean}} options
+ * `position` says where the client stands; nothing is asked while the page is hidden; `isBlocked`: it is known that no
+ * socket will do
  * @param {AbortSignal} signal ends it
  * @returns {() => void} to be called when the page is shown
  */
-export function pollWhileBlocked(connection, { thread, viewer, position, isHidden }, signal) {
+export function pollWhileBlocked(connection, { thread, viewer, position, isHidden, isBlocked = () => false }, signal) {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let next;
   let shortest = SHORTEST_MS;
@@ -52,7 +53,7 @@ export function pollWhileBlocked(connection, { thread, viewer, position, isHidde
   const hear = (/** @type {Event} */ event) => {
     const state = /** @type {CustomEvent} */ (event).detail;
     if (state === "live" || state === "ended") stop();
-    else if (!next && connection.failures >= FAILURES) {
+    else if (!next && (isBlocked() || connection.failures >= FAILURES)) {
       pause = shortest;
       goOn();
     }
@@ -65,6 +66,7 @@ export function pollWhileBlocked(connection, { thread, viewer, position, isHidde
   connection.addEventListener("state", hear, { signal });
   connection.addEventListener("message", count, { signal });
   signal.addEventListener("abort", stop);
+  if (isBlocked()) goOn();
   return () => {
     if (!next || isAsking) return;
     clearTimeout(next);

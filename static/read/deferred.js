@@ -153,9 +153,10 @@ function tellWhoIsOut(root, page) {
 const byId = (/** @type {{id: number}} */ one, /** @type {{id: number}} */ other) => one.id - other.id;
 
 /** @param {Live} live @param {AbortSignal} signal */
-function goOnWithoutSockets({ connection, thread, viewer, store }, signal) {
+function goOnWithoutSockets({ connection, thread, viewer, store, host }, signal) {
   const isHidden = () => document.visibilityState === "hidden";
-  const poll = pollWhileBlocked(connection, { thread, viewer, position: () => store, isHidden }, signal);
+  const options = { thread, viewer, position: () => store, isHidden, isBlocked: host.isBlocked };
+  const poll = pollWhileBlocked(connection, options, signal);
   document.addEventListener("visibilitychange", () => isHidden() || poll(), { signal });
 }
 

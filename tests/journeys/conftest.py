@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.async_api import Browser, BrowserContext, Locator, Page, async_playwright, expect
 from playwright.async_api import TimeoutError as NotInTime
 
+from tests.journeys.articles import Site, neighbour
 from tests.programs import path_of
 
 ARGUMENTS = [
@@ -125,3 +127,31 @@ async def visit(browser: Browser) -> AsyncIterator[Any]:
     for one in made:
         await one.context.close()
     assert wrong == []
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    folder = tmp_path_factory.mktemp("site")
+    with neighbour(folder) as address:
+        yield Site(folder, address.replace("127.0.0.1", "localhost"))
+
+
+@pytest.fixture(params=["as it comes", "third-party cookies blocked"])
+async def reader(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[BrowserContext]:
+    """A browser with partitioned storage, which Playwright turns off by default."""
+    mode = 1 if "blocked" in request.param else 0
+    (tmp_path / "Default").mkdir()
+    (tmp_path / "Default" / "Preferences").write_text(f'{{"profile": {{"cookie_controls_mode": {mode}}}}}')
+    async with async_playwright() as playwright:
+        default = [
+            "--headless=new",
+            "--remote-debugging-pipe",
+            "--no-default-browser-check",
+            f"--user-data-dir={tmp_path}",
+        ]
+        context = await playwright.chromium.launch_persistent_context(
+            tmp_path, executable_path=chromium_path(), ignore_default_args=True, args=[*ARGUMENTS, *default]
+        )
+        context.set_default_timeout(20_000)
+        yield context
+        await context.close()

@@ -67,6 +67,7 @@ class Firefox:
         return Tab(self, made["context"])
 
 
+GUEST = "document.querySelector('live-thread')?.shadowRoot"
 A_FRAME = "() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 50)))"
 
 
@@ -106,8 +107,19 @@ class Tab:
 
         return await eventually(said)
 
+    async def window(self, url: str) -> Tab:
+        """Return the window whose address begins so, once it is open."""
+
+        async def found() -> str | None:
+            tree = await self._firefox.ask("browsingContext.getTree")
+            return next((one["context"] for one in tree["contexts"] if one["url"].startswith(url)), None)
+
+        return Tab(self._firefox, await eventually(found))
+
     async def click(self, selector: str) -> None:
-        where = f"((one) => one && {CENTRE}(one))(document.querySelector({selector!r}))"
+        """Press the element, also one of a thread under an article."""
+        found = f"(document.querySelector({selector!r}) ?? {GUEST}?.querySelector({selector!r}))"
+        where = f"((one) => one && {CENTRE}(one))({found})"
         x, y = await self.until(where)
         # What was just done may still move it.
         while [x, y] != (later := await self.until(f"({A_FRAME})().then(() => {where})")):

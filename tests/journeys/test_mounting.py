@@ -11,8 +11,8 @@ import httpx2
 import pytest
 from playwright.async_api import Page, expect
 
+from tests.journeys.articles import neighbour
 from tests.journeys.firefox import started
-from tests.journeys.test_origins import neighbour
 from tests.journeys.test_page_quality import HOSTILE
 from tests.journeys.test_two_browsers import fill, sign_up
 from tests.processes import ROOT, Server

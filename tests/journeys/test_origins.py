@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import functools
-import http.server
 import json
 import sqlite3
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +16,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Origin
 
+from tests.journeys.articles import neighbour
 from tests.journeys.firefox import started
 from tests.journeys.people import PASSWORD
 from tests.journeys.test_firefox import sign_up
@@ -193,24 +191,6 @@ addEventListener("load", async () => {
   form.submit();
 });
 </script>"""
-
-
-@contextlib.contextmanager
-def neighbour(folder: Path) -> Iterator[str]:
-    """A site on another port of the same host: the same site for a browser, which sends it our cookies."""
-    handler = functools.partial(_Quiet, directory=str(folder))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.server_close()
-
-
-class _Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        pass
 
 
 def written(app: Server) -> tuple[Any, ...]:

@@ -2,70 +2,23 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import httpx2
 import pytest
-from playwright.async_api import BrowserContext, Page, async_playwright, expect
+from playwright.async_api import BrowserContext, Page, expect
 
-from tests.journeys.conftest import ARGUMENTS, chromium_path
+from tests.journeys.articles import Site
 from tests.journeys.embedding import thread_under
 from tests.journeys.people import PASSWORD
 from tests.journeys.test_mounting import OPEN, SOCKETS
-from tests.journeys.test_origins import neighbour
-from tests.journeys.test_single_sign_on import Signer, raw
-from tests.processes import Server, eventually
+from tests.processes import Server
 
-ARTICLE = """<!doctype html><html lang="en"><head><title>An article</title>{head}
-<meta name="viewport" content="width=device-width">
-<style>html {{ color-scheme: {scheme} }} body {{ margin: 0 16px }}</style>
-<script type="module" src="{server}/embed.js"></script></head>
-<body><h1>An article</h1><p style="height: {space}px">Words.</p><p><live-count id="own"></live-count>
-<a id="link" href="/other.html" data-livethread-count>Comments</a></p>
-<live-thread{attributes}><a href="{server}/t/?url={url}">Comments</a></live-thread><footer>The end</footer>
-</body></html>"""
-STRICT = (
-    "default-src 'none'; style-src 'unsafe-inline'; script-src {server}; connect-src {server} {live}; "
-    "require-trusted-types-for 'script'; trusted-types 'none'"
-)
 READER = "live-thread .reader"
 THREAD = "element.shadowRoot.querySelector('.thread')"
 HOSTILE = "* { color: red !important; font-size: 40px !important; display: block !important }"
 FAILED = "document.addEventListener('livethread-error', () => { window.failed = true; })"
-
-
-class Site:
-    """A site on another host name, whose pages are written here."""
-
-    def __init__(self, folder: Path, origin: str) -> None:
-        self.folder = folder
-        self.origin = origin
-        self.server = ""
-        self.live = ""
-
-    def article(
-        self, name: str, *, head: str = "", scheme: str = "light dark", space: int = 200, **attributes: str
-    ) -> str:
-        url = f"{self.origin}/{name}.html"
-        given = "".join(f' {one.replace("_", "-")}="{value}"' for one, value in attributes.items())
-        text = ARTICLE.format(head=head, scheme=scheme, space=space, server=self.server, url=url, attributes=given)
-        (self.folder / f"{name}.html").write_text(text, encoding="utf-8")
-        return url
-
-    @property
-    def policy(self) -> str:
-        content = STRICT.format(server=self.server, live=self.live)
-        return f'<meta http-equiv="Content-Security-Policy" content="{content}">'
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    folder = tmp_path_factory.mktemp("site")
-    with neighbour(folder) as address:
-        yield Site(folder, address.replace("127.0.0.1", "localhost"))
 
 
 @pytest.fixture(scope="module")
@@ -73,27 +26,6 @@ def app(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server
     with Server(tmp_path_factory.mktemp("app"), LIVETHREAD_SITES=site.origin) as server:
         site.server, site.live = server.origin, server.live_url
         yield server
-
-
-@pytest.fixture(params=["as it comes", "third-party cookies blocked"])
-async def reader(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[BrowserContext]:
-    """A browser with partitioned storage, which Playwright turns off by default."""
-    mode = 1 if "blocked" in request.param else 0
-    (tmp_path / "Default").mkdir()
-    (tmp_path / "Default" / "Preferences").write_text(f'{{"profile": {{"cookie_controls_mode": {mode}}}}}')
-    async with async_playwright() as playwright:
-        default = [
-            "--headless=new",
-            "--remote-debugging-pipe",
-            "--no-default-browser-check",
-            f"--user-data-dir={tmp_path}",
-        ]
-        context = await playwright.chromium.launch_persistent_context(
-            tmp_path, executable_path=chromium_path(), ignore_default_args=True, args=[*ARGUMENTS, *default]
-        )
-        context.set_default_timeout(20_000)
-        yield context
-        await context.close()
 
 
 # Whenever it is there: a press may meet the frame in which it moves.
@@ -280,58 +212,18 @@ async def test_the_element_comes_goes_moves_and_changes_and_leaves_nothing_behin
     await expect(live).to_have_count(1)
 
 
-HEARD = """for (const what of ["sso-expired", "comment", "login", "error"]) {
-  document.addEventListener(`livethread-${what}`, ({ detail }) => {
-    window.heard = [...(window.heard ?? []), `${what} ${detail.name ?? detail.error?.code ?? ""}`.trim()];
-  });
-}"""
-
-
-async def test_who_is_signed_in_by_the_site_reads_as_themselves_until_the_site_says_otherwise(
+async def test_under_a_policy_without_sockets_the_thread_is_live_a_few_seconds_late(
     app: Server, site: Site, reader: BrowserContext, key: str, name: str
 ) -> None:
-    id_ = site.origin.removeprefix("http://").replace(":", "-")
-    app.run("site", "key", "remove", id_, "page", check=False)
-    secret = raw(app.run("site", "key", "add", id_, "page").stdout.split()[-1])
-    signer = Signer(id_, secret, "page", audience=app.origin)
     page = reader.pages[0]
-    await page.add_init_script(HEARD)
-    url = site.article(key, head=site.policy, sso=signer.sign(name, name=name))
+    url = site.article(key, head=site.policy.replace(f" {site.live}", ""))
     await page.goto(url)
-    await expect(page.locator(f"{READER} bdi")).to_have_text(name)
-    await page.locator("live-thread .composer textarea").first.fill("Without a log-in")
-    await page.locator("live-thread .composer .post").first.click()
-    await expect(page.locator("live-thread li[data-id] .name").first).to_have_text(name)
-    # The page comes again as it was, out of a cache: its token was used, and the session lives.
-    await page.reload()
-    await expect(page.locator(f"{READER} bdi")).to_have_text(name)
-    assert await page.evaluate("window.heard") == [f"login {name}"]
-
-    # Once the session is over, a fresh token is fetched from the site.
-    (site.folder / "token").write_text(signer.sign(f"{name} B", name=f"{name} B") + "\n")
-    now = int(time.time())
-    site.article(key, head=site.policy, sso=signer.sign(f"{name} B", iat=now - 90, exp=now - 30), sso_url="/token")
-    await page.goto(f"{url}?2")
-    # Its policy lets the page fetch nothing of its own.
-    await eventually(lambda: page.evaluate("window.heard?.includes('sso-expired')"))
-    site.article(key, sso=signer.sign(f"{name} B", iat=now - 90, exp=now - 30), sso_url="/token")
-    await page.goto(f"{url}?3")
-    await expect(page.locator(f"{READER} bdi")).to_have_text(f"{name} B")
-    assert await page.evaluate("window.heard") == ["sso-expired", f"login {name} B"]
-
-    # Nobody any more: by the page's own script, then by the next page.
-    signed = "(token) => document.querySelector('live-thread').setAttribute('sso', token)"
-    await page.evaluate(signed, signer.sign(name, name=name))
-    await expect(page.locator(f"{READER} bdi")).to_have_text(name)
-    other = app.token(f"{name} C")
+    await expect(page.locator("live-thread .connection[data-state=late]")).to_have_count(1)
     httpx2.post(
         f"{app.origin}/api/threads/{thread_under(app, url)}/comments",
-        json={"body": "An arrival", "nonce": "a" * 20},
-        headers={"authorization": f"Bearer {other}"},
+        json={"body": "By a request", "nonce": "a" * 20},
+        headers={"authorization": f"Bearer {app.token(name)}"},
         trust_env=False,
     )
-    await page.wait_for_function("(name) => window.heard?.includes(`comment ${name} C`)", arg=name)
-    site.article(key)
-    await page.goto(f"{url}?4")
-    await expect(page.locator(f"{READER} button")).to_have_text("Log in")
-    await expect(page.locator("live-thread li[data-id]").first).to_be_visible()
+    await expect(page.locator("live-thread li[data-id] .body")).to_have_text("By a request")
+    await expect(page.locator("live-thread .connection[data-state=late]")).to_have_count(1)
