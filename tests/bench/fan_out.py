@@ -6,6 +6,7 @@ import contextlib
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -149,8 +150,9 @@ def _python_loop(way: str, readers: int) -> float:
 
 @contextlib.contextmanager
 def _server(folder: Path, *program: str) -> Iterator[tuple[Server, int]]:
+    """A new server with a database of its own, and its process."""
     with on_the_servers_core():
-        app = Server(folder)
+        app = Server(Path(tempfile.mkdtemp(dir=folder)))
         if program:
             app.program = (sys.executable, *program)
         app.start()

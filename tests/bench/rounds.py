@@ -25,7 +25,8 @@ class Effort:
 
     @property
     def rounds(self) -> int:
-        return 1 if self.is_small else ROUNDS
+        # Two also where nothing is found: the second must not fall over what the first has left.
+        return 2 if self.is_small else ROUNDS
 
     def some(self, full: float) -> float:
         """Return so many seconds, or a tenth of them."""
