@@ -307,7 +307,7 @@ def main(argv: List[str]) -> int:
     # `python3 -I` leaves the folder of the script out.
     if str(FOLDER) not in sys.path:
         sys.path.insert(0, str(FOLDER))
-    from server.arguments import parse  # noqa: PLC0415 — an old Python cannot read it
+    from server.cli_arguments import parse  # noqa: PLC0415 — an old Python cannot read it
 
     arguments = parse(argv)
     own_interpreter = os.environ.get("LIVETHREAD_NO_VENV") == "1"

@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from channels.diff_source import SourceUnavailable
 from channels.messages import Change
-from channels.source import SourceUnavailable
 from channels.tasks import Tasks
 
 Answer = TypeVar("Answer")

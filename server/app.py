@@ -15,41 +15,34 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from channels.brokers.broker import Broker
-from channels.brokers.memory import MemoryBroker
+from channels.brokers.in_process import MemoryBroker
 from channels.cache import Shared, bytes_of
+from channels.diff_source import Question, SourceUnavailable
 from channels.messages import AccountEvent, Answer, Change, Message, PollNow, Typing
 from channels.rooms.hub import Hub
 from channels.sockets.heartbeat import Heartbeat
-from channels.source import Question, SourceUnavailable
 from channels.tasks import Health, Tasks
-from server import control, private_files
+from server import operator_commands, private_files
 from server.actions.sessions import lifetime, sweep
 from server.actions.sites import follow_setting, reload
 from server.actions.vote import Votes
+from server.background_jobs import Upkeep
 from server.client_address import Clients
 from server.connection_budget import HttpBudget
 from server.errors import CannotStart, Unavailable
-from server.limits import Limits
+from server.locales import texts
+from server.rate_limits import Limits
 from server.settings import Settings
 from server.sites import Sites
 from server.storage.accounts import accounts
-from server.storage.engine import place
+from server.storage.engine import database_files
 from server.storage.engine.database import Database
 from server.storage.threads import changes, threads
 from server.storage.threads.orders import Rankings
-from server.text.rendering import Renderer
-from server.texts import texts
-from server.upkeep import Upkeep
-from server.web.api import (
-    activity_api,
-    embedded_api,
-    moderation_api,
-    own_account_api,
-    session_api,
-    thread_api,
-)
+from server.text.render_process import Renderer
+from server.web.api import activity_api, embedded_api, moderation_api, own_account_api, session_api, thread_api
 from server.web.assets import Assets
-from server.web.live import gateway_poll, live_socket
+from server.web.live import gateway_api, live_socket
 from server.web.monitoring import metrics, probes
 from server.web.pages import (
     catch_up,
@@ -59,17 +52,17 @@ from server.web.pages import (
     feeds,
     list_pages,
     own_account_pages,
-    rendering,
+    page_templates,
     sign_in_pages,
     thread_pages,
 )
-from server.web.pages.fragments import Drawing
-from server.web.pages.own_marks import OwnMarks
+from server.web.pages.comment_fragments import Drawing
+from server.web.pages.personal_marks import OwnMarks
 from server.web.requests import error_answers
 from server.web.requests.context import Context, State
-from server.web.requests.guard import Guard
 from server.web.requests.known_sessions import KnownSessions
 from server.web.requests.login_codes import LoginCodes
+from server.web.requests.middleware import Guard
 from server.web.requests.queueing import Turns
 
 MAX_REQUEST_BYTES = 64 * 1024
@@ -185,8 +178,8 @@ def create_app(settings: Settings) -> Starlette:
                 assets,
                 texts(),
                 templates,
-                Drawing(templates, rendering.site(assets, settings)),
-                Drawing(thread_pages.templates(settings.address, texts()), rendering.site(assets, settings)),
+                Drawing(templates, page_templates.site(assets, settings)),
+                Drawing(thread_pages.templates(settings.address, texts()), page_templates.site(assets, settings)),
                 OwnMarks(database),
                 source,
                 shared,
@@ -199,7 +192,7 @@ def create_app(settings: Settings) -> Starlette:
                 codes,
             )
             await stack.enter_async_context(
-                control.listening(settings, control.Desk(database, settings, read_sites), tasks)
+                operator_commands.listening(settings, operator_commands.Desk(database, settings, read_sites), tasks)
             )
             await stack.enter_async_context(hub.running())
             tasks.keep("heartbeat", heartbeat.run)
@@ -226,7 +219,7 @@ def create_app(settings: Settings) -> Starlette:
             *own_account_api.routes,
             *own_account_pages.routes,
             *moderation_api.routes,
-            *gateway_poll.routes,
+            *gateway_api.routes,
             *probes.routes,
             *metrics.routes,
             *live_socket.routes,
@@ -250,7 +243,7 @@ def with_secret(settings: Settings) -> Settings:
     path = database.with_name(f"{database.name}.secret")
     beside_link = Path(f"{settings.database}.secret")
     try:
-        place.check(database)
+        database_files.check(database)
         if not path.exists() and beside_link.exists():
             # Versions before looked beside the link.
             return replace(settings, secret=private_files.own_secret(beside_link))

@@ -13,17 +13,17 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from server import arguments, control, private_files, settings, sites
+from server import cli_arguments, operator_commands, private_files, settings, sites
 from server.errors import CannotStart, CommandFailed, DomainError
-from server.porting import import_command
-from server.porting.formats import jsonl
+from server.importing import import_command
+from server.importing.formats import jsonl
 from server.storage.engine import backup
-from server.storage.transfer import export
+from server.storage.import_export import export
 
 
 def main(argv: list[str]) -> int:
     """Do what `argv` says and return the exit status: 0, 1 (it failed), 2 (it could not begin)."""
-    given = arguments.parse(argv)
+    given = cli_arguments.parse(argv)
     commands: dict[str | None, Callable[[Namespace], int]] = {
         None: _serve,
         "gateway": _gateway,
@@ -76,7 +76,7 @@ def _gateway(_: Namespace) -> int:
 
 
 def _test(given: Namespace) -> int:
-    return subprocess.call([sys.executable, "-m", "pytest", *given.pytest], cwd=arguments.FOLDER)
+    return subprocess.call([sys.executable, "-m", "pytest", *given.pytest], cwd=cli_arguments.FOLDER)
 
 
 def _import(given: Namespace) -> int:
@@ -103,7 +103,7 @@ def _export(given: Namespace) -> int:
 
 
 def _replay(given: Namespace) -> int:
-    from server.porting.replay_command import replay_file
+    from server.importing.replay_command import replay_file
 
     return asyncio.run(replay_file(settings.from_environment(), given))
 
@@ -116,7 +116,7 @@ def _demo(given: Namespace) -> int:
 
 def _backup(given: Namespace) -> int:
     async def ask() -> dict[str, Any]:
-        async with control.owner(settings.from_environment()) as owner:
+        async with operator_commands.owner(settings.from_environment()) as owner:
             return await owner.ask("backup", {"file": str(given.file.resolve())})
 
     _tell_contents(f"Backed up to {given.file}", asyncio.run(ask()))
@@ -147,14 +147,14 @@ def _doctor(given: Namespace) -> int:
 
 def _torture(given: Namespace) -> int:
     quick = ["--quick"] if given.quick else []
-    return subprocess.call([sys.executable, "-m", "tests.torture", *quick, *given.scenario], cwd=arguments.FOLDER)
+    return subprocess.call([sys.executable, "-m", "tests.torture", *quick, *given.scenario], cwd=cli_arguments.FOLDER)
 
 
 def _bench(given: Namespace) -> int:
     as_json = ["--json"] if given.json else []
     plot = ["--plot", str(given.plot.resolve())] if given.plot else []
     words = ["--readers", str(given.readers), *as_json, *plot, *given.names]
-    return subprocess.call([sys.executable, "-m", "tests.bench", *words], cwd=arguments.FOLDER)
+    return subprocess.call([sys.executable, "-m", "tests.bench", *words], cwd=cli_arguments.FOLDER)
 
 
 def _account(given: Namespace) -> int:
@@ -167,7 +167,7 @@ def _account(given: Namespace) -> int:
         asked["password"] = given.password or _ask_password()
 
     async def ask() -> dict[str, str]:
-        async with control.owner(settings.from_environment()) as owner:
+        async with operator_commands.owner(settings.from_environment()) as owner:
             return await owner.ask(f"account {given.action}", asked)
 
     answer = asyncio.run(ask())
@@ -238,7 +238,7 @@ def _thread(given: Namespace) -> int:
 
 def _ask(command: str, arguments: dict[str, Any]) -> dict[str, Any]:
     async def ask() -> dict[str, Any]:
-        async with control.owner(settings.from_environment()) as owner:
+        async with operator_commands.owner(settings.from_environment()) as owner:
             return await owner.ask(command, arguments)
 
     return asyncio.run(ask())

@@ -14,7 +14,7 @@ DomainError
 
 from __future__ import annotations
 
-from server.texts import Texts, Value, texts
+from server.locales import Texts, Value, texts
 
 
 class DomainError(Exception):

@@ -11,21 +11,21 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
 from channels.brokers.broker import Broker
-from channels.brokers.memory import MemoryBroker
+from channels.brokers.in_process import MemoryBroker
 from channels.rooms.hub import Hub
 from channels.sockets.heartbeat import Heartbeat
 from channels.tasks import Health, Tasks
 from server.client_address import Clients
 from server.connection_budget import HttpBudget
 from server.errors import CannotStart
-from server.poller import AppSource, Poller, Signed
+from server.gateway_poller import AppSource, Poller, Signed
 from server.settings import Settings
 from server.sites import Sites, of_origin
 from server.web.live import live_socket
 from server.web.monitoring import metrics, probes
 from server.web.requests import error_answers
 from server.web.requests.context import LiveContext, LiveState
-from server.web.requests.guard import Guard
+from server.web.requests.middleware import Guard
 
 log = logging.getLogger("livethread.gateway")
 

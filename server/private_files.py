@@ -15,10 +15,11 @@ import tempfile
 from pathlib import Path
 
 from server.errors import CannotStart
-from server.setting_values import MIN_SECRET
 
 log = logging.getLogger("livethread.private")
 
+# Characters of a secret; fewer could be guessed.
+MIN_SECRET = 16
 _OTHERS = 0o077
 _ENDINGS = ("", "-wal", "-shm", "-journal")
 

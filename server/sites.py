@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 from urllib.parse import urlsplit
 
-from server import setting_urls, thread_keys, urls
+from server import strict_urls, thread_keys, urls
 from server.errors import Invalid
 
 OWN = "own"
@@ -115,7 +115,7 @@ def checked(site: Site) -> Site:
     origins = []
     for one in site.origins:
         try:
-            origins.append(setting_urls.origin(one))
+            origins.append(strict_urls.origin(one))
         except ValueError as error:
             raise Invalid("error.bad_origin", field="origin", origin=one, why=str(error)) from None
     if not origins:
@@ -136,6 +136,6 @@ def checked(site: Site) -> Site:
 def _origin_of(page: str) -> str:
     parts = urlsplit(page)
     try:
-        return setting_urls.origin(f"{parts.scheme}://{parts.netloc}")
+        return strict_urls.origin(f"{parts.scheme}://{parts.netloc}")
     except ValueError:
         return ""

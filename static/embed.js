@@ -9,7 +9,7 @@ const AT_ONCE = 100;
 const code = /^#livethread-code=([\w.-]+)$/.exec(location.hash)?.[1] ?? "";
 if (code) history.replaceState(history.state, "", location.pathname + location.search);
 
-/** @type {Promise<typeof import("./embed/embedded.js")> | undefined} */
+/** @type {Promise<typeof import("./embed/thread_element.js")> | undefined} */
 let loading;
 
 function load() {
@@ -22,7 +22,7 @@ function load() {
 
 class LiveThread extends HTMLElement {
   static observedAttributes = ["key", "url", "site", "sort", "sso", "theme"];
-  /** @type {Promise<import("./embed/embedded.js").Guest> | undefined} */
+  /** @type {Promise<import("./embed/thread_element.js").Guest> | undefined} */
   #guest;
 
   connectedCallback() {
@@ -53,7 +53,7 @@ class LiveThread extends HTMLElement {
     return this.#tell((guest) => guest.refresh());
   }
 
-  /** @param {(guest: import("./embed/embedded.js").Guest) => unknown} what */
+  /** @param {(guest: import("./embed/thread_element.js").Guest) => unknown} what */
   #tell(what) {
     this.#guest ??= load().then(({ Guest }) => new Guest(this));
     return this.#guest.then(what).catch((error) => {

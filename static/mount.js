@@ -1,15 +1,15 @@
 /** Wires the parts of one thread: connection → store → view; what is written, and paging, come later. Stays in its root. */
 
+import { later } from "./lazy_load.js";
 import * as api from "./live/api.js";
 import { Connection } from "./live/connection.js";
 import { liveUrl, settle } from "./live/server.js";
 import { Store } from "./live/store.js";
-import { later } from "./load.js";
-import { Place } from "./read/place.js";
-import { isSound } from "./view/safe.js";
-import { focused } from "./view/scope.js";
+import { Place } from "./read/reading_position.js";
+import * as words from "./view/numbers_and_times.js";
+import { isSound } from "./view/safe_html.js";
+import { focused } from "./view/selection.js";
 import { View } from "./view/view.js";
-import * as words from "./view/words.js";
 
 const TICK_MS = 60_000;
 const SPEAK_EVERY_MS = 20_000;

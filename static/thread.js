@@ -1,8 +1,8 @@
 /** Defines `<live-thread>` on the server's own pages, and what around the thread it may change there. */
 
+import { guardRestored } from "./bfcache.js";
 import { at } from "./live/server.js";
 import { Live } from "./mount.js";
-import { guardRestored } from "./restored.js";
 
 /** Back to this very page: drafts and the place are found again. */
 const logInAddress = () => at(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);

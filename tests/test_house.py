@@ -13,7 +13,8 @@ from pathlib import Path
 import jinja2
 import pytest
 
-from server import errors, settings, settings_table, texts
+from server import errors, locales, settings
+from server.settings import table
 from tests.programs import missing
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -142,8 +143,8 @@ def test_the_compose_file_asks_for_the_secret() -> None:
 
 
 def test_the_table_of_the_settings_is_the_declared_one() -> None:
-    readme = settings_table.README.read_text(encoding="utf-8")
-    assert settings_table.table() in readme, "run `python3 -m server.settings_table`"
+    readme = table.README.read_text(encoding="utf-8")
+    assert table.table() in readme, "run `python3 -m server.settings.table`"
     assert len(list(settings.declared())) > 30
 
 
@@ -206,7 +207,7 @@ def raised() -> Iterator[tuple[str, ast.Call, ast.expr]]:
 
 
 def test_every_error_names_a_text_and_gives_its_values() -> None:
-    english = texts.texts()
+    english = locales.texts()
     seen = 0
     for place, call, text in raised():
         if isinstance(text, ast.Name):
@@ -214,7 +215,7 @@ def test_every_error_names_a_text_and_gives_its_values() -> None:
             continue
         assert isinstance(text, ast.Constant), f"{place}: the text of an error is a key of the catalogue"
         key = str(text.value)
-        given: dict[str, texts.Value] = {one.arg: 1 for one in call.keywords if one.arg}
+        given: dict[str, locales.Value] = {one.arg: 1 for one in call.keywords if one.arg}
         assert key in english, f"{place}: {key} is not in the catalogue"
         assert english(key, **given), place
         seen += 1
@@ -269,7 +270,7 @@ def test_every_text_is_in_the_catalogue_and_none_is_left_over() -> None:
         for path in (*TEMPLATES.glob("*.html"), *(ROOT / "server").rglob("*.py"))
         for key in re.findall(r"""["'](\w+\.\w+)["']""", path.read_text(encoding="utf-8"))
     }
-    catalogue = {re.sub("_(one|other)$", "", key) for key, _ in texts.flat(texts.read("en"))}
+    catalogue = {re.sub("_(one|other)$", "", key) for key, _ in locales.flat(locales.read("en"))}
     sections = {key.partition(".")[0] for key in catalogue}
     unknown = {key for key in used - catalogue if key.partition(".")[0] in sections}
     assert {key for key in unknown if not key.endswith((".html", ".py", ".js", ".css"))} == set()

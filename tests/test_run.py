@@ -40,7 +40,7 @@ def clone(tmp_path: Path) -> Path:
     """A copy of what run.py needs to begin, without .venv."""
     folder = tmp_path / "clone"
     (folder / "server").mkdir(parents=True)
-    for name in ("run.py", "requirements.txt", "requirements-dev.txt", "server/__init__.py", "server/arguments.py"):
+    for name in ("run.py", "requirements.txt", "requirements-dev.txt", "server/__init__.py", "server/cli_arguments.py"):
         shutil.copy(ROOT / name, folder / name)
     return folder
 
@@ -74,7 +74,7 @@ def test_help_needs_nothing_installed(clone: Path, command: str) -> None:
 
 
 def test_what_follows_test_goes_to_pytest_in_its_order() -> None:
-    from server.arguments import parse
+    from server.cli_arguments import parse
 
     assert parse(["test", "tests/a.py", "-k", "some name", "-x"]).pytest == ["tests/a.py", "-k", "some name", "-x"]
 
@@ -86,7 +86,7 @@ def test_what_follows_test_goes_to_pytest_in_its_order() -> None:
 def test_the_first_words_after_test_say_which_tests_and_whether_they_are_measured(
     words: list[str], is_quick: bool, is_measured: bool
 ) -> None:
-    from server.arguments import parse
+    from server.cli_arguments import parse
 
     for given in ([], ["-k", "quick"], ["tests/a.py", "coverage"]):
         read = parse(["test", *words, *given])

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from channels.tasks import Health
+from server.background_jobs import Upkeep
 from server.storage.engine.database import Database
-from server.upkeep import Upkeep
 
 
 async def finish(database: Database) -> None:

@@ -21,7 +21,7 @@ from redis.exceptions import AskError, ClusterDownError, RedisError, ResponseErr
 
 from channels.brokers.authentication import Forged, Replayed, Seal
 from channels.brokers.broker import OnMessage, OnTrouble, State
-from channels.brokers.places import CONNECT_SECONDS, Place, places
+from channels.brokers.redis_topology import CONNECT_SECONDS, Place, places
 from channels.messages import Message, PollNow
 from channels.tasks import Health, Tasks
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any
 
+from channels.diff_source import SourceUnavailable
 from channels.rooms.fair_queue import InTurn
 from channels.sockets.reader import Wanted
-from channels.source import SourceUnavailable
 from channels.tasks import Tasks
 
 AT_ONCE = 128

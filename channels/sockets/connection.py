@@ -7,7 +7,7 @@ import ctypes
 from socket import MSG_DONTWAIT
 from typing import Any, Protocol, cast
 
-from channels.rounds import Rounds
+from channels.event_loop_budget import Rounds
 from channels.sockets.frames import CLOSE, PING, PONG, Limits, Parser, Violation, build, close_frame
 
 # What a peer may have unread of our answers to its pings: it asked for them, and does not take them.

@@ -9,13 +9,13 @@ from server.actions import passwords
 from server.actions.sessions import token_hash
 from server.actions.sign_in import check_free_to_take
 from server.errors import Conflict
-from server.limits import Limits
 from server.model import Account
+from server.rate_limits import Limits
 from server.settings import Settings
-from server.storage.accounts import accounts, notices, sessions, visits
+from server.storage.accounts import accounts, notifications, sessions, visits
 from server.storage.engine.database import Database
 from server.storage.engine.write import Write
-from server.storage.upkeep import steps
+from server.storage.jobs import batches
 
 
 async def remember_visit(
@@ -44,7 +44,7 @@ async def read_notices(database: Database, limits: Limits, settings: Settings, a
 
     def work(write: Write) -> None:
         accounts.confirm(write.sql, account)
-        notices.heard(write, account.id, version)
+        notifications.heard(write, account.id, version)
 
     await database.write(work)
 
@@ -82,7 +82,7 @@ async def rename_account(database: Database, account: Account, to: str, *, by_it
             accounts.confirm(write.sql, account)
         is_free = accounts.rename(write, account.id, clean)
         if is_free:
-            steps.begin(write, "stamp account", account.id)
+            batches.begin(write, "stamp account", account.id)
         return is_free
 
     if not await database.write(work):

@@ -11,7 +11,7 @@ from server.settings import Settings
 from server.storage.accounts import accounts
 from server.storage.engine.database import Database
 from server.storage.engine.write import Write
-from server.storage.upkeep import steps
+from server.storage.jobs import batches
 
 
 async def close_account(
@@ -26,8 +26,8 @@ async def close_account(
             raise Forbidden("error.last_staff", code="last_staff")
         accounts.close(write, account.id)
         if kept == "erase":
-            steps.begin(write, "erase account", account.id)
-        steps.begin(write, "stamp account", account.id)
+            batches.begin(write, "erase account", account.id)
+        batches.begin(write, "stamp account", account.id)
 
     await database.write(work)
 

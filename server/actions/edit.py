@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from channels.messages import Comment
 from server import permissions
+from server.actions.edit_conflict import Outdated
 from server.actions.moderate import tell_of
-from server.actions.outdated import Outdated
 from server.actions.post import rendered
 from server.errors import Forbidden
-from server.limits import Limits
 from server.model import Account, StoredComment
+from server.rate_limits import Limits
 from server.settings import Settings
-from server.storage.accounts import accounts, notices
+from server.storage.accounts import accounts, notifications
 from server.storage.comments import comments
 from server.storage.engine.database import Database
 from server.storage.engine.write import Write
 from server.text import characters, markup
-from server.text.rendering import Renderer
+from server.text.render_process import Renderer
 
 # Every text is kept, and a request for the comment returns them all.
 MAX_REVISION = 101
@@ -58,7 +58,7 @@ async def edit_comment(
             raise Forbidden("error.many_edits", code="too_many_edits", count=MAX_REVISION - 1)
         if body not in (comment.body, present):
             _edit(write, comment, body, html)
-            notices.mention(write, id_, mentioned)
+            notifications.mention(write, id_, mentioned)
             if comment.state == "visible":
                 tell_of(write, id_, comment.author, comment.parent)
         return write.answer(account, id_)

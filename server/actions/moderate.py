@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from channels.messages import Comment, Info
 from server import permissions
-from server.actions.outdated import Outdated
+from server.actions.edit_conflict import Outdated
 from server.errors import Conflict, Forbidden, Invalid, NotFound
 from server.model import Account, State
-from server.storage.accounts import accounts, notices
+from server.storage.accounts import accounts, notifications
 from server.storage.comments import comments
 from server.storage.engine.database import Database
 from server.storage.engine.write import Write
 from server.storage.threads import threads
-from server.view import info
+from server.visibility import info
 
 
 async def set_state(
@@ -45,9 +45,9 @@ async def set_state(
             if state == "visible" and not comment.shown:
                 tell_of(write, comment.id, comment.author, comment.parent)
             else:
-                notices.ring_again(write, id_)
+                notifications.ring_again(write, id_)
             if comment.author not in (None, account.id) and not comment.shown and state != "pending":
-                notices.add(write, comment.author, id_, "approved" if state == "visible" else "rejected")
+                notifications.add(write, comment.author, id_, "approved" if state == "visible" else "rejected")
             elif comment.author is not None and comment.state == "pending":
                 write.concern(comment.author)
         return write.answer(account, id_)
@@ -59,10 +59,10 @@ def tell_of(write: Write, id_: int, author: int | None, parent: int | None) -> N
     """A comment can be seen from now on: tell whom it answers, and whom it mentions."""
     answered = comments.by_id(write.sql, parent) if parent is not None else None
     if answered is not None and answered.author not in (None, author):
-        notices.add(write, answered.author, id_, "reply")
-    for account in notices.mentioned_in(write.sql, id_):
+        notifications.add(write, answered.author, id_, "reply")
+    for account in notifications.mentioned_in(write.sql, id_):
         if account != author:
-            notices.add(write, account, id_, "mention")
+            notifications.add(write, account, id_, "mention")
 
 
 async def lock_thread(database: Database, account: Account, key: str, *, locked: bool) -> Info:

@@ -15,8 +15,8 @@ import argon2
 
 from server.errors import Invalid, NotSignedIn, TooMany, Unavailable
 from server.model import Account
-from server.setting_values import Rate
 from server.settings import Settings
+from server.settings.values import Rate
 from server.storage.accounts import accounts, login_attempts
 from server.storage.engine.database import Database
 

@@ -9,16 +9,16 @@ from channels.messages import Comment
 from server import permissions
 from server.actions.moderate import tell_of
 from server.errors import DomainError, Forbidden, Invalid, TooMany
-from server.limits import Limits
 from server.model import MAX_DEPTH, Account
+from server.rate_limits import Limits
 from server.settings import Settings
-from server.storage.accounts import accounts, notices
+from server.storage.accounts import accounts, notifications
 from server.storage.comments import comments
 from server.storage.engine.database import Database, Sql
 from server.storage.engine.write import Write
 from server.storage.threads import threads
 from server.text import characters, quotations
-from server.text.rendering import Renderer, render
+from server.text.render_process import Renderer, render
 
 # So long after it was posted, a plain form that comes again with the same text is a slip.
 BACK_SECONDS = 15 * 60
@@ -104,7 +104,7 @@ async def post_comment(
                 request_hash=request_hashes[0],
             ),
         )
-        notices.mention(write, id_, mentioned)
+        notifications.mention(write, id_, mentioned)
         if permissions.is_trusted(account, settings.hold):
             tell_of(write, id_, account.id, post.parent)
         return write.answer(account, id_), True

@@ -8,8 +8,8 @@ from server import names
 from server.actions import passwords
 from server.actions.passwords import Caller
 from server.errors import Conflict, Forbidden, Invalid, NotSignedIn
-from server.limits import Limits
 from server.model import Account, Role
+from server.rate_limits import Limits
 from server.settings import Settings
 from server.storage.accounts import accounts
 from server.storage.accounts.login_attempts import Bucket

@@ -7,20 +7,20 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from server import names, single_sign_on
+from server import names, site_tokens
 from server.actions.sessions import fresh_token, token_hash
 from server.errors import Forbidden, NotFound, NotSignedIn, TooMany
-from server.limits import Limits
 from server.model import Account
+from server.rate_limits import Limits
 from server.settings import Settings
-from server.single_sign_on import SiteKey, Statement
+from server.site_tokens import SiteKey, Statement
 from server.sites import OWN, Site
 from server.storage import site_keys, sites
 from server.storage.accounts import accounts, identities, sessions
 from server.storage.accounts.identities import Identity
 from server.storage.engine.database import Database, Sql
 from server.storage.engine.write import Write
-from server.storage.upkeep import steps
+from server.storage.jobs import batches
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ async def enter(
     once the token has proved good. Raises Forbidden, NotSignedIn (`sso_expired`), Invalid (name).
     """
     claims = await _claims(database, settings, site, given)
-    issuer, subject = identities.of_site(site.id), single_sign_on.subject_of(claims)
+    issuer, subject = identities.of_site(site.id), site_tokens.subject_of(claims)
     known, left = await database.read(
         lambda sql: (identities.known(sql, issuer, subject), identities.logged_out(sql, issuer, subject))
     )
@@ -54,7 +54,7 @@ async def enter(
         present.account if present and present.account and known and known.account.id == present.account.id else None
     )
     try:
-        statement = single_sign_on.statement(claims, now=time.time())
+        statement = site_tokens.statement(claims, now=time.time())
         if statement.issued <= left:
             raise NotSignedIn("error.sso_expired", code="sso_expired", field="iat")
     except NotSignedIn:
@@ -108,7 +108,7 @@ def _followed(write: Write, issuer: str, statement: Statement, name: str, site: 
         return account
     if known is not None and name != known.name:
         account = identities.rename(write, issuer, statement.subject, name, site.id)
-        steps.begin(write, "stamp account", account.id)
+        batches.begin(write, "stamp account", account.id)
     identities.keep_statement(write, issuer, statement.subject, statement.issued, is_moderator=statement.is_moderator)
     if known is not None and statement.is_moderator != known.is_moderator:
         write.concern(account.id, is_end=True)
@@ -121,7 +121,7 @@ async def leave(database: Database, settings: Settings, site: Site, given: str) 
     Raises Forbidden, NotSignedIn (`sso_expired`).
     """
     claims = await _claims(database, settings, site, given)
-    statement = single_sign_on.statement(claims, now=time.time(), is_logout=True)
+    statement = site_tokens.statement(claims, now=time.time(), is_logout=True)
     issuer = identities.of_site(site.id)
 
     def work(write: Write) -> None:
@@ -148,7 +148,7 @@ async def log_out(database: Database, site: Site, token: str, account: Account) 
 
 
 def _log_out(write: Write, issuer: str, subject: str, at: int) -> None:
-    identities.log_out(write, issuer, subject, at, at + single_sign_on.MOST_SECONDS + single_sign_on.LEEWAY_SECONDS)
+    identities.log_out(write, issuer, subject, at, at + site_tokens.MOST_SECONDS + site_tokens.LEEWAY_SECONDS)
 
 
 async def add_key(database: Database, id_: str, key: SiteKey) -> None:
@@ -188,10 +188,10 @@ def _site(sql: Sql, id_: str) -> Site:
 async def _claims(database: Database, settings: Settings, site: Site, given: str) -> dict[str, Any]:
     if "sso" not in site.logins:
         raise Forbidden("error.no_sso", code="bad_token", field="sso")
-    if not single_sign_on.is_loaded():
-        await asyncio.to_thread(single_sign_on.load)
-    named = single_sign_on.key_id_of(given)
+    if not site_tokens.is_loaded():
+        await asyncio.to_thread(site_tokens.load)
+    named = site_tokens.key_id_of(given)
     key = await database.read(lambda sql: site_keys.by_id(sql, site.id, named))
     if key is None:
         raise Forbidden("error.sso_key", code="bad_token", field="sso")
-    return single_sign_on.verified(given, key, issuer=site.id, audience=settings.address)
+    return site_tokens.verified(given, key, issuer=site.id, audience=settings.address)

@@ -12,8 +12,8 @@ from channels.messages import Comment
 from channels.tasks import Tasks
 from server import permissions
 from server.errors import DomainError, Forbidden, Invalid
-from server.limits import Limits
 from server.model import Account
+from server.rate_limits import Limits
 from server.settings import Settings
 from server.storage.accounts import accounts
 from server.storage.comments import comments, votes

@@ -20,13 +20,13 @@ from pathlib import Path
 import httpx2
 from msgspec import structs
 
-from server import control, settings
+from server import operator_commands, settings
 from server.demo import host
 from server.demo.host import Host
 from server.errors import CannotStart
-from server.porting.import_command import import_records, read_records
-from server.porting.record import Record
-from server.porting.replay_command import Replay
+from server.importing.import_command import import_records, read_records
+from server.importing.record import Record
+from server.importing.replay_command import Replay
 from server.settings import Settings
 
 FOLDER = Path(__file__).parent
@@ -58,7 +58,7 @@ def run_demo(speed: float) -> int:
 
 
 async def _prepare(read: Settings, article: dict[str, str], first_half: list[Record], site: Host) -> None:
-    async with control.owner(read) as owner:
+    async with operator_commands.owner(read) as owner:
         added = {"id": "demo", "name": "The article's site", "origins": [site.origin], "logins": ["password", "guest"]}
         await owner.ask("site add", added)
         since = int(time.time() * 1000) - SECONDS_AGO * 1000 - first_half[-1].created
@@ -73,7 +73,7 @@ async def _continue(
     read: Settings, article: dict[str, str], records: list[Record], half: int, speed: float, site: Host
 ) -> None:
     key = article["key"]
-    async with control.running_owner(read) as owner:
+    async with operator_commands.running_owner(read) as owner:
         origin = (await owner.ask("origin", {}))["origin"]
         site.show(origin, article["title"], article["summary"])
         print(

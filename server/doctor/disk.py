@@ -18,7 +18,7 @@ from pathlib import Path
 from server import private_files
 from server.doctor.finding import Finding, fault, fine, warning
 from server.errors import CannotStart
-from server.storage.engine import condition, place
+from server.storage.engine import database_files, inspection
 
 FEW_BYTES, VERY_FEW_BYTES = 512 << 20, 64 << 20
 SLOW_SYNC_SECONDS = 0.05
@@ -44,7 +44,7 @@ def look(database: Path) -> list[Finding]:
     """Return what is wrong with the place and the files of the database."""
     path = database.resolve()
     try:
-        place.check(path)
+        database_files.check(path)
     except CannotStart as error:
         return [fault("database", str(error))]
     found = [*_modes(path), *_owners(path), *_kind(path.parent), *_room(path.parent), *_what_it_says(path)]
@@ -88,7 +88,7 @@ def _owners(path: Path) -> Iterator[Finding]:
 
 
 def _kind(folder: Path) -> Iterator[Finding]:
-    kind = condition.file_system(folder)
+    kind = inspection.file_system(folder)
     if _FAR_AWAY.search(kind):
         yield fault(
             "file system",
@@ -149,14 +149,14 @@ def _syncs(descriptor: int) -> Iterator[Finding]:
 
 
 def _what_it_says(path: Path) -> Iterator[Finding]:
-    yield fine("SQLite", f"version {condition.SQLITE_VERSION}")
-    if not condition.has_search():
+    yield fine("SQLite", f"version {inspection.SQLITE_VERSION}")
+    if not inspection.has_search():
         yield fault("SQLite", "it was built without FTS5, which search needs. Use another Python.")
     if not path.exists():
         yield fine("database", f"{path} does not exist yet, and is made at the first start")
         return
     try:
-        found = condition.look(path)
+        found = inspection.look(path)
     except CannotStart as error:
         yield fault("database", str(error))
         return

@@ -7,11 +7,11 @@ import os
 from collections.abc import Iterable
 from dataclasses import replace
 
-from server import control, private_files, settings
+from server import operator_commands, private_files, settings
 from server.doctor import configured, disk, machine, public, redis_servers
 from server.doctor.finding import Finding, fault, fine
 from server.errors import CannotStart
-from server.setting_values import MIN_SECRET
+from server.private_files import MIN_SECRET
 from server.settings import Settings
 
 MARKS = {"fine": "ok     ", "warning": "WARNING", "fault": "FAULT  "}
@@ -39,7 +39,7 @@ async def _everything(is_gateway: bool, asks_public: bool) -> list[Finding]:
         given, known = _with_secret(given)
         found += known
         try:
-            found.append(machine.port(given, is_running=await control.is_running(given)))
+            found.append(machine.port(given, is_running=await operator_commands.is_running(given)))
         except CannotStart as error:
             found.append(fault("control socket", str(error)))
     found += await redis_servers.look(given)

@@ -18,7 +18,7 @@ import httpx2
 
 from server.doctor.finding import Finding, fault, fine, warning
 from server.settings import Settings
-from server.web.monitoring import looking_glass
+from server.web.monitoring import request_echo
 
 SECONDS = 8.0
 MAX_SKEW_SECONDS = 60
@@ -35,7 +35,7 @@ async def look(settings: Settings) -> list[Finding]:
     try:
         verify = ssl.create_default_context() if settings.is_https else False
         async with httpx2.AsyncClient(verify=verify, trust_env=False, timeout=SECONDS) as client:
-            headers = {looking_glass.HEADER: looking_glass.question(settings), settings.proxy_header: NOBODY}
+            headers = {request_echo.HEADER: request_echo.question(settings), settings.proxy_header: NOBODY}
             answer = await client.get(f"{name}/health", headers=headers)
             found = [*_health(name, answer, settings)]
             if any(one.grade == "fault" for one in found) and "seen" not in answer.text:

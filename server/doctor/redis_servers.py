@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 
-from channels.brokers.places import places, split
+from channels.brokers.redis_topology import places, split
 from server.doctor.finding import Finding, fault, fine, warning
 from server.settings import Settings
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 from server.errors import Conflict
-from server.single_sign_on import SiteKey
+from server.site_tokens import SiteKey
 from server.storage.engine.rows import first, named
 from server.storage.engine.write import Write
 

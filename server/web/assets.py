@@ -26,7 +26,7 @@ TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf
 ENTRY = "thread.js"
 # What pages of other sites name, and what it loads where there is a thread.
 EMBED = "embed.js"
-EMBEDDED = "embedded.js"
+EMBEDDED = "thread_element.js"
 EMBED_SECONDS = 300
 
 

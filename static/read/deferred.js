@@ -1,15 +1,15 @@
 /** All that waits until the thread is painted: writing, paging, the last visit, keys, other tabs, and resting when hidden. */
 
 import { pollWhileBlocked } from "../live/polling.js";
-import { tellHeld } from "../view/held.js";
-import { firstInSight, keep } from "../view/sight.js";
-import { skipMeasured } from "../view/skipped.js";
+import { tellHeld } from "../view/held_replies.js";
+import { skipMeasured } from "../view/skipped_layout.js";
 import { Writers } from "../view/typing.js";
+import { firstInSight, keep } from "../view/viewport.js";
 import { Actions } from "../write/actions.js";
 import { Composer } from "../write/composer.js";
 import { keepOnlyOf } from "../write/draft_owners.js";
 import * as drafts from "../write/drafts.js";
-import { offerFormats } from "../write/formats.js";
+import { offerFormats } from "../write/formatting.js";
 import { publish } from "../write/posting.js";
 import { hearWhatIsRead } from "./bell.js";
 import { LastVisit } from "./catch_up.js";

@@ -2,7 +2,7 @@
 
 import { browser } from "../live/storage.js";
 import { setText } from "../view/item.js";
-import { firstInSight, keep } from "../view/sight.js";
+import { firstInSight, keep } from "../view/viewport.js";
 
 const MOST_REMEMBERED = 500;
 const SOON_MS = 200;

@@ -1,7 +1,7 @@
 /** Keyboard shortcuts: only while the focus is in the thread and not in a text field; they can be turned off. */
 
 import { browser } from "../live/storage.js";
-import { scopeOf } from "../view/scope.js";
+import { scopeOf } from "../view/selection.js";
 
 const SLOT = "keys";
 const ON =

@@ -5,8 +5,8 @@
 import { ask, Refused } from "../live/api.js";
 import { at } from "../live/server.js";
 import { setText } from "../view/item.js";
-import { focused } from "../view/scope.js";
-import * as words from "../view/words.js";
+import * as words from "../view/numbers_and_times.js";
+import { focused } from "../view/selection.js";
 
 const PART = 100;
 // A lively branch is not asked for its count at every reply, nor by all its readers at once.

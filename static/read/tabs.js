@@ -2,7 +2,7 @@
 
 import { named } from "../live/server.js";
 import { browser } from "../live/storage.js";
-import { focused } from "../view/scope.js";
+import { focused } from "../view/selection.js";
 import { forget } from "../write/draft_owners.js";
 import { slots } from "../write/drafts.js";
 

@@ -2,8 +2,8 @@
 
 import { at } from "../live/server.js";
 import { showAvatar } from "./avatar.js";
-import { picture, putHtml } from "./safe.js";
-import * as words from "./words.js";
+import * as words from "./numbers_and_times.js";
+import { picture, putHtml } from "./safe_html.js";
 
 /** @typedef {import("../live/store.js").Comment} Comment */
 

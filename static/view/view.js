@@ -7,9 +7,9 @@
 
 import { at } from "../live/server.js";
 import { fill, fillPending, keepHeight, setText, showTime, vacate } from "./item.js";
-import { firstInSight, isAnchored, isBelow, keep, placeOf } from "./sight.js";
+import * as words from "./numbers_and_times.js";
 import { Unread } from "./unread.js";
-import * as words from "./words.js";
+import { firstInSight, isAnchored, isBelow, keep, placeOf } from "./viewport.js";
 
 /** @typedef {import("../live/store.js").Comment} Comment */
 

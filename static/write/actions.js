@@ -2,8 +2,8 @@
 
 import { ask } from "../live/api.js";
 import { showVote } from "../view/item.js";
-import { putHtml } from "../view/safe.js";
-import { selectedRange } from "../view/scope.js";
+import { putHtml } from "../view/safe_html.js";
+import { selectedRange } from "../view/selection.js";
 import { Editor } from "./editor.js";
 import { Quoting } from "./quoting.js";
 

@@ -5,7 +5,7 @@
  */
 
 import * as drafts from "./drafts.js";
-import { excess, MOST, showLimit } from "./limit.js";
+import { excess, MOST, showLimit } from "./text_length.js";
 
 const KEEP_AFTER_MS = 500;
 const TYPING_EVERY_MS = 3_000;

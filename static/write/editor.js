@@ -1,7 +1,7 @@
 /** The form that changes a comment where it stands. Never touches the network: `load` and `save` are handed in. */
 
 import * as drafts from "./drafts.js";
-import { excess, MOST, showLimit } from "./limit.js";
+import { excess, MOST, showLimit } from "./text_length.js";
 
 /**
  * @typedef {import("../live/store.js").Comment} Comment

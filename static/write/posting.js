@@ -2,8 +2,8 @@
 
 import { postComment } from "../live/api.js";
 import { at } from "../live/server.js";
-import { showOwn } from "../view/held.js";
-import { placeOf } from "../view/sight.js";
+import { showOwn } from "../view/held_replies.js";
+import { placeOf } from "../view/viewport.js";
 
 /** @typedef {import("../live/store.js").Comment} Comment */
 

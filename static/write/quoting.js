@@ -1,6 +1,6 @@
 /** Quoting: a selection within one comment goes into a reply to it, with a link to its source. */
 
-import { selectedRange } from "../view/scope.js";
+import { selectedRange } from "../view/selection.js";
 
 export class Quoting {
   /** @type {HTMLElement | null} */

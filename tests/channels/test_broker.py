@@ -16,7 +16,7 @@ import pytest
 
 from channels.brokers.authentication import Seal
 from channels.brokers.broker import Broker
-from channels.brokers.memory import MemoryBroker
+from channels.brokers.in_process import MemoryBroker
 from channels.brokers.redis import redis_broker
 from channels.messages import Change, PollNow, Typing
 from channels.tasks import Health, Tasks

@@ -6,10 +6,10 @@ import itertools
 
 import pytest
 
-from channels.brokers.memory import MemoryBroker
+from channels.brokers.in_process import MemoryBroker
+from channels.diff_source import Question
 from channels.messages import MAX_ROWS, Answer, Change, Message, Reset, Typing
 from channels.rooms.hub import TYPING_READERS, Hub
-from channels.source import Question
 from tests.channels.test_hub import Screen, Truth, hub_over, join
 from tests.processes import eventually
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as some
 from websockets.extensions.permessage_deflate import PerMessageDeflate
 from websockets.frames import Frame, Opcode
 
-from channels.rounds import Rounds
+from channels.event_loop_budget import Rounds
 from channels.sockets import frames
 from channels.sockets.connection import Connection
 from channels.sockets.deflate import deflate, inflate, is_offered

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from channels.brokers.memory import MemoryBroker
+from channels.brokers.in_process import MemoryBroker
+from channels.diff_source import Question, SourceUnavailable
 from channels.messages import Answer, Change, Comment, Info, Reset
 from channels.rooms.hub import Hub
 from channels.sockets.reader import Reader
-from channels.source import Question, SourceUnavailable
 from tests.processes import eventually
 
 

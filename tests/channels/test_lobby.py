@@ -6,11 +6,11 @@ import gc
 import tracemalloc
 from collections.abc import Sequence
 
-from channels.brokers.memory import MemoryBroker
+from channels.brokers.in_process import MemoryBroker
+from channels.diff_source import Question
 from channels.messages import Answer, Change, Comment
 from channels.rooms.hub import MAX_UNUSED_ROOMS, Hub
 from channels.sockets.reader import MAX_THREADS
-from channels.source import Question
 from tests.channels.test_hub import Screen
 from tests.processes import eventually
 

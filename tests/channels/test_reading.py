@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from channels.rounds import Rounds
+from channels.event_loop_budget import Rounds
 from channels.sockets import connection as connections
 from channels.sockets.connection import SLICE_BYTES, Connection
 from channels.sockets.frames import CLOSE, TEXT

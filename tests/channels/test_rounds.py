@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 
-from channels.rounds import LEAST_SECONDS, MOST_SECONDS, TURN_SECONDS, Rounds
+from channels.event_loop_budget import LEAST_SECONDS, MOST_SECONDS, TURN_SECONDS, Rounds
 from tests.processes import eventually
 
 

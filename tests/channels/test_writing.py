@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import uvloop
 
-from channels.rounds import Rounds
+from channels.event_loop_budget import Rounds
 from channels.sockets.connection import Connection, take_over
 from channels.sockets.frames import Limits
 

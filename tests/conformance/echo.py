@@ -9,10 +9,10 @@ from typing import Any
 
 import uvloop
 
-from channels.rounds import Rounds
+from channels.event_loop_budget import Rounds
 from channels.sockets.connection import Connection, take_over
 from channels.sockets.frames import BINARY, Limits, Text, build
-from server.http import handshake
+from server.transport import handshake
 
 MESSAGE_BYTES = 16 * 1024 * 1024
 

@@ -14,8 +14,8 @@ import httpx2
 import pytest
 from redis.crc import key_slot
 
-from channels.brokers.places import LANES, _tags
 from channels.brokers.redis import ShardedBroker, redis_broker
+from channels.brokers.redis_topology import LANES, _tags
 from channels.messages import Message, Typing
 from channels.tasks import Health, Tasks
 from server.doctor import redis_servers

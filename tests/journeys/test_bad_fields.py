@@ -13,7 +13,7 @@ import pytest
 from websockets.sync.client import connect
 
 from server.settings import read
-from server.web.live import gateway_poll, live_socket
+from server.web.live import gateway_api, live_socket
 from server.web.requests import schemas
 from tests.journeys.people import ONE_OFF, PASSWORD, Person
 from tests.processes import ROOT, SECRET, Server
@@ -49,7 +49,7 @@ GOOD: dict[type[msgspec.Struct], list[tuple[str, str, dict[str, Any]]]] = {
     schemas.Entry: [("CLAIM", "/api/session", {"sso": "a.b.c"})],
     schemas.SignedOut: [("POST", "/api/sites/blog.example/logout", {"logout_token": "a.b.c"})],
     schemas.TicketFor: [("POST", "/api/ticket", {"thread": "bad"})],
-    gateway_poll.Poll: [("POST", "/internal/poll", {"gateway": "g", "clock": 0, "readers": {}})],
+    gateway_api.Poll: [("POST", "/internal/poll", {"gateway": "g", "clock": 0, "readers": {}})],
     live_socket.Hello: [("SOCKET", "hello", {"ticket": "x"})],
     live_socket.Join: [("SOCKET", "join", {"thread": "bad"})],
     live_socket.Leave: [("SOCKET", "leave", {"thread": "bad"})],
@@ -80,11 +80,11 @@ def other(app: Server) -> dict[str, Any]:
 def test_every_schema_of_a_request_is_tried() -> None:
     found = {
         one
-        for module in (schemas, gateway_poll, live_socket)
+        for module in (schemas, gateway_api, live_socket)
         for one in vars(module).values()
         if isinstance(one, type) and issubclass(one, msgspec.Struct) and one.__module__ == module.__name__
     }
-    assert set(GOOD) == found - {gateway_poll.PollAnswer}
+    assert set(GOOD) == found - {gateway_api.PollAnswer}
 
 
 def with_field(good: dict[str, Any], name: str, raw: str) -> bytes:
@@ -118,7 +118,7 @@ class Sender:
             # By a page of another site, which brings a code.
             method, headers["origin"] = "POST", SITE
         if path.startswith("/internal/"):
-            headers[gateway_poll.SIGNATURE_HEADER] = gateway_poll.signature(
+            headers[gateway_api.SIGNATURE_HEADER] = gateway_api.signature(
                 read({"LIVETHREAD_SECRET": SECRET}), "poll", content
             )
         answer = self.staff.http.request(method, path, content=content, headers=headers)

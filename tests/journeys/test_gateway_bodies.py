@@ -8,7 +8,7 @@ import httpx2
 import msgspec
 
 from server.settings import read
-from server.web.live import gateway_poll
+from server.web.live import gateway_api
 from tests.journeys.test_http import dialled, said_until_end, status
 from tests.processes import SECRET, Server
 
@@ -16,7 +16,7 @@ FORGED = "0" * 64
 
 
 def poll(length: int, signature: str = "") -> bytes:
-    line = f"{gateway_poll.SIGNATURE_HEADER}: {signature}\r\n" if signature else ""
+    line = f"{gateway_api.SIGNATURE_HEADER}: {signature}\r\n" if signature else ""
     return f"POST /internal/poll HTTP/1.1\r\nHost: x\r\n{line}Content-Length: {length}\r\n\r\n".encode()
 
 
@@ -26,7 +26,7 @@ def test_a_large_body_without_a_signature_of_this_minute_is_refused_before_it_is
         with dialled(app) as peer:
             peer.sendall(poll(4 * 1024 * 1024, signature))
             said = said_until_end(peer)
-            assert (status(said), gateway_poll.TIME_HEADER.encode() in said) == (403, True), signature
+            assert (status(said), gateway_api.TIME_HEADER.encode() in said) == (403, True), signature
 
 
 def test_one_large_body_is_read_at_a_time_and_small_ones_meanwhile(app: Server, key: str) -> None:
@@ -50,5 +50,5 @@ def _polled(app: Server, readers: dict[str, int]) -> httpx2.Response:
     """Poll as a gateway of the version before does, which tells of all its rooms at once."""
     body = msgspec.json.encode({"gateway": "before", "clock": 0, "readers": readers})
     settings = read({"LIVETHREAD_SECRET": SECRET})
-    headers = {gateway_poll.SIGNATURE_HEADER: gateway_poll.signature(settings, "poll", body)}
+    headers = {gateway_api.SIGNATURE_HEADER: gateway_api.signature(settings, "poll", body)}
     return httpx2.post(f"{app.origin}/internal/poll", content=body, headers=headers, trust_env=False)

@@ -9,9 +9,9 @@ from typing import Any, cast
 from channels.tasks import Health, Tasks
 from server.client_address import Clients
 from server.connection_budget import HttpBudget
-from server.http import uvicorn_accepting
-from server.http.uvicorn_accepting import AT_ONCE, FEW, Acceptor
 from server.settings import read
+from server.transport import uvicorn_accepting
+from server.transport.uvicorn_accepting import AT_ONCE, FEW, Acceptor
 from tests.processes import eventually
 
 

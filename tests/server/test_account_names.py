@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 
 from channels.messages import Comment
-from server.actions import close_account, operator, passwords, sign_in
+from server.actions import close_account, operator_accounts, passwords, sign_in
 from server.actions.edit import edit_comment
 from server.actions.moderate import set_state
 from server.actions.post import Post, post_comment
 from server.errors import Conflict
-from server.limits import Limits
 from server.model import Account
+from server.rate_limits import Limits
 from server.settings import read
-from server.storage.accounts import accounts, notices
+from server.storage.accounts import accounts, notifications
 from server.storage.engine.database import Database
 from tests.moderator import moderator
 
@@ -48,10 +48,10 @@ async def named(database: Database, name: str) -> int | None:
 async def test_what_looks_like_a_name_that_was_had_is_nobodys_else(database: Database, taken: str) -> None:
     ana, bo, eve = await made(database, "Ana"), await made(database, "Bo"), await made(database, "Eve")
     assert await sign_in.create_account(database, taken, None, "reader") is None
-    assert await operator.rename(database, "Ana", "Maria") == "Maria"
+    assert await operator_accounts.rename(database, "Ana", "Maria") == "Maria"
     assert await sign_in.create_account(database, taken, None, "reader") is None
     with pytest.raises(Conflict):
-        await operator.rename(database, "Eve", "Ana")
+        await operator_accounts.rename(database, "Eve", "Ana")
     await close_account.close_account(database, SETTINGS, Account(ana.id, "Maria", "reader"), "a long password", "keep")
     for name in (taken, "Maria", "rnaria"):
         assert await sign_in.create_account(database, name, None, "reader") is None
@@ -61,7 +61,7 @@ async def test_what_looks_like_a_name_that_was_had_is_nobodys_else(database: Dat
 async def test_a_former_name_leads_to_its_account_which_may_take_it_back(database: Database) -> None:
     ana = await made(database, "Ana")
     for name in ("Maria", "Mary", "Ana", "Maria", "ANA"):
-        assert await operator.rename(database, "Ana", name) == name
+        assert await operator_accounts.rename(database, "Ana", name) == name
         assert {await named(database, one) for one in ("Ana", "Maria", name)} == {ana.id}
     (left,) = await database.read(lambda sql: sql.execute("SELECT count(*) FROM former_names").fetchone())
     assert left == 2
@@ -69,7 +69,7 @@ async def test_a_former_name_leads_to_its_account_which_may_take_it_back(databas
 
 async def test_nothing_of_the_names_of_a_closed_account_can_be_read(database: Database) -> None:
     ana = await made(database, "Flibbertigibbet")
-    await operator.rename(database, "Flibbertigibbet", "Gobbledygook")
+    await operator_accounts.rename(database, "Flibbertigibbet", "Gobbledygook")
     await close_account.close_account(
         database, SETTINGS, Account(ana.id, "Gobbledygook", "reader"), "a long password", "keep"
     )
@@ -83,7 +83,7 @@ async def test_an_old_mention_leads_to_the_person_whatever_they_are_called(datab
     comment = await say(database, bo, "@ana, hello", "n" * 16)
     link = '<a class="mention" href="/u/Ana">@Ana</a>'
     assert link in str(comment.html)
-    await operator.rename(database, "Ana", "Maria")
+    await operator_accounts.rename(database, "Ana", "Maria")
     assert await named(database, "Ana") == ana.id
     edited = await edit_comment(database, OFF, SETTINGS, bo, comment.id, "@ana, hello again", 1)
     assert edited.html == '<p><a class="mention" href="/u/Maria">@ana</a>, hello again</p>'
@@ -97,17 +97,17 @@ async def test_a_mention_in_any_script_is_the_whole_name(database: Database, nam
     html = str(comment.html)
     assert html.count("<a ") == 1
     assert f">@{name.replace('&', '&amp;')}</a>, hello" in html
-    assert await database.read(lambda sql: notices.unread(sql, person.id)) == 1
+    assert await database.read(lambda sql: notifications.unread(sql, person.id)) == 1
 
 
 async def test_who_a_held_comment_mentions_is_told_when_it_is_approved(database: Database) -> None:
     ana, bo = await made(database, "Ana"), await made(database, "Bo")
     comment = await say(database, bo, "@Ana, hello", "n" * 16, held=True)
     assert comment.state == "pending"
-    await operator.rename(database, "Ana", "Maria")
-    assert await database.read(lambda sql: notices.unread(sql, ana.id)) == 0
+    await operator_accounts.rename(database, "Ana", "Maria")
+    assert await database.read(lambda sql: notifications.unread(sql, ana.id)) == 0
     await set_state(database, await moderator(database), comment.id, "visible")
-    assert await database.read(lambda sql: notices.unread(sql, ana.id)) == 1
+    assert await database.read(lambda sql: notifications.unread(sql, ana.id)) == 1
 
 
 async def test_a_file_gets_names_that_nobody_has(database: Database) -> None:

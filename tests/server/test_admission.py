@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 
-from server.limits import Admission
-from server.setting_values import Rate
+from server.rate_limits import Admission
+from server.settings.values import Rate
 
 
 def test_one_address_that_tries_without_end_leaves_room_for_all_others() -> None:

@@ -12,14 +12,14 @@ from channels.tasks import Health, Tasks
 from server.actions import passwords, sign_in
 from server.actions.close_account import close_account
 from server.actions.delete import delete_comment
-from server.actions.describe import describe_thread
+from server.actions.describe_thread import describe_thread
 from server.actions.edit import edit_comment
 from server.actions.moderate import ban_account, lock_thread, set_state
 from server.actions.post import Post, post_comment
 from server.actions.vote import Votes
 from server.errors import NotSignedIn
-from server.limits import Limits
 from server.model import Account, Role
+from server.rate_limits import Limits
 from server.settings import read
 from server.storage.accounts import accounts
 from server.storage.engine.database import Database

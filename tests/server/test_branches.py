@@ -15,8 +15,8 @@ from server.actions.delete import delete_comment
 from server.actions.post import Post, post_comment
 from server.actions.sign_in import create_account
 from server.errors import Invalid, NotFound
-from server.limits import Limits
 from server.model import Account
+from server.rate_limits import Limits
 from server.settings import read
 from server.storage.engine.database import Database
 from server.storage.threads import changes, paging, threads

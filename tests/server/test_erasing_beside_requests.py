@@ -12,12 +12,12 @@ from channels.messages import Change
 from channels.tasks import Health
 from server.actions import sign_in
 from server.actions.delete import delete_comment
+from server.background_jobs import Upkeep
 from server.model import Account
 from server.storage.accounts import accounts
 from server.storage.engine.database import Database
 from server.storage.engine.write import Write
-from server.storage.upkeep import jobs, steps
-from server.upkeep import Upkeep
+from server.storage.jobs import batches, outbox
 from tests.processes import eventually
 from tests.server.test_erasure import everything, quote, say, shown
 from tests.upkept import finish
@@ -67,7 +67,7 @@ async def test_an_account_whose_closing_was_cut_short_is_erased_by_the_next_owne
 
         def first(write: Write) -> None:
             accounts.close(write, ana.id)
-            steps.begin(write, "erase account", ana.id)
+            batches.begin(write, "erase account", ana.id)
 
         await database.write(first)
     async with Database.opened(path) as database:
@@ -75,7 +75,7 @@ async def test_an_account_whose_closing_was_cut_short_is_erased_by_the_next_owne
         async with Upkeep(database, Health()).running():
 
             async def is_through() -> bool:
-                owed = await database.read(jobs.backlog)
+                owed = await database.read(outbox.backlog)
                 return owed.jobs == 0 and "gibbet" not in await everything(database)
 
             await eventually(is_through)

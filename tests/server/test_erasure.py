@@ -19,15 +19,15 @@ from server.actions.post import Post, post_comment
 from server.actions.sessions import begin_session
 from server.actions.vote import Votes
 from server.errors import Invalid, NotSignedIn
-from server.limits import Limits
 from server.model import Account
+from server.rate_limits import Limits
 from server.settings import read
 from server.storage import search
 from server.storage.accounts import accounts
 from server.storage.comments import comments
 from server.storage.engine.database import Database
 from server.storage.engine.write import Write
-from server.storage.upkeep import erasure
+from server.storage.jobs import erasure
 from tests.moderator import moderator
 from tests.upkept import finish
 

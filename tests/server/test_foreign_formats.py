@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from server import thread_keys
-from server.porting import xml
+from server.importing import xml
 from tests.server.test_imports import Run, asked, run, tree_of
 from tests.server.test_porting import FIXTURES
 

@@ -10,8 +10,8 @@ import pytest
 from server.actions import sign_in
 from server.actions.moderate import set_state
 from server.actions.post import Post, post_comment
-from server.limits import Limits
 from server.model import Account
+from server.rate_limits import Limits
 from server.settings import read
 from server.storage import search
 from server.storage.comments import comments, quotes

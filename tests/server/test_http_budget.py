@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from server.connection_budget import CONNECTION_BYTES, MAX_BYTES, MAX_BYTES_OF_ALL, HttpBudget, Share
-from server.http.descriptors import room
+from server.transport.descriptors import room
 from tests.processes import eventually
 
 MIB = 1024 * 1024

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from server.importing import foreign_html, loading
 from server.model import MAX_DEPTH
-from server.porting import foreign_html, loading
 from server.storage.accounts import accounts
 from server.storage.engine.database import Database
 from tests.server.test_imports import asked, backup, lines, one, remark, tree_of

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from server.errors import TooMany
-from server.limits import MAX_BUCKETS, Limits
-from server.setting_values import Rate
+from server.rate_limits import MAX_BUCKETS, Limits
+from server.settings.values import Rate
 
 # One in eight seconds: exact in binary.
 FOUR_IN_32 = Rate(4, 32)

@@ -15,16 +15,16 @@ from server.actions.edit import edit_comment
 from server.actions.moderate import set_state
 from server.actions.post import Post, post_comment
 from server.actions.sign_in import create_account
-from server.control import Desk
-from server.limits import Limits
+from server.importing.formats import jsonl
+from server.importing.import_command import import_records
 from server.model import Account
-from server.porting.formats import jsonl
-from server.porting.import_command import import_records
+from server.operator_commands import Desk
+from server.rate_limits import Limits
 from server.settings import read
 from server.storage.comments import comments, votes
 from server.storage.engine.database import Database
-from server.storage.transfer import export
-from server.storage.upkeep import erasure
+from server.storage.import_export import export
+from server.storage.jobs import erasure
 from server.text import links
 from tests.moderator import moderator
 from tests.server.test_porting import write

@@ -9,10 +9,10 @@ from tests.processes import ROOT
 
 SETTLED = """
 import gc
-from server import memory
+from server import freed_memory
 
 before = [[] for _ in range(1_000)]
-memory.settle()
+freed_memory.settle()
 assert not any(one is before for one in gc.get_objects())
 after = []
 assert any(one is after for one in gc.get_objects())

@@ -16,20 +16,20 @@ from server.actions.moderate import set_state
 from server.actions.post import Post, post_comment
 from server.actions.sign_in import create_account
 from server.errors import Invalid
-from server.limits import Limits
+from server.importing.formats import jsonl
+from server.importing.loading import Batch, load_batch
+from server.importing.record import Record
 from server.model import Account
-from server.porting.formats import jsonl
-from server.porting.loading import Batch, load_batch
-from server.porting.record import Record
+from server.rate_limits import Limits
 from server.settings import read
 from server.storage import search
 from server.storage.accounts import accounts, visits
 from server.storage.comments import comments
 from server.storage.engine.database import Database
+from server.storage.import_export import export
 from server.storage.threads import paging, threads
 from server.storage.threads.orders import Rankings
-from server.storage.transfer import export
-from server.view import moment
+from server.visibility import moment
 from tests.moderator import moderator
 
 SETTINGS = read({"LIVETHREAD_SECRET": "a-secret-of-the-tests", "LIVETHREAD_LIMITS": "off"})

@@ -8,7 +8,7 @@ import pytest
 
 from server import permissions
 from server.model import ROLES, Account, Role, StoredComment, Thread
-from server.view import view
+from server.visibility import view
 
 HOUR_SECONDS = 3600
 READER, MODERATOR, STAFF = (Account(id=1, name=role, role=role) for role in ROLES)

@@ -8,13 +8,13 @@ import pytest
 from channels.messages import AccountEvent
 from channels.rooms.hub import Hub
 from channels.tasks import Health
-from server.poller import ROUND_POLLS, AppSource, Poller, Signed
+from server.gateway_poller import ROUND_POLLS, AppSource, Poller, Signed
 from server.settings import read
 from server.sites import Sites
 from server.storage.accounts import accounts
 from server.storage.engine.database import Database
 from server.storage.engine.write import Write
-from server.web.live.gateway_poll import MAX_BODY_BYTES, PollAnswer
+from server.web.live.gateway_api import MAX_BODY_BYTES, PollAnswer
 
 SETTINGS = read({"LIVETHREAD_SECRET": "a-secret-of-the-tests", "LIVETHREAD_PORT": "1"})
 

@@ -13,21 +13,21 @@ from server.actions.edit import edit_comment
 from server.actions.moderate import set_state
 from server.actions.post import Post, post_comment
 from server.actions.sign_in import create_account
-from server.control import Desk
-from server.limits import Limits
+from server.importing.authors import ANONYMOUS
+from server.importing.formats import jsonl, remark42
+from server.importing.import_command import FORMATS, import_records
+from server.importing.loading import NO_PARENT, NO_TEXT
+from server.importing.record import Record
+from server.importing.report import Report
 from server.model import Role
-from server.porting.authors import ANONYMOUS
-from server.porting.formats import jsonl, remark42
-from server.porting.import_command import FORMATS, import_records
-from server.porting.loading import NO_PARENT, NO_TEXT
-from server.porting.record import Record
-from server.porting.report import Report
+from server.operator_commands import Desk
+from server.rate_limits import Limits
 from server.settings import read
 from server.storage.comments import votes
 from server.storage.engine.database import Database
+from server.storage.import_export import export
 from server.storage.threads import paging
 from server.storage.threads.orders import Rankings
-from server.storage.transfer import export
 from tests.moderator import moderator
 from tests.processes import ROOT
 

@@ -9,8 +9,8 @@ import signal
 import pytest
 
 from server.errors import Invalid
-from server.text import markup, rendering
-from server.text.rendering import Renderer
+from server.text import markup, render_process
+from server.text.render_process import Renderer
 
 LONG = "Some *honest* text of @ana.\n\n> A quote.\n\n" * 50
 PEOPLE = {"ana": "Ana"}
@@ -44,7 +44,7 @@ async def test_a_text_that_takes_too_long_is_refused_and_the_next_one_is_rendere
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # However busy the machine is.
-    monkeypatch.setattr(rendering, "MAX_SECONDS_WAITED", 90)
+    monkeypatch.setattr(render_process, "MAX_SECONDS_WAITED", 90)
     renderer = Renderer()
     async with renderer.running():
         await renderer.render(LONG, PEOPLE)
@@ -59,7 +59,7 @@ async def test_a_text_that_takes_too_long_is_refused_and_the_next_one_is_rendere
 
 
 async def test_a_process_that_stands_still_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rendering, "MAX_SECONDS_WAITED", 0.1)
+    monkeypatch.setattr(render_process, "MAX_SECONDS_WAITED", 0.1)
     renderer = Renderer()
     async with renderer.running():
         await renderer.render(LONG, PEOPLE)

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from server import control
+from server import operator_commands
 from server.errors import CannotStart
 from server.settings import read
 from tests.processes import Server, until
@@ -42,16 +42,16 @@ def test_a_gateway_whose_app_is_something_else_says_so(tmp_path: Path) -> None:
 async def test_a_command_does_not_wait_for_an_app_that_is_frozen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(control, "ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr(operator_commands, "ANSWER_SECONDS", 0.2)
     with Server(tmp_path) as app:
         assert app.process is not None
         settings = read({"LIVETHREAD_DATABASE": str(tmp_path / "test.db")})
-        async with asyncio.timeout(60), control.owner(settings) as owner:
+        async with asyncio.timeout(60), operator_commands.owner(settings) as owner:
             assert (await owner.ask("origin", {}))["origin"] == app.origin
         app.process.send_signal(signal.SIGSTOP)
         try:
             with pytest.raises(CannotStart, match="has not answered"):
-                async with asyncio.timeout(60), control.owner(settings):
+                async with asyncio.timeout(60), operator_commands.owner(settings):
                     pass
         finally:
             app.process.send_signal(signal.SIGCONT)

@@ -10,15 +10,15 @@ import pytest
 
 from channels.tasks import Health
 from server.actions import sign_in
+from server.background_jobs import Upkeep
 from server.model import Account
 from server.storage import search
 from server.storage.comments import comments
 from server.storage.comments.comments import NewComment
 from server.storage.engine.database import Database
 from server.storage.engine.write import Write
+from server.storage.jobs import erasure
 from server.storage.threads import threads
-from server.storage.upkeep import erasure
-from server.upkeep import Upkeep
 from tests.processes import eventually
 
 # Letters that nothing else is written in.
@@ -81,7 +81,7 @@ async def test_the_index_is_rewritten_in_bounded_steps(
 async def test_what_is_erased_while_the_index_is_rewritten_leaves_it_as_well(
     database: Database, author: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("server.upkeep.SCRUB_SECONDS", 0.0)
+    monkeypatch.setattr("server.background_jobs.SCRUB_SECONDS", 0.0)
     chance = random.Random(8)
     scrub_some, late = erasure.scrub_some, [True]
 

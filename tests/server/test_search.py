@@ -16,10 +16,10 @@ from server.actions.moderate import set_state
 from server.actions.post import Post, post_comment
 from server.actions.sign_in import create_account
 from server.errors import Invalid
-from server.limits import Limits
+from server.importing.loading import Batch, load_batch
+from server.importing.record import Record
 from server.model import Account
-from server.porting.loading import Batch, load_batch
-from server.porting.record import Record
+from server.rate_limits import Limits
 from server.settings import read
 from server.storage import search
 from server.storage.engine.database import Database

@@ -12,8 +12,8 @@ from server.actions import passwords, sessions, sign_in
 from server.actions.passwords import Caller
 from server.actions.sessions import token_hash
 from server.errors import NotFound, NotSignedIn, TooMany
-from server.limits import Limits
 from server.model import Account
+from server.rate_limits import Limits
 from server.settings import read
 from server.storage.accounts import login_attempts
 from server.storage.accounts import sessions as stored

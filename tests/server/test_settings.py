@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from channels.brokers.places import places
+from channels.brokers.redis_topology import places
 from server import cli
 from server.errors import CannotStart
 from server.settings import Settings, declared, ignored, read

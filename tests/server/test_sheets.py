@@ -11,16 +11,16 @@ from channels.cache import Shared
 from channels.messages import Comment
 from channels.tasks import Health, Tasks
 from server.actions.sign_in import create_account
+from server.locales import texts
 from server.model import Account, Head
 from server.storage.engine.database import Database
 from server.storage.threads import paging
-from server.texts import texts
-from server.view import is_drawn, sight
-from server.web.pages import segments, thread_pages, thread_sheets
-from server.web.pages.cuts import cut
-from server.web.pages.fragments import Drawing, Fragment, Personal
+from server.visibility import is_drawn, sight
+from server.web.pages import gzip_segments, thread_page_builder, thread_pages
+from server.web.pages.comment_fragments import Drawing, Fragment, Personal
 from server.web.pages.nesting import Place
-from server.web.pages.sheets import Sheet
+from server.web.pages.shared_pages import Sheet
+from server.web.pages.slots import cut
 from tests.server.test_storage import post
 from tests.server.test_view import TABLE, kept
 
@@ -46,7 +46,7 @@ class Counted(Drawing):
 
 
 async def sheet_of(database: Database, shared: Shared, drawing: Drawing, *, moderates: bool = False) -> Sheet:
-    return await thread_sheets.make(
+    return await thread_page_builder.make(
         database,
         shared,
         drawing,
@@ -82,13 +82,13 @@ async def test_runs_that_stayed_the_same_are_compressed_once(database: Database,
     async with Tasks(Health()) as tasks:
         shared = Shared(tasks)
         before = await sheet_of(database, shared, drawing)
-        await thread_sheets.pack(shared, before)
+        await thread_page_builder.pack(shared, before)
         await post(database, ana, body="One more")
         after = await sheet_of(database, shared, drawing)
         packed = [run.packed for run in after.runs]
         assert packed.count(None) == 1
         assert packed[:-1] == [run.packed for run in before.runs][: len(packed) - 1]
-        await thread_sheets.pack(shared, after)
+        await thread_page_builder.pack(shared, after)
         assert gzip.decompress(after.packed({}, {})) == after.plain({}, {})
 
 
@@ -104,7 +104,7 @@ async def test_what_is_an_accounts_own_is_put_in_and_not_kept(database: Database
         assert text.count(">41<") == text.count(" unread since-last") == text.count('aria-pressed="true"') == 1
         assert sheet.plain({}, {}) == everybodys
         assert b"/edit" not in everybodys
-        await thread_sheets.pack(shared, sheet)
+        await thread_page_builder.pack(shared, sheet)
         assert gzip.decompress(sheet.packed({}, own)).decode() == text
         assert gzip.decompress(sheet.packed({}, {})) == everybodys
         moderated = await sheet_of(database, shared, drawing, moderates=True)
@@ -114,15 +114,14 @@ async def test_what_is_an_accounts_own_is_put_in_and_not_kept(database: Database
 @pytest.mark.parametrize("length", [0, 1, 127, 128, 4095, 4096, 70_000, 140_000])
 def test_segments_make_one_file_of_gzip(length: int) -> None:
     text = (b"<li>%d</li>" * 30_000)[:length]
-    made = segments.gzipped(
-        [(text, segments.deflated(text)), (b"own", segments.stored(b"own")), (text, segments.stored(text))]
-    )
+    deflated, stored = gzip_segments.deflated, gzip_segments.stored
+    made = gzip_segments.gzipped([(text, deflated(text)), (b"own", stored(b"own")), (text, stored(text))])
     assert gzip.decompress(made) == text + b"own" + text
 
 
 def test_what_is_not_to_be_compressed_stands_in_the_answer_as_it_is() -> None:
     secret = b"a name that is seen by one"
-    assert secret in segments.gzipped([(secret, segments.stored(secret))])
+    assert secret in gzip_segments.gzipped([(secret, gzip_segments.stored(secret))])
 
 
 @pytest.mark.parametrize("case", TABLE)

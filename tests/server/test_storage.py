@@ -12,20 +12,20 @@ from typing import Any
 import pytest
 
 from channels.messages import Change, Reset
-from server.actions import operator, sign_in
+from server.actions import operator_accounts, sign_in
 from server.actions.delete import delete_comment
-from server.actions.describe import set_description
+from server.actions.describe_thread import set_description
 from server.actions.post import Post, post_comment
 from server.errors import CannotStart, Conflict, Forbidden, Invalid, Unavailable
-from server.limits import Limits
 from server.model import MAX_DEPTH, Account
+from server.rate_limits import Limits
 from server.settings import read
 from server.storage.comments import comments
 from server.storage.engine.database import Database
 from server.storage.engine.schema import MIGRATIONS, Owner
 from server.storage.engine.write import Write
+from server.storage.jobs import batches
 from server.storage.threads import changes, paging, threads
-from server.storage.upkeep import steps
 from tests.upkept import finish
 
 SETTINGS = read({"LIVETHREAD_SECRET": "a-secret-of-the-tests", "LIVETHREAD_LIMITS": "off"})
@@ -260,10 +260,10 @@ async def test_a_changed_badge_stamps_every_comment_in_writes_of_at_most_100(
 ) -> None:
     await asyncio.gather(*(post(database, ana) for _ in range(250)))
     told.clear()
-    await operator.set_role(database, "Ana", "staff")
+    await operator_accounts.set_role(database, "Ana", "staff")
     await finish(database)
     assert [len(change.comments) for change in told] == [100, 100, 50]
-    assert steps.ROWS_IN_ONE_WRITE == 100
+    assert batches.ROWS_IN_ONE_WRITE == 100
     assert {one.author and one.author.badge for change in told for one in change.comments} == {"staff"}
     told.clear()
     await set_description(database, "t", author="Ana")

@@ -6,7 +6,7 @@ import pytest
 from markupsafe import Markup
 
 from server import errors
-from server.texts import Texts
+from server.locales import Texts
 
 
 def test_a_count_takes_the_form_of_its_language() -> None:

@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 from server.actions import sign_in
 from server.actions.post import Post, post_comment
 from server.app import create_app
-from server.limits import Limits
+from server.rate_limits import Limits
 from server.settings import read
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as some
 
 from server.actions import sign_in
 from server.actions.edit import edit_comment
-from server.limits import Limits
+from server.rate_limits import Limits
 from server.settings import read
 from server.storage.comments import comments
 from server.storage.engine.database import Database

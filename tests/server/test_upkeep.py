@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from channels.tasks import Health
+from server.background_jobs import Upkeep
 from server.errors import Unavailable
 from server.storage.engine.database import Database
+from server.storage.jobs import outbox
+from server.storage.jobs.outbox import Job
 from server.storage.threads import threads
-from server.storage.upkeep import jobs
-from server.storage.upkeep.jobs import Job
-from server.upkeep import Upkeep
 from tests.processes import eventually
 
 
@@ -39,11 +39,11 @@ class Post:
 
 
 def owe(subject: int, due: int = 0) -> partial[None]:
-    return partial(jobs.add, kind="post", subject=subject, due=due)
+    return partial(outbox.add, kind="post", subject=subject, due=due)
 
 
 async def owed(database: Database) -> int:
-    return (await database.read(jobs.backlog)).jobs
+    return (await database.read(outbox.backlog)).jobs
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ async def test_a_job_is_not_done_before_its_time(database: Database, upkeep: Upk
 async def test_a_job_that_fails_is_tried_again_and_holds_up_no_other(
     database: Database, upkeep: Upkeep, error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs, "FIRST_RETRY_MS", 1)
+    monkeypatch.setattr(outbox, "FIRST_RETRY_MS", 1)
     post = upkeep.handlers["post"] = Post(error, error)
     await database.write(owe(1))
     await eventually(lambda: len(post.tried) >= 2)
@@ -109,7 +109,7 @@ async def test_a_failure_is_kept_and_counted_and_the_pauses_grow(database: Datab
         await database.write(lambda write: write.sql.execute("UPDATE jobs SET due = 0"))
     assert (attempts, error) == (3, "OSError: the mail server is away")
     assert waits == sorted(waits)
-    assert (await database.read(jobs.backlog)).failing == 1
+    assert (await database.read(outbox.backlog)).failing == 1
 
 
 async def test_a_job_that_a_crash_left_in_the_middle_is_done_by_the_next_owner(tmp_path: Path) -> None:
@@ -117,8 +117,8 @@ async def test_a_job_that_a_crash_left_in_the_middle_is_done_by_the_next_owner(t
     async with Database.opened(path) as database:
         await database.write(owe(7))
         # Leased, and then the process is gone.
-        assert await database.write(jobs.claim) is not None
-        assert await database.write(jobs.claim) is None
+        assert await database.write(outbox.claim) is not None
+        assert await database.write(outbox.claim) is None
     async with Database.opened(path) as database:
         upkeep = Upkeep(database, Health())
         post = upkeep.handlers["post"] = Post()
@@ -128,11 +128,11 @@ async def test_a_job_that_a_crash_left_in_the_middle_is_done_by_the_next_owner(t
 
 async def test_a_lease_that_a_clock_gave_before_it_jumped_back_holds_nothing(database: Database) -> None:
     await database.write(owe(1))
-    await database.write(jobs.claim)
-    assert await database.write(jobs.claim) is None
+    await database.write(outbox.claim)
+    assert await database.write(outbox.claim) is None
     await database.write(lambda write: write.sql.execute("UPDATE jobs SET leased = leased + 86400000"))
-    assert (await database.read(jobs.seconds_to_next) or 0) <= 0
-    assert await database.write(jobs.claim) is not None
+    assert (await database.read(outbox.seconds_to_next) or 0) <= 0
+    assert await database.write(outbox.claim) is not None
 
 
 async def test_a_chore_that_dies_for_ever_harms_no_other_and_is_seen(database: Database) -> None:

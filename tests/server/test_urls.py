@@ -10,7 +10,7 @@ import httpx2
 import pytest
 
 from server import urls
-from server.actions.describe import set_description
+from server.actions.describe_thread import set_description
 from server.errors import Invalid
 from server.storage.engine.database import Database
 from tests.journeys.people import ONE_OFF, PASSWORD

@@ -12,7 +12,7 @@ import uvicorn
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-MOVED = "uvicorn {0} has moved what server/http/uvicorn_*.py lean on: {1}."
+MOVED = "uvicorn {0} has moved what server/transport/uvicorn_*.py lean on: {1}."
 
 
 def names_in(function: Any) -> set[str]:

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from server.model import Account, StoredComment
-from server.view import Sight, shows_history, sight, view
+from server.visibility import Sight, shows_history, sight, view
 
 VIEWERS = {
     "stranger": None,

@@ -13,8 +13,8 @@ from channels.tasks import Health, Tasks
 from server.actions import sign_in, vote
 from server.actions.edit import edit_comment
 from server.actions.post import Post, post_comment
-from server.limits import Limits
 from server.model import Account
+from server.rate_limits import Limits
 from server.settings import read
 from server.storage.comments import comments, votes
 from server.storage.engine.database import Database

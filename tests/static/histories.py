@@ -19,14 +19,14 @@ from channels.messages import Change, merge
 from server.actions.delete import delete_comment
 from server.actions.edit import edit_comment
 from server.actions.moderate import set_state
-from server.actions.operator import rename
+from server.actions.operator_accounts import rename
 from server.actions.post import Post, post_comment
 from server.actions.sign_in import create_account
 from server.errors import Conflict, Forbidden, Invalid
-from server.limits import Limits
+from server.importing.loading import Batch, load_batch
+from server.importing.record import Record
 from server.model import Account, State
-from server.porting.loading import Batch, load_batch
-from server.porting.record import Record
+from server.rate_limits import Limits
 from server.settings import read
 from server.storage.comments import comments, votes
 from server.storage.engine.database import Database

@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 
 from channels.messages import Change
-from server.actions import moderate, operator, passwords, sign_in
+from server.actions import moderate, operator_accounts, passwords, sign_in
 from server.actions.close_account import close_account
 from server.actions.delete import delete_comment
-from server.actions.describe import set_description
+from server.actions.describe_thread import set_description
 from server.actions.edit import edit_comment
 from server.actions.post import Post, post_comment
 from server.errors import DomainError, Unavailable
-from server.limits import Limits
 from server.model import ROLES, Account, State
+from server.rate_limits import Limits
 from server.storage.comments import comments, votes
 from server.storage.engine.database import Database
 from tests.moderator import moderator
@@ -162,12 +162,12 @@ class World:
 
     async def rename(self) -> None:
         name = (await self._present(self.chance.choice(self.people))).name
-        await operator.rename(self.database, name, f"teller again {next(self._numbers)}")
+        await operator_accounts.rename(self.database, name, f"teller again {next(self._numbers)}")
 
     async def promote(self) -> None:
         """Badges change, by a role or by the thread's author."""
         name = (await self._present(self.chance.choice(self.people))).name
-        await operator.set_role(self.database, name, self.chance.choice(ROLES))
+        await operator_accounts.set_role(self.database, name, self.chance.choice(ROLES))
 
     async def describe(self) -> None:
         name = (await self._present(self.chance.choice(self.people))).name
@@ -181,7 +181,7 @@ class World:
         person = self.people.pop(self.chance.randrange(len(self.people)))
         # The last with powers would not be let go.
         if (present := await self._present(person)).role == "staff":
-            present = await operator.set_role(self.database, present.name, "reader")
+            present = await operator_accounts.set_role(self.database, present.name, "reader")
         kept: Any = self.chance.choice(("keep", "erase"))
         await close_account(self.database, SETTINGS, present, PASSWORD, kept)
 

@@ -14,11 +14,11 @@ from server.model import Account, State, StoredComment
 from server.storage.comments import quotes, stored
 from server.storage.engine.rows import named
 from server.storage.engine.write import Write
+from server.storage.jobs import erasure, outbox
 from server.storage.threads import threads
 from server.storage.threads.orders import Key
-from server.storage.upkeep import erasure, jobs
 from server.text import quotations
-from server.view import sight, view
+from server.visibility import sight, view
 
 _ANCESTORS = """
 WITH RECURSIVE up(id, parent) AS (
@@ -218,7 +218,7 @@ def set_state(write: Write, comment: StoredComment, state: State) -> None:
     )  # fmt: skip
     above = _count(write, comment.thread, comment.parent, by, comment.placed) if by else []
     if by and (reached := quotes.stamp(write, comment.id)) is not None:
-        jobs.add(write, "stamp quotes", comment.id, reached)
+        outbox.add(write, "stamp quotes", comment.id, reached)
     if is_shown:
         write.stamp(comment.thread, [comment.id, *_shown_by(comment.parent, above)])
     if state == "deleted":

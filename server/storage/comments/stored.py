@@ -1,4 +1,4 @@
-"""Comments as they are kept: the one question that reads them. What anybody sees of them `server.view` decides."""
+"""Comments as they are kept: the one question that reads them. `server.visibility` decides what anybody sees."""
 
 from __future__ import annotations
 

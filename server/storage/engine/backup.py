@@ -12,7 +12,7 @@ from pathlib import Path
 
 from server import private_files
 from server.errors import CannotStart
-from server.storage.engine import place
+from server.storage.engine import database_files
 from server.storage.engine.schema import MIGRATIONS, Owner, open_connection
 
 PAGES_AT_ONCE = 1_000
@@ -93,7 +93,7 @@ def restore(database: Path, backup: Path) -> tuple[Contents, Path | None]:
     CannotStart where an app owns the database or the backup is not sound: then nothing was changed.
     """
     database = database.resolve()
-    place.check(database)
+    database_files.check(database)
     owner = Owner(database)
     try:
         if backup.resolve() == database:

@@ -19,7 +19,7 @@ from channels.messages import AccountEvent, Change
 from channels.metrics import COUNTS, Histogram
 from channels.tasks import CALLBACK_ERRORS, Health, Tasks, is_cancelled
 from server.errors import CannotStart, DomainError, Unavailable
-from server.storage.engine import place
+from server.storage.engine import database_files
 from server.storage.engine.connection import close, is_alive, plain, run
 from server.storage.engine.schema import Owner, migrate, open_connection
 from server.storage.engine.write import Owed, Write
@@ -71,7 +71,7 @@ class Database:
         self._health = health
         self._tasks = Tasks(health)
         self._working: dict[asyncio.Task[Any], aiosqlite.Connection] = {}
-        self._files = place.Files(path)
+        self._files = database_files.Files(path)
         self._must_reopen = False
         self.failed_groups = 0
         # Another number after anything was written: what was read before may not be so any more.
@@ -87,7 +87,7 @@ class Database:
         Raises CannotStart if the file has an owner, is newer than the program, or cannot be written.
         """
         path = path.resolve()
-        place.check(path)
+        database_files.check(path)
         owner = Owner(path)
         database = cls(path, health or Health())
         try:
@@ -315,7 +315,7 @@ class _Lost(Exception):
     """What was committed went into a file that nobody will find."""
 
 
-def _commit_group(sql: sqlite3.Connection, group: list[_Queued], files: place.Files) -> None:
+def _commit_group(sql: sqlite3.Connection, group: list[_Queued], files: database_files.Files) -> None:
     """Run every write of the group in its savepoint, then commit all.
 
     Raises sqlite3.Error, and then none is written; _Lost where it was written in vain, and OSError where nobody knows.

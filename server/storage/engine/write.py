@@ -11,7 +11,7 @@ from channels.messages import AccountEvent, Change, Comment
 from server.model import Account
 from server.storage.comments import stored
 from server.storage.threads.changes import change
-from server.view import sight, view
+from server.visibility import sight, view
 
 # Jobs of the outbox; words of an erased text, wherever they are quoted; what searches find; bytes that leave the file.
 Owed = Literal["jobs", "erase", "index", "scrub"]
@@ -28,7 +28,7 @@ class Write:
         # What the action answers, as everybody sees it, with its thread: it is made once, for the change as well.
         self._answered: tuple[int, Comment] | None = None
         self.concerns: list[AccountEvent] = []
-        # Background work owed after this write: see `server/upkeep.py`.
+        # Background work owed after this write: see `server/background_jobs.py`.
         self.owed: set[Owed] = set()
 
     @property

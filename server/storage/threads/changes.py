@@ -11,7 +11,7 @@ from msgspec import UNSET
 from channels.messages import MAX_ROWS, Answer, Change, Comment, Reset
 from server.storage.comments import stored
 from server.storage.threads import threads
-from server.view import info, view
+from server.visibility import info, view
 
 # What is read at once for many who ask: less than a read may take, and less than two of the largest diffs above it.
 MANY_SECONDS = 0.1

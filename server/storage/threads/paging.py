@@ -15,7 +15,7 @@ from server.storage.comments import stored
 from server.storage.threads import threads
 from server.storage.threads.branches import Cut, Visited, fills_a_page, path_of, take, visit, visit_branch
 from server.storage.threads.orders import BEYOND_ALL, Path, Ranking, Rankings, roots, walk
-from server.view import info, is_drawn, view
+from server.visibility import info, is_drawn, view
 
 
 class Listed(Protocol):

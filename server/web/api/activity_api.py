@@ -12,11 +12,11 @@ from server.actions import account as own
 from server.errors import NotFound
 from server.model import Account
 from server.storage import search
-from server.storage.accounts import accounts, notices, visits
+from server.storage.accounts import accounts, notifications, visits
 from server.storage.comments import comments, votes
 from server.storage.engine.database import Sql
 from server.storage.threads import threads
-from server.view import moment
+from server.visibility import moment
 from server.web.api import thread_api
 from server.web.requests import schemas, session
 from server.web.requests.context import Visit
@@ -69,8 +69,8 @@ async def changes(visit: Visit) -> Response:
     def read(sql: Sql) -> dict[str, Any]:
         return {
             "version": threads.clock(sql)[0],
-            "unread": notices.unread(sql, account.id),
-            "notices": notices.after(sql, account, after, NOTICES_AT_ONCE),
+            "unread": notifications.unread(sql, account.id),
+            "notices": notifications.after(sql, account, after, NOTICES_AT_ONCE),
         }
 
     return thread_api.answer(await visit.state["context"].database.read(read), cache=PRIVATE)
@@ -81,7 +81,7 @@ async def heard(visit: Visit) -> Response:
     wanted = schemas.parse(await visit.body(), schemas.Heard)
     context = visit.state["context"]
     await own.read_notices(context.database, context.limits, context.settings, account, wanted.version)
-    return thread_api.answer({"unread": await context.database.read(lambda sql: notices.unread(sql, account.id))})
+    return thread_api.answer({"unread": await context.database.read(lambda sql: notifications.unread(sql, account.id))})
 
 
 async def profile(visit: Visit) -> Response:

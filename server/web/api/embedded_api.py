@@ -10,7 +10,7 @@ from starlette.routing import Route
 from server.errors import Invalid, NotFound
 from server.sites import OWN, Site
 from server.storage import sites
-from server.storage.accounts import notices
+from server.storage.accounts import notifications
 from server.storage.engine.database import Sql
 from server.storage.threads import threads
 from server.web.api import thread_api
@@ -81,7 +81,7 @@ async def unread(visit: Visit) -> Response:
     """How many notices the account has not read; what they say is on our own pages."""
     account = await session.require(visit)
     version, count = await visit.state["context"].database.read(
-        lambda sql: (threads.clock(sql)[0], notices.unread(sql, account.id))
+        lambda sql: (threads.clock(sql)[0], notifications.unread(sql, account.id))
     )
     return thread_api.answer({"version": version, "unread": count}, cache=PRIVATE)
 

@@ -15,7 +15,7 @@ from server.errors import NotSignedIn
 from server.model import Account
 from server.storage.accounts.sessions import of as sessions_of
 from server.text import links
-from server.view import moment
+from server.visibility import moment
 from server.web.api import thread_api
 from server.web.requests import schemas, session
 from server.web.requests.context import Visit

@@ -10,9 +10,9 @@ from server.errors import Forbidden, NotFound
 from server.model import Account
 from server.sites import OWN, Site
 from server.storage.threads import threads
-from server.view import moment
+from server.visibility import moment
 from server.web.api import thread_api
-from server.web.requests import embedding, schemas, session, site_sessions
+from server.web.requests import cross_origin, schemas, session, site_sessions
 from server.web.requests.context import Visit
 
 PRIVATE = "private, no-store"
@@ -87,7 +87,7 @@ async def _claim(visit: Visit, site: Site) -> Response:
         return thread_api.answer({"account": thread_api.public_account(account), "token": token}, cache=PRIVATE)
     response = thread_api.answer({"account": thread_api.public_account(account), **begun}, cache=PRIVATE)
     settings = context.settings
-    response.headers.append("Set-Cookie", embedding.cookie(site, settings.base, token, settings.session_seconds))
+    response.headers.append("Set-Cookie", cross_origin.cookie(site, settings.base, token, settings.session_seconds))
     return response
 
 

@@ -8,11 +8,11 @@ import msgspec
 from starlette.responses import Response
 from starlette.routing import Route
 
+from channels.diff_source import Question, SourceUnavailable
 from channels.messages import Comment, Reset
-from channels.source import Question, SourceUnavailable
 from server import permissions
 from server.actions.delete import delete_comment
-from server.actions.describe import describe_thread
+from server.actions.describe_thread import describe_thread
 from server.actions.edit import edit_comment
 from server.actions.post import Page, Post, post_comment, rendered
 from server.errors import Forbidden, Invalid, Unavailable
@@ -23,7 +23,7 @@ from server.storage.comments import comments
 from server.storage.engine.database import Sql
 from server.storage.threads import paging, threads
 from server.text import characters, markup
-from server.view import avatar, moment, shows_history
+from server.visibility import avatar, moment, shows_history
 from server.web.requests import schemas, session
 from server.web.requests.context import Visit, address
 from server.web.requests.queue_owner import in_turn, own_in_turn, shared_in_turn

@@ -11,12 +11,12 @@ import msgspec
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from channels.diff_source import Epoch
 from channels.sockets.connection import Connection, Listener
 from channels.sockets.frames import TOO_LARGE, text_frame
 from channels.sockets.reader import MAX_THREADS, Reader
-from channels.source import Epoch
 from server.errors import DomainError, Forbidden, Malformed, NotSignedIn, TooLarge, TooMany, Unavailable
-from server.limits import Admission
+from server.rate_limits import Admission
 from server.settings import Settings
 from server.web.requests import schemas, session
 from server.web.requests.context import LiveContext, LiveVisit

@@ -18,8 +18,8 @@ from channels.metrics import Histogram
 from server.client_address import is_operator
 from server.errors import Forbidden, Unavailable
 from server.storage.engine.database import Database
-from server.storage.upkeep import jobs
-from server.storage.upkeep.jobs import Backlog
+from server.storage.jobs import outbox
+from server.storage.jobs.outbox import Backlog
 from server.web.requests.context import LiveContext, LiveVisit
 
 
@@ -145,7 +145,7 @@ async def metrics(visit: LiveVisit) -> Response:
     context = visit.scope["state"].get("context")
     owed = None
     with contextlib.suppress(Unavailable):
-        owed = await context.database.read(jobs.backlog) if context else None
+        owed = await context.database.read(outbox.backlog) if context else None
     registry.register(_Now(live, context.database if context else None, owed))
     return Response(generate_latest(registry), headers={"Cache-Control": "no-store"}, media_type=CONTENT_TYPE_LATEST)
 

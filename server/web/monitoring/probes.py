@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from server import __version__
-from server.web.monitoring import looking_glass
+from server.web.monitoring import request_echo
 from server.web.requests.context import LiveVisit
 
 # More than a restart of the app takes.
@@ -21,7 +21,7 @@ async def health(visit: LiveVisit) -> Response:
     """503 where the process must end because a part of it died and did not come back."""
     if visit.state["live"].hub.tasks.health.failure:
         return _say({"status": "failed", "version": __version__}, 503)
-    seen = looking_glass.seen(visit)
+    seen = request_echo.seen(visit)
     return _say({"status": "ok", "version": __version__} | ({"seen": seen} if seen else {}))
 
 

@@ -10,9 +10,9 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from server.actions.account import remember_visit
+from server.locales import Texts
 from server.storage.accounts import visits
-from server.texts import Texts
-from server.view import moment
+from server.visibility import moment
 from server.web.api import thread_api
 from server.web.requests import schemas, session
 from server.web.requests.context import Visit

@@ -13,15 +13,15 @@ from server import permissions
 from server.actions import moderate
 from server.actions.delete import delete_comment
 from server.actions.edit import edit_comment
-from server.actions.outdated import Outdated
+from server.actions.edit_conflict import Outdated
 from server.errors import DomainError, Forbidden, Invalid, NotFound, TooMany
 from server.model import Account, State, StoredComment
 from server.storage.accounts import accounts
 from server.storage.comments import comments
 from server.text.diff import changed_parts
-from server.view import moment, shows_history
+from server.visibility import moment, shows_history
 from server.web.api.thread_api import comment_id
-from server.web.pages import rendering
+from server.web.pages import page_templates
 from server.web.requests import language, schemas, session
 from server.web.requests.context import Visit
 from server.web.requests.queue_owner import in_turn
@@ -72,7 +72,7 @@ async def edit(visit: Visit) -> Response:
 
 
 async def _edit_page(visit: Visit, comment: Comment, key: str, body: str, error: DomainError | None = None) -> Response:
-    return await rendering.page(
+    return await page_templates.page(
         visit,
         "edit.html",
         title=language.texts_for(visit)("edit.title"),
@@ -100,7 +100,7 @@ async def history(visit: Visit) -> Response:
     # Many long texts take a while: beside the event loop.
     steps = await asyncio.to_thread(_steps, texts)
     further = texts[1].revision if len(texts) > EDITS_AT_ONCE else None
-    return await rendering.page(
+    return await page_templates.page(
         visit,
         "history.html",
         title=language.texts_for(visit)("history.title"),
@@ -127,7 +127,7 @@ async def confirm_delete(visit: Visit) -> Response:
     _, stored, comment = await _found(visit)
     if not permissions.may_delete(account, stored):
         raise Forbidden("error.delete_not_author")
-    return await rendering.page(
+    return await page_templates.page(
         visit,
         "confirm_delete.html",
         title=language.texts_for(visit)("delete.title"),
@@ -155,7 +155,7 @@ async def _moderation(visit: Visit, account: Account, error: DomainError | None 
     is_banned = False
     if (author := stored.author) is not None:
         is_banned = await visit.state["context"].database.read(lambda sql: accounts.is_banned(sql, author))
-    return await rendering.page(
+    return await page_templates.page(
         visit,
         "moderate.html",
         title=language.texts_for(visit)("moderate.title"),

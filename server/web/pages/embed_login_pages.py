@@ -16,7 +16,7 @@ from server.errors import DomainError, Forbidden, Invalid, NotSignedIn
 from server.model import Account
 from server.permissions import may_moderate
 from server.sites import Site
-from server.web.pages import rendering
+from server.web.pages import page_templates
 from server.web.requests import language, session
 from server.web.requests.context import Visit, address
 
@@ -56,7 +56,7 @@ async def show(visit: Visit) -> Response:
 
 async def _page(visit: Visit, ask: Ask, error: DomainError | None = None, name: str = "") -> Response:
     viewer = await session.identify(visit)
-    response = await rendering.page(
+    response = await page_templates.page(
         visit,
         "embed_login.html",
         title=language.texts_for(visit)("embed.title", site=ask.site.name),
@@ -85,7 +85,7 @@ async def log_in(visit: Visit) -> Response:
         )
         moderates = bool(form.get("moderates")) and ask.site.moderates and may_moderate(account)
         title = language.texts_for(visit)("embed.done")
-        response = await rendering.page(
+        response = await page_templates.page(
             visit, "embed_done.html", title=title, viewer=account, ask=ask, site_name=ask.site.name,
             code=visit.state["context"].codes.issue(account, ask.site, ask.challenge, moderates=moderates),
         )  # fmt: skip

@@ -12,14 +12,14 @@ from starlette.routing import Route
 
 from channels.messages import Comment
 from server.errors import NotFound
+from server.locales import Texts
 from server.storage import search
-from server.storage.accounts import accounts, notices
+from server.storage.accounts import accounts, notifications
 from server.storage.comments import comments
 from server.storage.engine.database import Sql
 from server.storage.threads import threads
 from server.text import markup
-from server.texts import Texts
-from server.view import moment
+from server.visibility import moment
 from server.web.api import thread_api
 from server.web.pages.nesting import name_of
 from server.web.requests import language, schemas
@@ -105,11 +105,11 @@ async def answers(visit: Visit) -> Response:
 async def mine(visit: Visit) -> Response:
     """An account's notices, for anyone with the feed's secret address."""
 
-    def read(sql: Sql) -> tuple[str, list[notices.Notice]]:
+    def read(sql: Sql) -> tuple[str, list[notifications.Notice]]:
         account = accounts.by_feed(sql, visit.path_params["secret"])
         if account is None:
             raise NotFound("error.no_feed")
-        told = notices.after(sql, account, 0, ENTRIES)
+        told = notifications.after(sql, account, 0, ENTRIES)
         return account.name, [one for one in told if one.kind in ("reply", "mention")]
 
     name, found = await visit.state["context"].database.read(read)

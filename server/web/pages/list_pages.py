@@ -14,13 +14,13 @@ from server import names, permissions
 from server.actions import account as own
 from server.errors import Forbidden, Invalid
 from server.storage import search
-from server.storage.accounts import notices
+from server.storage.accounts import notifications
 from server.storage.comments import comments
 from server.storage.engine.database import Sql
 from server.storage.threads import threads
 from server.text import search_words
 from server.web.api import activity_api, thread_api
-from server.web.pages import rendering, thread_pages
+from server.web.pages import page_templates, thread_pages
 from server.web.requests import language, schemas, session
 from server.web.requests.context import Visit
 from server.web.requests.queue_owner import in_turn
@@ -46,7 +46,7 @@ async def _listing(visit: Visit, title: str, found: list[Any], **more: Any) -> R
         for one in found
     ]
     before = items[-1]["comment"].id if len(items) == AT_ONCE else None
-    return await rendering.page(visit, "listing.html", title=title, items=items, before=before, **_NOTHING | more)
+    return await page_templates.page(visit, "listing.html", title=title, items=items, before=before, **_NOTHING | more)
 
 
 _NOTHING: dict[str, Any] = {
@@ -103,11 +103,11 @@ def _marked(found: list[comments.Found], wanted: list[search_words.Phrase]) -> l
 async def inbox(visit: Visit) -> Response:
     account = await session.require(visit)
 
-    def read(sql: Sql) -> tuple[int, int, list[notices.Notice], dict[int, Any]]:
-        found = notices.after(sql, account, 0, 100)
+    def read(sql: Sql) -> tuple[int, int, list[notifications.Notice], dict[int, Any]]:
+        found = notifications.after(sql, account, 0, 100)
         answered = {one.comment.parent for one in found if isinstance(one.comment.parent, int)}
         parents = {id_: comments.seen_by(sql, account, id_)[1] for id_ in answered}
-        return threads.clock(sql)[0], notices.unread(sql, account.id), found, parents
+        return threads.clock(sql)[0], notifications.unread(sql, account.id), found, parents
 
     words = language.texts_for(visit)
     version, unread, found, parents = await visit.state["context"].database.read(read)

@@ -10,7 +10,7 @@ from server.actions import close_account, sessions
 from server.errors import DomainError, Invalid
 from server.storage.accounts import accounts
 from server.web.api import own_account_api, thread_api
-from server.web.pages import rendering
+from server.web.pages import page_templates
 from server.web.requests import language, schemas, session
 from server.web.requests.context import Visit
 
@@ -24,7 +24,7 @@ async def _page(visit: Visit, form: str = "", error: DomainError | None = None) 
     account = await session.require(visit)
     context = visit.state["context"]
     secret = await context.database.read(lambda sql: accounts.feed(sql, account.id))
-    response = await rendering.page(
+    response = await page_templates.page(
         visit,
         "mine.html",
         title=language.texts_for(visit)("mine.title"),

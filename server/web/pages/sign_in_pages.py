@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from server import urls
 from server.errors import DomainError
-from server.web.pages import rendering, thread_pages
+from server.web.pages import page_templates, thread_pages
 from server.web.requests import language, session
 from server.web.requests.context import Visit
 from server.web.requests.schemas import KEY
@@ -63,7 +63,7 @@ async def _form(
     error: DomainError | None = None,
     name: str = "",
 ) -> Response:
-    return await rendering.page(
+    return await page_templates.page(
         visit,
         "account.html",
         title=language.texts_for(visit)("action.log_in" if mode == "login" else "action.register"),

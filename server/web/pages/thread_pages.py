@@ -16,19 +16,19 @@ from starlette.routing import Route
 from server import thread_keys
 from server.actions.post import Post
 from server.errors import DomainError, Invalid, NotFound, NotSignedIn
+from server.locales import Texts
 from server.model import Account, Head
 from server.storage.accounts import accounts
 from server.storage.comments import comments
 from server.storage.engine.database import Sql
 from server.storage.threads import paging, threads
 from server.text import characters, markup
-from server.texts import Texts
-from server.view import info, moment, view
+from server.visibility import info, moment, view
 from server.web.api import thread_api
 from server.web.pages import avatars, nesting
-from server.web.pages.compiled import Compiled
-from server.web.pages.reading import REPLIES_SHOWN, thread_page
-from server.web.pages.rendering import composer, describe, fresh_nonce, page
+from server.web.pages.page_templates import composer, describe, fresh_nonce, page
+from server.web.pages.personal_thread_page import REPLIES_SHOWN, thread_page
+from server.web.pages.template_cache import Compiled
 from server.web.requests import language, schemas, session
 from server.web.requests.context import Visit, address
 from server.web.requests.queue_owner import in_turn

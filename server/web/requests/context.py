@@ -13,23 +13,23 @@ from starlette.requests import Request
 
 from channels.brokers.broker import Broker
 from channels.cache import Shared
+from channels.diff_source import Question, Source
 from channels.messages import Answer
 from channels.rooms.hub import Hub
 from channels.sockets.heartbeat import Heartbeat
-from channels.source import Question, Source
 from server.actions.vote import Votes
 from server.client_address import Clients
 from server.connection_budget import HttpBudget
-from server.limits import Admission, Limits
+from server.locales import Texts
+from server.rate_limits import Admission, Limits
 from server.settings import Settings
 from server.sites import Sites
 from server.storage.engine.database import Database
 from server.storage.threads.orders import Rankings
-from server.text.rendering import Renderer
-from server.texts import Texts
+from server.text.render_process import Renderer
 from server.web.assets import Assets
-from server.web.pages.fragments import Drawing
-from server.web.pages.own_marks import OwnMarks
+from server.web.pages.comment_fragments import Drawing
+from server.web.pages.personal_marks import OwnMarks
 from server.web.requests.known_sessions import KnownSessions
 from server.web.requests.login_codes import LoginCodes
 from server.web.requests.queueing import Turns

@@ -15,7 +15,7 @@ from starlette.types import ExceptionHandler
 from starlette.websockets import WebSocket
 
 from server import logs
-from server.actions.outdated import Outdated
+from server.actions.edit_conflict import Outdated
 from server.errors import DomainError
 from server.web.requests import language
 from server.web.requests.schemas import KEY

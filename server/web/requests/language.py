@@ -7,7 +7,7 @@ from typing import Any, cast
 from starlette.requests import Request
 
 from server.errors import DomainError
-from server.texts import Texts, texts
+from server.locales import Texts, texts
 
 
 def texts_for(request: Request[Any]) -> Texts:

@@ -6,7 +6,7 @@ from starlette.datastructures import Headers
 
 from server.settings import Settings
 from server.sites import Site, Sites
-from server.web.requests import embedding
+from server.web.requests import cross_origin
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 # A program that registers or logs in may hold the cookie of an earlier session.
@@ -27,7 +27,7 @@ def may_write(settings: Settings, sites: Sites, method: str, path: str, headers:
     if method in _SAFE_METHODS:
         return True
     if (site := site_of(settings, sites, headers)) is not None:
-        return embedding.may_ask(site, method, path)
+        return cross_origin.may_ask(site, method, path)
     is_own = _is_own(settings, headers)
     if is_own is not None:
         return is_own

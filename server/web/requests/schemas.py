@@ -7,7 +7,7 @@ from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
-from server import single_sign_on, thread_keys
+from server import site_tokens, thread_keys
 from server.errors import Invalid, Malformed
 from server.model import SORTS
 
@@ -109,7 +109,7 @@ class Entry(msgspec.Struct, forbid_unknown_fields=True):
     `begun`: the code that came with the session which that JWT began, where its cookie did not come back.
     """
 
-    sso: Annotated[str, msgspec.Meta(max_length=single_sign_on.MOST_CHARACTERS)] | None = None
+    sso: Annotated[str, msgspec.Meta(max_length=site_tokens.MOST_CHARACTERS)] | None = None
     begun: Annotated[str, msgspec.Meta(max_length=200)] | None = None
     code: Annotated[str, msgspec.Meta(max_length=200)] | None = None
     verifier: Annotated[str, msgspec.Meta(min_length=43, max_length=128)] | None = None
@@ -119,7 +119,7 @@ class Entry(msgspec.Struct, forbid_unknown_fields=True):
 class SignedOut(msgspec.Struct, forbid_unknown_fields=True):
     """`logout_token`: a site's signed word that its reader has logged out there."""
 
-    logout_token: Annotated[str, msgspec.Meta(max_length=single_sign_on.MOST_CHARACTERS)]
+    logout_token: Annotated[str, msgspec.Meta(max_length=site_tokens.MOST_CHARACTERS)]
 
 
 class TicketFor(msgspec.Struct, forbid_unknown_fields=True):

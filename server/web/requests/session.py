@@ -19,7 +19,7 @@ from server.model import Account
 from server.settings import Settings
 from server.sites import OWN, Site
 from server.storage.accounts import sessions
-from server.web.requests import browsers, embedding, origins, site_sessions
+from server.web.requests import cross_origin, origins, site_sessions, user_agents
 from server.web.requests.context import Visit, address, host, is_signed, sign
 
 log = logging.getLogger("livethread.logins")
@@ -49,12 +49,12 @@ def site_of(visit: Visit) -> Site | None:
 def token(visit: Visit) -> str | None:
     """Return the token that may speak here: a bearer's, or a cookie's: our own pages have one, each site another."""
     settings, site = visit.state["live"].settings, site_of(visit)
-    if site is not None and not embedding.may_ask(site, visit.method, visit.url.path):
+    if site is not None and not cross_origin.may_ask(site, visit.method, visit.url.path):
         return None
     if (presented := origins.bearer(visit.headers)) is not None:
         return presented
     if site is not None:
-        return visit.cookies.get(embedding.cookie_name(site, settings.base)) or None
+        return visit.cookies.get(cross_origin.cookie_name(site, settings.base)) or None
     return (
         (visit.cookies.get(cookie_name(settings)) or None) if origins.lends_session(settings, visit.headers) else None
     )
@@ -165,7 +165,7 @@ async def begin(visit: Visit, account: Account, response: Response) -> str:
     earlier = visit.cookies.get(cookie_name(settings))
     if earlier:
         await end_session(context.database, earlier)
-    fresh = await begin_session(context.database, account, browsers.in_words(visit.headers.get("user-agent", "")))
+    fresh = await begin_session(context.database, account, user_agents.in_words(visit.headers.get("user-agent", "")))
     _set_cookie(settings, response, cookie_name(settings), fresh, settings.session_seconds)
     # For the script of a page that the browser kept: whether it may be shown again. It opens nothing.
     _set_cookie(settings, response, VIEWER_COOKIE, str(account.id), settings.session_seconds, httponly=False)
@@ -181,7 +181,7 @@ async def end(visit: Visit, response: Response) -> None:
     elif presented is not None:
         await end_session(context.database, presented)
     if site is not None:
-        response.headers.append("Set-Cookie", embedding.cookie(site, context.settings.base, "", 0))
+        response.headers.append("Set-Cookie", cross_origin.cookie(site, context.settings.base, "", 0))
         return
     # Also what a page of ours keeps in the browser: the next to log in there finds nothing of it.
     settings = context.settings

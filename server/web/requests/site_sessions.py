@@ -11,7 +11,7 @@ from server.sites import Site
 from server.storage.comments import comments
 from server.storage.engine.database import Sql
 from server.storage.threads import threads
-from server.web.requests import browsers, embedding, origins, schemas
+from server.web.requests import cross_origin, origins, schemas, user_agents
 from server.web.requests.context import Visit, address
 from server.web.requests.schemas import Claim
 
@@ -50,8 +50,8 @@ async def begin(visit: Visit, site: Site, wanted: Claim) -> tuple[Account, str]:
     context = visit.state["context"]
     context.limits.spend("claim", address(visit), context.settings.limit_logins_address)
     grant = context.codes.claim(wanted.code, wanted.verifier, site, is_again=wanted.token)
-    browser = browsers.in_words(visit.headers.get("user-agent", ""))
-    if earlier := visit.cookies.get(embedding.cookie_name(site, visit.state["context"].settings.base)):
+    browser = user_agents.in_words(visit.headers.get("user-agent", ""))
+    if earlier := visit.cookies.get(cross_origin.cookie_name(site, visit.state["context"].settings.base)):
         await end_session(context.database, earlier)
     fresh = await begin_session(context.database, grant.account, browser, site.id, moderates=grant.moderates)
     if grant.session is not None:
@@ -68,9 +68,9 @@ async def enter(visit: Visit, site: Site, given: str) -> tuple[Account, str]:
     """
     context = visit.state["context"]
     settings = context.settings
-    browser = browsers.in_words(visit.headers.get("user-agent", ""))
+    browser = user_agents.in_words(visit.headers.get("user-agent", ""))
     present = None
-    if token := origins.bearer(visit.headers) or visit.cookies.get(embedding.cookie_name(site, settings.base)):
+    if token := origins.bearer(visit.headers) or visit.cookies.get(cross_origin.cookie_name(site, settings.base)):
         hashed = token_hash(token)
         present = Present(hashed, await context.sessions.account(hashed, site.id))
     try:
@@ -94,7 +94,7 @@ async def exchange(visit: Visit, site: Site, code: str) -> tuple[Account, str]:
     context = visit.state["context"]
     context.limits.spend("claim", address(visit), context.settings.limit_logins_address)
     grant = context.codes.exchange(code, site)
-    browser = browsers.in_words(visit.headers.get("user-agent", ""))
+    browser = user_agents.in_words(visit.headers.get("user-agent", ""))
     fresh = await begin_session(context.database, grant.account, browser, site.id, signed=True)
     if grant.session is not None:
         await end_session_of(context.database, grant.session)

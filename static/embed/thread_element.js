@@ -1,0 +1,364 @@
+/** `<live-thread>` on a page of another site: the server's own thread in a shadow root, by the same code as on its pages. */
+
+import { read } from "../live/api.js";
+import { at } from "../live/server.js";
+import { tab } from "../live/storage.js";
+import { Live } from "../mount.js";
+import { drawAvatar } from "../view/avatar.js";
+import { build } from "../view/html_parser.js";
+import { focused } from "../view/selection.js";
+import { session } from "./session.js";
+
+const NEAR = "800px";
+const LINK = /^#livethread-c-(\d{1,16})$/;
+const PLACE = "login-place";
+/** Of this tab: the reader has logged out, whomever the page names. */
+const OUT = "logged-out";
+const SIGNED = /^\s*<section [^>]* signed>/;
+const EXPIRED_MS = 10_000;
+const ROOT_PX = 16;
+const sheet = new CSSStyleSheet();
+sheet.replaceSync(":host{display:block;min-height:320px}:host([hidden]){display:none}");
+const styled = fetch(new URL("embed.css", import.meta.url))
+  .then((answer) => answer.text())
+  // A rem is the host's: many make it ten pixels.
+  .then((css) => sheet.replaceSync(css.replace(/([\d.]{1,8})rem\b/g, (_, many) => `${Number(many) * ROOT_PX}px`)));
+
+/** The page's policy allows no sockets; a browser may say so to the socket itself only after a while. */
+let isBlocked = false;
+addEventListener("securitypolicyviolation", ({ effectiveDirective, blockedURI }) => {
+  isBlocked ||= effectiveDirective === "connect-src" && /^wss?\b/.test(blockedURI);
+});
+
+/** @param {string} code */
+export function begin(code) {
+  session.begin(code);
+}
+
+/** One `<live-thread>`, in whatever state its page brings it. */
+export class Guest {
+  #element;
+  #shadow;
+  /** @type {Live | undefined} */
+  #live;
+  /** @type {AbortController | undefined} */
+  #staying;
+  #mounting = new AbortController();
+  /** What of the thread is asked for, beside which it is. */
+  #part = "";
+  #isSeen = false;
+
+  /** @param {HTMLElement} element */
+  constructor(element) {
+    this.#element = element;
+    this.#shadow = element.shadowRoot ?? element.attachShadow({ mode: "open" });
+    this.#shadow.adoptedStyleSheets = [sheet];
+    // Until it is drawn, and where it cannot be: what the page has put inside, a link.
+    this.#shadow.replaceChildren(element.ownerDocument.createElement("slot"));
+  }
+
+  connected() {
+    if (this.#staying) this.#live?.moved();
+    else this.#enter();
+  }
+
+  /** What moves is out only for a moment. */
+  disconnected() {
+    queueMicrotask(() => {
+      if (!this.#element.isConnected) this.#leave();
+    });
+  }
+
+  login() {
+    this.#logIn("");
+  }
+
+  async logout() {
+    tab.keep(OUT, "1");
+    await session.end();
+    this.#send("logout");
+  }
+
+  /** Fetch and draw it again: another thread, or somebody else reads it. */
+  async refresh() {
+    if (this.#staying && this.#isSeen) await this.#mount();
+  }
+
+  #enter() {
+    if (!this.#element.isConnected) return;
+    this.#staying = new AbortController();
+    const { signal } = this.#staying;
+    const changed = () => {
+      this.#isNobodys = false;
+      if (this.#live && focused(this.#live.root)?.matches("textarea") && !this.#isLoggingIn) this.#mayWait();
+      else this.refresh();
+    };
+    session.addEventListener("changed", changed, { signal });
+    addEventListener("hashchange", () => this.#goToLinked(), { signal });
+    if (LINK.test(location.hash) || tab.read(PLACE) || this.#element.getAttribute("loading") === "eager") {
+      this.#mount();
+      return;
+    }
+    const observer = new IntersectionObserver((entries) => entries.some((one) => one.isIntersecting) && seen(), {
+      rootMargin: `${NEAR} 0px`,
+    });
+    const seen = () => {
+      observer.disconnect();
+      if (!this.#isSeen) this.#mount();
+    };
+    observer.observe(this.#element);
+    addEventListener("beforeprint", seen, { signal });
+    signal.addEventListener("abort", () => observer.disconnect());
+  }
+
+  #isLoggingIn = false;
+
+  #mayWait() {
+    this.#live?.say("You logged in or out in another tab. Reload this page to continue.", 0);
+  }
+
+  #leave() {
+    this.#staying?.abort();
+    this.#staying = undefined;
+    this.#mounting.abort();
+    this.#live?.end();
+    this.#live = undefined;
+    this.#isSeen = false;
+    this.#shadow.replaceChildren(this.#element.ownerDocument.createElement("slot"));
+  }
+
+  async #mount(comment = LINK.exec(location.hash)?.[1]) {
+    this.#isSeen = true;
+    this.#mounting.abort();
+    this.#mounting = new AbortController();
+    const { signal } = this.#mounting;
+    try {
+      const [html] = await Promise.all([this.#read(comment, signal), styled, session.ready]);
+      if (signal.aborted) return;
+      // The session is of somebody whom the page names no more.
+      if (this.#isNobodys && SIGNED.test(html)) await session.end();
+      else this.#draw(html, comment);
+    } catch (error) {
+      if (signal.aborted) return;
+      // The link stays; what failed may be over in a moment.
+      this.#send("error", { error });
+      const again = setTimeout(() => this.#mount(), 5_000 + Math.random() * 10_000);
+      signal.addEventListener("abort", () => clearTimeout(again));
+    }
+  }
+
+  /** @param {string | undefined} comment @param {AbortSignal} signal */
+  async #read(comment, signal) {
+    await session.ready;
+    await this.#signOn();
+    const path = `/t?${this.#query()}`;
+    if (!comment) return read(`${path}${this.#part}`, signal);
+    return read(`${path}&comment=${comment}`, signal).catch(() => read(path, signal));
+  }
+
+  /** Let the reader be whom the page says; once, since other tabs may say something else later. */
+  async #signOn() {
+    const [token, url] = ["sso", "sso-url"].map((name) => this.#element.getAttribute(name) ?? "");
+    if (`${token} ${url}` === this.#signedOn) return;
+    this.#signedOn = `${token} ${url}`;
+    this.#isNobodys = !token && !url;
+    if (this.#isNobodys) tab.drop(OUT);
+    if (this.#isNobodys || tab.read(OUT)) return;
+    try {
+      const { signOn } = await import("./single_sign_on.js");
+      this.#isNobodys = !(await signOn(session, token, url, () => this.#expired()));
+    } catch (error) {
+      this.#signedOn = "";
+      this.#send("error", { error });
+    }
+  }
+
+  #signedOn = "";
+  /** Whether the page says that nobody is logged in. */
+  #isNobodys = false;
+  #expiredAt = -EXPIRED_MS;
+
+  /** Not at every answer: a site whose clock is wrong would bring another expired token at once. */
+  #expired() {
+    if (performance.now() - this.#expiredAt < EXPIRED_MS) return;
+    this.#expiredAt = performance.now();
+    this.#send("sso-expired");
+  }
+
+  #query() {
+    const given = (/** @type {string} */ name) => this.#element.getAttribute(name) ?? "";
+    const query = new URLSearchParams({ only: "fragment", url: this.#page });
+    for (const name of ["key", "site", "sort"]) if (given(name)) query.set(name, given(name));
+    return query;
+  }
+
+  /** The address of the page under which this is. */
+  get #page() {
+    const given = this.#element.getAttribute("url");
+    const link = /** @type {HTMLLinkElement | null} */ (document.querySelector("link[rel=canonical]"));
+    const canonical = link && new URL(link.href, location.href).origin === location.origin ? link.href : "";
+    return new URL(given || canonical || location.href, location.href).href.replace(/#.*/, "");
+  }
+
+  /** @param {string} html @param {string | undefined} comment */
+  #draw(html, comment) {
+    const { ownerDocument } = this.#element;
+    this.#live?.end();
+    const place = ownerDocument.createElement("div");
+    place.className = "guest";
+    place.dir = this.#element.dir || getComputedStyle(this.#element).direction;
+    build(html, place, (tag, attributes) => make(ownerDocument, tag, attributes));
+    const root = /** @type {HTMLElement} */ (place.querySelector(".thread"));
+    const viewer = root.getAttribute("viewer") ?? "";
+    place.prepend(this.#header(viewer));
+    place.addEventListener("click", (event) => this.#clicked(event));
+    // As high as before until the new is laid out.
+    this.#shadow.replaceChildren(place);
+    const title = this.#element.getAttribute("title") ?? document.title;
+    this.#live = new Live(root, {
+      isOwn: false,
+      logIn: (back) => this.#logIn(back),
+      ring: (count) => this.#ring(count),
+      loggedOut: () => this.#ring(-1),
+      target: () => Number(LINK.exec(location.hash)?.[1] ?? 0),
+      page: { url: this.#page, title },
+      isBlocked: () => isBlocked,
+    });
+    this.#send("ready", { thread: this.#live.thread });
+    this.#send("count", { count: this.#live.store.count });
+    let heard = this.#live.store.version;
+    this.#live.connection.addEventListener("message", (event) => {
+      if (!this.#live) return;
+      const { detail } = /** @type {CustomEvent} */ (event);
+      this.#send("count", { count: this.#live.store.count });
+      for (const { id, parent, state, author, arrived = 0 } of detail.comments ?? []) {
+        if (state === "visible" && arrived > heard) this.#send("comment", { id, parent, name: author?.name ?? null });
+      }
+      heard = Math.max(heard, this.#live.store.version);
+    });
+    if (viewer) this.#send("login", { name: viewer });
+    if (comment) this.#goToLinked();
+    else this.#return();
+  }
+
+  /** Who reads, and the way in or out. @param {string} viewer */
+  #header(viewer) {
+    const header = this.#element.ownerDocument.createElement("p");
+    header.className = "reader";
+    const button = this.#element.ownerDocument.createElement("button");
+    button.className = "quiet";
+    button.type = "button";
+    button.textContent = viewer ? "Log out" : "Log in";
+    button.addEventListener("click", () => (viewer ? this.#logOut() : this.#logIn("")));
+    if (viewer) {
+      const name = this.#element.ownerDocument.createElement("bdi");
+      name.textContent = viewer;
+      const bell = this.#element.ownerDocument.createElement("a");
+      bell.className = "bell";
+      bell.href = at("/inbox");
+      bell.textContent = "Replies ";
+      const told = this.#element.ownerDocument.createElement("span");
+      told.className = "told";
+      bell.append(told);
+      header.append(name, bell);
+    }
+    header.append(button);
+    return header;
+  }
+
+  /** @param {number} count -1: the session has ended */
+  #ring(count) {
+    const told = this.#shadow.querySelector(".bell .told");
+    if (told) told.textContent = count > 0 ? String(count) : "";
+    if (count < 0) this.#shadow.querySelector(".reader")?.replaceWith(this.#header(""));
+  }
+
+  #logOut() {
+    this.logout().catch(() => this.#live?.say("That did not work: you are still logged in. Try again.", 0));
+  }
+
+  /** @param {string} back where one wants to be afterwards, as a path of the server */
+  #logIn(back) {
+    this.#isLoggingIn = true;
+    tab.keep(PLACE, JSON.stringify({ y: scrollY, reply: /[?&]reply=(\d+)/.exec(back)?.[1] ?? "" }));
+    const isOut = tab.read(OUT);
+    tab.drop(OUT);
+    this.#signedOn = "";
+    // The site can say again who reads.
+    if (isOut && this.#element.hasAttribute("sso-url")) this.refresh();
+    else session.open();
+  }
+
+  /** After a log-in: to where one was, with the form open in which one wrote. */
+  #return() {
+    const place = JSON.parse(tab.read(PLACE) ?? "null");
+    if (!place || !this.#live?.viewer) return;
+    tab.drop(PLACE);
+    this.#isLoggingIn = false;
+    const go = () => scrollTo({ top: place.y, behavior: "instant" });
+    go();
+    const reply = place.reply && this.#shadow.querySelector(`#c-${place.reply} > article .reply`);
+    if (!(reply instanceof HTMLElement)) return;
+    // The focus scrolls to the form by its own measure.
+    this.#shadow.addEventListener("focusin", () => requestAnimationFrame(go), { once: true });
+    reply.click();
+  }
+
+  #goToLinked() {
+    const [, id] = LINK.exec(location.hash) ?? [];
+    if (!id) return;
+    const item = this.#live?.view.item(Number(id));
+    if (!item) {
+      // Once: a comment that is not here is not looked for again.
+      if (this.#live && this.#asked !== id) this.#mount(id);
+      this.#asked = id;
+      return;
+    }
+    for (const one of this.#shadow.querySelectorAll(".linked")) one.classList.remove("linked");
+    item.classList.add("linked");
+    this.#live?.view.goTo(item);
+  }
+
+  #asked = "";
+
+  /** Links of the thread to itself stay on this page. @param {MouseEvent} event */
+  #clicked(event) {
+    const link = event.target instanceof Element ? event.target.closest("a") : null;
+    if (!link || event.defaultPrevented || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
+    const address = new URL(link.href);
+    const thread = new URL(at(`/t/${this.#live?.thread}`), location.href);
+    if (address.origin !== thread.origin || !address.pathname.startsWith(thread.pathname)) return;
+    const rest = address.pathname.slice(thread.pathname.length);
+    const [, id] = /^\/c\/(\d+)$/.exec(rest) ?? [];
+    if (rest && !id) return;
+    event.preventDefault();
+    if (id) {
+      if (location.hash === `#livethread-c-${id}`) this.#goToLinked();
+      else location.hash = `livethread-c-${id}`;
+      return;
+    }
+    const query = address.searchParams;
+    const [sort, author] = [query.get("sort"), query.get("only")];
+    this.#part = `${sort ? `&sort=${sort}` : ""}${author ? `&part=${author}` : ""}`;
+    this.#mount("");
+  }
+
+  /** @param {string} what @param {object} [detail] */
+  #send(what, detail = {}) {
+    this.#element.dispatchEvent(new CustomEvent(`livethread-${what}`, { bubbles: true, composed: true, detail }));
+  }
+}
+
+/** @param {Document} document @param {string} tag @param {[string, string][]} attributes */
+function make(document, tag, attributes) {
+  if (tag === "img") {
+    // A strict page allows no pictures of ours.
+    const picture = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+    picture.setAttribute("class", "avatar");
+    drawAvatar(picture, new Map(attributes).get("src") ?? "");
+    return picture;
+  }
+  const made = document.createElement(tag);
+  for (const [name, value] of attributes) made.setAttribute(name, value);
+  return made;
+}
