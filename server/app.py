@@ -54,6 +54,7 @@ from server.web.pages import (
     own_account_pages,
     page_templates,
     sign_in_pages,
+    site_pages,
     thread_pages,
 )
 from server.web.pages.comment_fragments import Drawing
@@ -190,6 +191,7 @@ def create_app(settings: Settings) -> Starlette:
                 votes,
                 renderer,
                 codes,
+                read_sites,
             )
             await stack.enter_async_context(
                 operator_commands.listening(settings, operator_commands.Desk(database, settings, read_sites), tasks)
@@ -212,6 +214,7 @@ def create_app(settings: Settings) -> Starlette:
             *list_pages.routes,
             *sign_in_pages.routes,
             *embed_login_pages.routes,
+            *site_pages.routes,
             *thread_api.routes,
             *embedded_api.routes,
             *session_api.routes,

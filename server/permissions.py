@@ -50,5 +50,9 @@ def may_ban(account: Account, other: Account) -> bool:
     return account.id != other.id and other.role != "staff" and (other.role == "reader" or is_staff(account))
 
 
+def may_manage_sites(account: Account | None) -> bool:
+    return is_staff(account)
+
+
 def may_describe(account: Account | None) -> bool:
     return is_staff(account)

@@ -15,6 +15,11 @@ from server.storage.engine.write import Write
 from server.storage.threads import threads
 
 
+async def listed(database: Database) -> list[Site]:
+    """Return all sites as they are kept, `own` among them."""
+    return await database.read(stored.all_of)
+
+
 async def add_site(database: Database, site: Site) -> Site:
     """Return the site as it is kept, with the threads that are its. Raises Invalid, Conflict."""
     made = sites.checked(site)

@@ -224,7 +224,7 @@ def test_each_role_is_answered_exactly_and_reads_nothing_that_is_not_its_own(
         one = world.make(state, locked=locked) if row.changes else world.objects[place]
         victim = victim_of(world, route)
         before = world.kept(one)
-        path = template.format(key=one.key, id=one.id, secret=world.secret, name=victim, version="v")
+        path = template.format(key=one.key, id=one.id, secret=world.secret, name=victim, version="v", site="none")
         sent = filled(row, one, world, victim)
         is_page = not path.startswith(("/api/", "/internal/"))
         content = {"data": sent} if is_page and sent is not None else {"json": sent}

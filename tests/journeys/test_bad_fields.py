@@ -262,6 +262,11 @@ FORMS: dict[str, tuple[str | None, dict[str, str]]] = {
         {"name": "Victim", "password": PASSWORD, "next": "/", "draft_thread": "bad", "draft_body": "MY TEXT"},
     ),
     "/logout": (None, {"next": "/"}),
+    "/sites": ("name", {"origins": "https://new.example", "name": "MY TEXT"}),
+    "/sites/blog.example": ("name", {"origins": SITE, "name": "MY TEXT", "keep_query": "p", "moderates": "yes"}),
+    "/sites/blog.example/remove": (None, {"sure": "no"}),
+    "/sites/blog.example/keys": ("public_key", {"key_id": "k", "algorithm": "ES256", "public_key": "MY TEXT"}),
+    "/sites/blog.example/keys/remove": (None, {"key_id": "none"}),
     "/embed/login": (
         None,
         {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol, TypedDict
 
@@ -85,6 +86,8 @@ class Context(LiveContext):
     votes: Votes
     renderer: Renderer
     codes: LoginCodes
+    # After a change of the sites: from then on requests are answered by it.
+    reread_sites: Callable[[], Awaitable[None]]
 
 
 class LiveState(TypedDict):

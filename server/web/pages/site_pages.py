@@ -1,0 +1,172 @@
+"""Pages on which staff list, add, change and remove the sites that show threads of this server, and their keys."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from starlette.datastructures import FormData
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from server import permissions, site_tokens, sites
+from server.actions import single_sign_on
+from server.actions import sites as actions
+from server.errors import DomainError, Forbidden, Invalid, NotFound
+from server.model import Account
+from server.sites import OWN, Site
+from server.web.pages import page_templates
+from server.web.requests import language, session
+from server.web.requests.context import Visit
+
+
+async def listed(visit: Visit) -> Response:
+    await _require(visit)
+    return await _list(visit)
+
+
+async def _list(visit: Visit, given: Site | None = None, error: DomainError | None = None) -> Response:
+    """Return all sites and the form that adds one, which still says what was `given`."""
+    found = [site for site in await actions.listed(visit.state["context"].database) if site.id != OWN]
+    return await page_templates.page(
+        visit,
+        "sites.html",
+        title=language.texts_for(visit)("sites.title"),
+        status=error.status if error else 200,
+        sites=found,
+        given=given or Site(""),
+        error=language.sentence(visit, error),
+    )
+
+
+async def add(visit: Visit) -> Response:
+    account, form = await _require(visit), await visit.form()
+    _spend(visit, account)
+    origins = tuple(str(form.get("origins", "")).split())
+    wanted = Site(sites.id_for(origins[0]) if origins else "", str(form.get("name", "")), origins=origins)
+    try:
+        if not origins:
+            raise Invalid("error.site_origin", field="origins")
+        made = await actions.add_site(visit.state["context"].database, wanted)
+    except DomainError as error:
+        return await _list(visit, wanted, error)
+    await visit.state["context"].reread_sites()
+    return RedirectResponse(f"/sites/{made.id}", 303)
+
+
+async def show(visit: Visit) -> Response:
+    await _require(visit)
+    return await _show(visit, await _site(visit))
+
+
+async def _show(
+    visit: Visit, site: Site, where: str = "", error: DomainError | None = None, secret: str = "", **more: Any
+) -> Response:
+    """Return the page of a site. `error` stands in the form `where`; `secret`: of a new key, shown this once."""
+    context = visit.state["context"]
+    return await page_templates.page(
+        visit,
+        "one_site.html",
+        title=site.name or site.id,
+        status=error.status if error else 200,
+        one=site,
+        ways=sites.LOGINS,
+        keys=await single_sign_on.keys(context.database, site.id),
+        algorithms=site_tokens.ALGORITHMS,
+        address=context.settings.address,
+        secret=secret,
+        errors={where: language.sentence(visit, error)} if error else {},
+        **({"key_id": "", "public_key": ""} | more),
+    )
+
+
+async def change(visit: Visit) -> Response:
+    account, form, site = await _require(visit), await visit.form(), await _site(visit)
+    _spend(visit, account)
+    wanted = _changed(site, form)
+    changes = {name: getattr(wanted, name) for name in ("name", "origins", "keep_query", "logins", "moderates")}
+    try:
+        await actions.change_site(visit.state["context"].database, site.id, changes)
+    except DomainError as error:
+        return await _show(visit, wanted, "site", error)
+    await visit.state["context"].reread_sites()
+    return RedirectResponse(f"/sites/{site.id}", 303)
+
+
+def _changed(site: Site, form: FormData) -> Site:
+    return replace(
+        site,
+        name=str(form.get("name", "")),
+        origins=tuple(str(form.get("origins", "")).split()),
+        keep_query=tuple(str(form.get("keep_query", "")).split()),
+        logins=tuple(map(str, form.getlist("logins"))),
+        moderates=form.get("moderates") == "yes",
+    )
+
+
+async def remove(visit: Visit) -> Response:
+    account, form, site = await _require(visit), await visit.form(), await _site(visit)
+    _spend(visit, account)
+    if form.get("sure") != "yes":
+        return await _show(visit, site, "remove", Invalid("error.not_sure", field="sure"))
+    await actions.remove_site(visit.state["context"].database, site.id)
+    await visit.state["context"].reread_sites()
+    return RedirectResponse("/sites", 303)
+
+
+async def add_key(visit: Visit) -> Response:
+    account, form, site = await _require(visit), await visit.form(), await _site(visit)
+    _spend(visit, account)
+    key_id, algorithm = str(form.get("key_id", "")).strip(), str(form.get("algorithm", ""))
+    given = str(form.get("public_key", ""))
+    try:
+        is_fresh = algorithm == "HS256"
+        key = site_tokens.fresh_secret(key_id) if is_fresh else site_tokens.given_key(key_id, algorithm, given)
+        await single_sign_on.add_key(visit.state["context"].database, site.id, key)
+    except DomainError as error:
+        return await _show(visit, site, "key", error, key_id=key_id, public_key=given)
+    await visit.state["context"].reread_sites()
+    if is_fresh:
+        return await _show(visit, await _site(visit), secret=key.material, key_id=key_id)
+    return RedirectResponse(f"/sites/{site.id}", 303)
+
+
+async def remove_key(visit: Visit) -> Response:
+    account, form, site = await _require(visit), await visit.form(), await _site(visit)
+    _spend(visit, account)
+    try:
+        await single_sign_on.remove_key(visit.state["context"].database, site.id, str(form.get("key_id", "")))
+    except DomainError as error:
+        return await _show(visit, site, "keys", error)
+    return RedirectResponse(f"/sites/{site.id}", 303)
+
+
+async def _require(visit: Visit) -> Account:
+    account = await session.require(visit)
+    if not permissions.may_manage_sites(account):
+        raise Forbidden("error.only_staff_sites")
+    return account
+
+
+def _spend(visit: Visit, account: Account) -> None:
+    context = visit.state["context"]
+    context.limits.spend("moderate", account.id, context.settings.limit_moderations_account)
+
+
+async def _site(visit: Visit) -> Site:
+    known = {site.id: site for site in await actions.listed(visit.state["context"].database) if site.id != OWN}
+    found = known.get(visit.path_params["site"])
+    if found is None:
+        raise NotFound("error.no_site", code="unknown_site")
+    return found
+
+
+routes = [
+    Route("/sites", listed),
+    Route("/sites", add, methods=["POST"]),
+    Route("/sites/{site}", show),
+    Route("/sites/{site}", change, methods=["POST"]),
+    Route("/sites/{site}/remove", remove, methods=["POST"]),
+    Route("/sites/{site}/keys", add_key, methods=["POST"]),
+    Route("/sites/{site}/keys/remove", remove_key, methods=["POST"]),
+]
