@@ -26,7 +26,7 @@ HOST = """<!doctype html><title>A host</title>{meta}<base href="https://elsewher
 # What a tag does: the server's thread, built without the browser's parser, in a shadow root.
 SCRIPT = """
 import { Live } from "./static/mount.js";
-import { build } from "./static/view/parse.js";
+import { build } from "./static/view/html_parser.js";
 const { server } = guest.dataset;
 const make = (tag, attributes) => {
   const made = document.createElement(tag);
