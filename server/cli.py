@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from server import cli_arguments, operator_commands, private_files, settings, sites
+from server import capacity, cli_arguments, operator_commands, private_files, settings, sites
 from server.errors import CannotStart, CommandFailed, DomainError
 from server.importing import import_command
 from server.importing.formats import jsonl
@@ -38,6 +38,7 @@ def main(argv: list[str]) -> int:
         "backup": _backup,
         "restore": _restore,
         "doctor": _doctor,
+        "plan": _plan,
         "torture": _torture,
         "bench": _bench,
     }
@@ -223,6 +224,13 @@ def _site_key(given: Namespace) -> int:
         print(f"{given.id} has the key {given.key_id} ({given.algorithm})")
         if answer["secret"]:
             print(f"Its secret, which is not shown again (base64url):\n{answer['secret']}")
+    return 0
+
+
+def _plan(given: Namespace) -> int:
+    if given.seconds <= capacity.TICK:
+        raise CannotStart(f"--seconds: a comment waits up to {capacity.TICK} s for its tick. Give more than that.")
+    print(capacity.report(capacity.Demand(given.readers, given.comments, given.minutes, given.seconds)))
     return 0
 
 

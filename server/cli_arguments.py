@@ -83,6 +83,9 @@ file system, room on the disk, the database, descriptors, the clock, the port an
 running server is not disturbed. With --public also what browsers meet: the public name, the proxy's headers, and the
 WebSocket through it. The exit status is 0 if nothing is wrong, 1 for warnings only, 2 for a fault."""
 
+PLAN = """Work out how many gateways carry so many readers of one thread, what they ask of the app, Redis and the
+network, and what gives out first. A model with measured constants, explained in docs/scale.md; it starts nothing."""
+
 TORTURE = """Start apps, gateways and a Valkey, inflict every failure listed in docs/operations.md on them (kill -9,
 power cuts, network cuts, full disks, a frozen Redis, clock jumps …), and report which promises held, with figures.
 Without --quick it takes about an hour. Some scenarios need root; they say so when they are skipped."""
@@ -91,8 +94,8 @@ BENCH = """Measure the real server, pinned to one core, against baselines from t
 the cost of an idle reader, posts and pages. CPU time is measured, so a busy machine makes the run slower, not wrong."""
 
 BENCHES = (
-    "all", "fanout", "hot", "slow", "stall", "idle", "connect", "resume", "shutdown", "redis", "posts", "pages",
-    "votes", "long", "page",
+    "all", "fanout", "hot", "slow", "stall", "idle", "connect", "resume", "shutdown", "redis", "gateways", "posts",
+    "pages", "votes", "long", "page",
 )  # fmt: skip
 
 EXPORT = """Write every comment of a thread to a file that `import jsonl` can read. It includes texts, votes and states,
@@ -132,6 +135,7 @@ def parser() -> argparse.ArgumentParser:
     _add_account(commands.add_parser("account", help="create or change an account", description=ACCOUNT))
     _add_site(commands.add_parser("site", help="list or change the sites that embed threads", description=SITE))
     _add_threads(commands.add_parser("thread", help="list threads, or give one another address", description=THREAD))
+    _add_plan(commands.add_parser("plan", help="how many gateways so many readers need", description=PLAN))
     if IS_CHECKOUT:
         _add_checks(commands)
     return tree
@@ -195,6 +199,32 @@ def _add_speed(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--speed", type=_positive, default=1.0, metavar="N", help="how many times faster than the original (default: 1)"
     )
+
+
+def _add_plan(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--readers", type=_count, default=100_000, metavar="N", help="readers of the thread at once (default: 100000)"
+    )
+    command.add_argument(
+        "--comments", type=_positive, default=200.0, metavar="N", help="comments in it a minute (default: 200)"
+    )
+    command.add_argument(
+        "--minutes", type=_positive, default=10.0, metavar="N", help="the time within which all come (default: 10)"
+    )
+    command.add_argument(
+        "--seconds",
+        type=_positive,
+        default=0.5,
+        metavar="N",
+        help="how late the last reader may see a comment, above 0.1 (default: 0.5)",
+    )
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= 1_000_000_000:
+        raise ValueError
+    return number
 
 
 def _positive(text: str) -> float:

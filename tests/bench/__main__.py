@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import arrivals, ballots, fan_out, hot, latency, long, page, people, plot, rivals
+from tests.bench import arrivals, ballots, fan_out, gateways, hot, latency, long, page, people, plot, rivals
 from tests.bench.figure import Figure
 from tests.bench.rounds import EFFORT, MACHINE
 
@@ -25,6 +25,7 @@ BENCHES: dict[str, Callable[[Path, int], list[Figure]]] = {
     "resume": arrivals.resume,
     "shutdown": arrivals.shutdown,
     "redis": latency.redis,
+    "gateways": gateways.gateways,
     "posts": people.posts,
     "pages": people.pages,
     "votes": ballots.votes,

@@ -79,7 +79,7 @@ def ours(folder: Path, readers: int) -> float:
             answer = client.post("/api/threads/bench/comments", json=sent)
             assert answer.status_code == 201, answer.text
             id_ = answer.json()["comment"]["id"]
-            length = crowd.expect_frame(lambda message: _has(message, id_))  # noqa: B023
+            length = crowd.expect_frame(lambda message: has_comment(message, id_))  # noqa: B023
             # A count of readers may have come to all of them as well, or to some.
             crowd.expect(readers * length)
             crowd.drain(0.3)
@@ -90,7 +90,7 @@ def ours(folder: Path, readers: int) -> float:
     return statistics.median(costs[WARMING_UP:])
 
 
-def _has(message: dict[str, Any], comment: int) -> bool:
+def has_comment(message: dict[str, Any], comment: int) -> bool:
     return message["type"] == "changes" and any(one["id"] == comment for one in message["comments"])
 
 
