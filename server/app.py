@@ -31,6 +31,7 @@ from server.client_address import Clients
 from server.connection_budget import HttpBudget
 from server.errors import CannotStart, Unavailable
 from server.locales import texts
+from server.openid.client import clients
 from server.rate_limits import Limits
 from server.settings import Settings
 from server.sites import Sites
@@ -51,6 +52,7 @@ from server.web.pages import (
     embedded_pages,
     feeds,
     list_pages,
+    openid_pages,
     own_account_pages,
     page_templates,
     sign_in_pages,
@@ -60,6 +62,7 @@ from server.web.pages import (
 from server.web.pages.comment_fragments import Drawing
 from server.web.pages.personal_marks import OwnMarks
 from server.web.requests import error_answers
+from server.web.requests.begun_logins import BegunLogins
 from server.web.requests.context import Context, State
 from server.web.requests.known_sessions import KnownSessions
 from server.web.requests.login_codes import LoginCodes
@@ -192,6 +195,8 @@ def create_app(settings: Settings) -> Starlette:
                 renderer,
                 codes,
                 read_sites,
+                BegunLogins(),
+                await stack.enter_async_context(clients(settings.oidc, settings.address)),
             )
             await stack.enter_async_context(
                 operator_commands.listening(settings, operator_commands.Desk(database, settings, read_sites), tasks)
@@ -213,6 +218,7 @@ def create_app(settings: Settings) -> Starlette:
             *comment_pages.routes,
             *list_pages.routes,
             *sign_in_pages.routes,
+            *openid_pages.routes,
             *embed_login_pages.routes,
             *site_pages.routes,
             *thread_api.routes,

@@ -101,7 +101,6 @@ BENCHES = (
 EXPORT = """Write every comment of a thread to a file that `import jsonl` can read. It includes texts, votes and states,
 also of removed comments, and the earlier texts of edited ones. A running server is not disturbed."""
 ROLES = ("reader", "moderator", "staff")
-LOGINS = ("password", "guest", "sso")
 ALGORITHMS = ("HS256", "EdDSA", "ES256")
 THEMES = ("auto", "light", "dark")
 
@@ -245,9 +244,9 @@ def _add_site(command: argparse.ArgumentParser) -> None:
     for one in (add, change):
         one.add_argument("--name", metavar="N", help="how readers know it (default: its id)")
         one.add_argument(
-            "--login", dest="logins", action="append", choices=LOGINS,
-            help="how readers log in there, one each (default: password); guest: by a name alone; sso: by a token that "
-            "the site signs",
+            "--login", dest="logins", action="append", metavar="WAY",
+            help="how readers log in there, one each: password (the default); guest: by a name alone; sso: by a token "
+            "that the site signs; oidc:NAME: by a provider of LIVETHREAD_OIDC",
         )  # fmt: skip
         one.add_argument(
             "--keep-query", dest="keep_query", action="append", metavar="NAME",

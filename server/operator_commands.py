@@ -133,10 +133,17 @@ class Desk:
             raise CommandFailed(str(error)) from error
 
     async def _add_site(self, **given: Any) -> dict[str, Any]:
+        self._check_providers(given)
         return await self._changed(await sites.add_site(self._database, msgspec.convert(given, Site)))
 
     async def _set_site(self, id: str, **changes: Any) -> dict[str, Any]:  # noqa: A002 — a site's name for it
+        self._check_providers(changes)
         return await self._changed(await sites.change_site(self._database, id, changes))
+
+    def _check_providers(self, given: dict[str, Any]) -> None:
+        for name in Site("", logins=tuple(given.get("logins") or ())).providers:
+            if self._settings.provider(name) is None:
+                raise Invalid("error.no_provider", field="logins", name=name)
 
     async def _remove_site(self, id: str) -> dict[str, Any]:  # noqa: A002 — a site's name for it
         await sites.remove_site(self._database, id)

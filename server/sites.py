@@ -16,8 +16,11 @@ Theme = Literal["auto", "light", "dark"]
 THEMES: tuple[Theme, ...] = ("auto", "light", "dark")
 # What a person can log in by: the account's password in the first-party window, a name alone, or what the site signs.
 LOGINS = ("password", "guest", "sso")
+# Or by an OpenID provider, `oidc:NAME`.
+OIDC = "oidc:"
 MAX_ID_CHARACTERS = 60
 _ID = re.compile(rf"[a-z0-9][a-z0-9._-]{{0,{MAX_ID_CHARACTERS - 1}}}")
+_OIDC_LOGIN = re.compile(rf"{OIDC}[a-z0-9][a-z0-9-]{{0,19}}")
 _QUERY_NAME = re.compile(r"[A-Za-z0-9_.\[\]-]{1,60}")
 
 
@@ -66,6 +69,11 @@ class Site:
 
     def with_login(self, login: str) -> Site:
         return replace(self, logins=(*self.logins, login))
+
+    @property
+    def providers(self) -> tuple[str, ...]:
+        """The names of the OpenID providers by which readers log in."""
+        return tuple(one.removeprefix(OIDC) for one in self.logins if _OIDC_LOGIN.fullmatch(one))
 
     @property
     def has_guests(self) -> bool:
@@ -122,15 +130,19 @@ def checked(site: Site) -> Site:
         raise Invalid("error.site_origin", field="origin")
     if unknown := [name for name in site.keep_query if not _QUERY_NAME.fullmatch(name)]:
         raise Invalid("error.query_parameter", field="keep_query", name=unknown[0])
-    if unknown := [login for login in site.logins if login not in LOGINS]:
-        raise Invalid("error.login_way", field="logins", names=", ".join(LOGINS), name=unknown[0])
+    if unknown := [login for login in site.logins if login not in LOGINS and not _OIDC_LOGIN.fullmatch(login)]:
+        raise Invalid("error.login_way", field="logins", names=", ".join((*LOGINS, "oidc:NAME")), name=unknown[0])
     if site.theme not in THEMES:
         raise Invalid("error.theme", field="theme", names=", ".join(THEMES))
     return Site(
         site.id, site.name.strip()[:100] or site.id, site.host or host_of(origins[0]), tuple(dict.fromkeys(origins)),
-        tuple(sorted({*site.keep_query})), tuple(one for one in LOGINS if one in site.logins), site.moderates,
+        tuple(sorted({*site.keep_query})), _ordered(site.logins), site.moderates,
         site.theme, site.is_setting,
     )  # fmt: skip
+
+
+def _ordered(logins: tuple[str, ...]) -> tuple[str, ...]:
+    return (*(one for one in LOGINS if one in logins), *sorted({one for one in logins if one.startswith(OIDC)}))
 
 
 def _origin_of(page: str) -> str:

@@ -95,10 +95,11 @@ async def change_password(
 ) -> None:
     """Set a new password, and end all sessions but the one of this token.
 
-    Raises NotSignedIn if `password` is not the present one, Invalid (new_password), TooMany.
+    Raises NotSignedIn if `password` is not the present one, or if there is none and the log-in was too long ago;
+    Invalid (new_password), TooMany.
     """
     passwords.check(fresh, field="new_password")
-    await passwords.confirm(database, settings, account, password)
+    await passwords.confirm(database, settings, account, password, token)
     fresh_hash = await passwords.hashed(fresh)
 
     def work(write: Write) -> None:

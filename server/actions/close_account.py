@@ -15,10 +15,15 @@ from server.storage.jobs import batches
 
 
 async def close_account(
-    database: Database, settings: Settings, account: Account, password: str, kept: Literal["keep", "erase"]
+    database: Database,
+    settings: Settings,
+    account: Account,
+    password: str,
+    kept: Literal["keep", "erase"],
+    token: str = "",
 ) -> None:
     """Close account permanently. Raises NotSignedIn if the password is wrong, Forbidden for the last staff."""
-    await passwords.confirm(database, settings, account, password)
+    await passwords.confirm(database, settings, account, password, token)
 
     def work(write: Write) -> None:
         accounts.confirm(write.sql, account)

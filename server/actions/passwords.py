@@ -6,6 +6,7 @@ import asyncio
 import functools
 import hmac
 import secrets
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,15 +14,18 @@ from typing import TypeVar
 
 import argon2
 
+from server.actions.sessions import token_hash
 from server.errors import Invalid, NotSignedIn, TooMany, Unavailable
 from server.model import Account
 from server.settings import Settings
 from server.settings.values import Rate
-from server.storage.accounts import accounts, login_attempts
+from server.storage.accounts import accounts, identities, login_attempts, sessions
 from server.storage.engine.database import Database
 
 MIN_PASSWORD_CHARACTERS = 8
 MAX_PASSWORD_BYTES = 256
+# How long ago a log-in stands for a password.
+FRESH_MS = 10 * 60 * 1000
 # 40 ms each, two at once.
 MAX_WAITING = 400
 
@@ -77,11 +81,19 @@ def _of_nobody() -> str:
     return _hasher.hash(secrets.token_hex(16))
 
 
-async def confirm(database: Database, settings: Settings, account: Account, password: str) -> None:
+async def confirm(database: Database, settings: Settings, account: Account, password: str, token: str = "") -> None:
     """Check the password of a logged-in account. Raises NotSignedIn, TooMany, Unavailable.
 
+    Who has none has logged in a moment ago, by a provider, in the session of this token.
     Counted apart from attempts to log in: a stranger who guesses must not keep the owner from this.
     """
+    if await database.read(
+        lambda sql: not accounts.password(sql, account.id) and identities.of_account(sql, account.id)
+    ):
+        held = await database.read(lambda sql: sessions.by_token(sql, token_hash(token)))
+        if held is None or held.account.id != account.id or held.created + FRESH_MS < time.time() * 1000:
+            raise NotSignedIn("error.log_in_again", code="not_fresh", count=FRESH_MS // 60_000)
+        return
     buckets = [bucket(settings, settings.limit_logins_account, "confirm", str(account.id))]
     await spend(database, settings, buckets)
     kept = await database.read(lambda sql: accounts.password(sql, account.id))

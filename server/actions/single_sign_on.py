@@ -17,7 +17,7 @@ from server.site_tokens import SiteKey, Statement
 from server.sites import OWN, Site
 from server.storage import site_keys, sites
 from server.storage.accounts import accounts, identities, sessions
-from server.storage.accounts.identities import Identity
+from server.storage.accounts.identities import Known
 from server.storage.engine.database import Database, Sql
 from server.storage.engine.write import Write
 from server.storage.jobs import batches
@@ -83,7 +83,7 @@ async def enter(
     return await database.write(work), token
 
 
-def _name(limits: Limits, settings: Settings, statement: Statement, known: Identity | None) -> str:
+def _name(limits: Limits, settings: Settings, statement: Statement, known: Known | None) -> str:
     """Return the clean name that the statement gives; the one before, where it changes too often. Raises Invalid."""
     name = names.clean(statement.name)
     if known is None or name == known.name:
@@ -95,7 +95,7 @@ def _name(limits: Limits, settings: Settings, statement: Statement, known: Ident
     return name
 
 
-def _says_nothing_new(statement: Statement, name: str, known: Identity) -> bool:
+def _says_nothing_new(statement: Statement, name: str, known: Known) -> bool:
     is_same = name == known.name and statement.is_moderator == known.is_moderator
     return is_same or statement.issued < known.stated
 

@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 
 from server import strict_urls
 from server.errors import CannotStart
-from server.settings import values, variables
+from server.settings import providers, values, variables
+from server.settings.providers import Provider
 from server.settings.values import Network, Rate
 from server.settings.variables import PREFIX
 
@@ -120,6 +121,15 @@ class Settings:
             "other origins whose pages may show threads, separated by spaces: each is a site, like one that "
             "`site add` makes",
             shown="own origin only",
+        ),
+    ]
+    oidc: Annotated[
+        tuple[Provider, ...],
+        Setting(
+            "",
+            providers.providers,
+            "a TOML file with the OpenID providers by which people log in: see docs/embed.md",
+            shown="none",
         ),
     ]
     proxies: Annotated[
@@ -278,6 +288,9 @@ class Settings:
     def secrets(self) -> tuple[str, ...]:
         """A signature by any of them is ours; we sign with the first."""
         return (self.secret, self.secret_previous) if self.secret_previous else (self.secret,)
+
+    def provider(self, name: str) -> Provider | None:
+        return next((one for one in self.oidc if one.name == name), None)
 
     @property
     def is_https(self) -> bool:

@@ -154,6 +154,11 @@ ROWS: dict[str, Row] = {
     "POST /account/close": Row(signed_in(401), {"password": "not this one", "comments": "erase"}),
     "GET /login": Row(always(200)),
     "POST /login": Row(always(303), OWN_CREDENTIALS),
+    # No provider is configured there.
+    "POST /login/{name}": Row(always(404), {}),
+    "GET /login/{name}/callback": Row(always(404)),
+    "POST /account/logins/{name}": Row(signed_in(404), {}),
+    "POST /account/logins": Row(signed_in(404), {"issuer": "https://login.example", "subject": "1"}),
     "GET /register": Row(always(200)),
     "POST /register": Row(always(303), CREDENTIALS),
     "GET /embed/login": Row(lambda role, state, locked: 422),

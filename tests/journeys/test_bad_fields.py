@@ -250,6 +250,7 @@ FORMS: dict[str, tuple[str | None, dict[str, str]]] = {
     "/t/bad/visit": (None, {"version": "1", "at": "1"}),
     "/inbox": (None, {"version": "1"}),
     "/account/sessions": (None, {"id": "others"}),
+    "/account/logins": (None, {"issuer": "https://login.example", "subject": "1"}),
     "/account/name": (None, {"name": ""}),
     "/account/password": (None, {"password": "wrong one", "new_password": PASSWORD}),
     "/account/close": (None, {"password": "wrong one", "comments": "keep"}),

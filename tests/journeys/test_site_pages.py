@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -136,3 +137,24 @@ async def test_the_pages_work_on_a_phone_without_script(tmp_path: Any, visit: An
         await follow(page, page.locator("button", has_text="Save"))
         await expect(page.locator("input[value=guest]")).to_be_checked()
         assert await page.locator("body").evaluate("(body) => body.scrollWidth") <= 320
+
+
+def test_a_provider_is_offered_and_kept_when_it_is_not_configured_any_more(tmp_path: Path) -> None:
+    file = tmp_path / "providers.toml"
+    file.write_text('[corp]\nissuer = "https://id.example"\nclient_id = "x"\nlabel = "Corp"\n')
+
+    def saved(app: Server, staff: httpx2.Client, *, more: str = "") -> str:
+        page = staff.get("/sites/corp").text
+        logins = [*re.findall(r'value="([^"]+)" checked', page), *([more] if more else [])]
+        given = {"origins": "https://corp.example", "name": "Corp", "logins": logins}
+        assert staff.post("/sites/corp", data=given).status_code == 303
+        return staff.get("/sites/corp").text
+
+    with Server(tmp_path, LIVETHREAD_ORIGIN=OWN, LIVETHREAD_OIDC=str(file)) as app:
+        staff = Person(app, "Chief", "staff").http
+        app.run("site", "add", "https://corp.example", "--id", "corp")
+        assert "With Corp" in staff.get("/sites/corp").text
+        assert 'value="oidc:corp" checked' in saved(app, staff, more="oidc:corp")
+    with Server(tmp_path, LIVETHREAD_ORIGIN=OWN) as app:
+        staff.base_url = app.origin
+        assert 'value="oidc:corp" checked' in saved(app, staff)

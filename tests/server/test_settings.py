@@ -76,6 +76,7 @@ REFUSED = [
     *(("PROXIES", value) for value in ("10.0.0.0/33", "10.0.0.0/8,::1", "proxy", "1.2.3", "all")),
     *(("PROXY_HEADER", value) for value in ("Forwarded", "X-Forwarded-For, X-Real-IP", "none")),
     *(("LIMITS", value) for value in ("0", "true", "yes", "on off")),
+    *(("OIDC", value) for value in ("/is/not/there.toml", "/", "https://login.example", "x" * 300)),
     *(("LOG_FAILED_LOGINS", value) for value in ("1", "warning")),
     *(
         (name, value)

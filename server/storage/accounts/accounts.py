@@ -231,8 +231,14 @@ def everything(sql: sqlite3.Connection, account: int) -> dict[str, Any]:
         "SELECT browser AS browser, created AS created, seen AS seen FROM sessions WHERE account = ? ORDER BY id",
         (account,),
     )
+    logins = sql.execute(
+        "SELECT issuer AS issuer, subject AS subject, name AS name FROM identities WHERE account = ?"
+        " ORDER BY issuer, subject",
+        (account,),
+    )
     return {
         "account": {"name": name, "role": role, "created": created},
+        "logins": list(named(logins)),
         "sessions": list(named(held)),
         "comments": _without_hidden(sql, written, "id"),
         "earlier_texts": _without_hidden(sql, texts, "comment"),

@@ -12,10 +12,20 @@ from server.storage.engine.rows import first
 from server.storage.engine.write import Write
 
 SWEPT_AT_ONCE = 100
+MOST_OF_ONE = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
+    """Who somebody is at an issuer; `name`: as it was said at first."""
+
+    issuer: str
+    subject: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
     """An account, and what the newest statement said of its owner. `stated`: when that was made, in unix seconds."""
 
     account: Account
@@ -29,7 +39,7 @@ def of_site(site: str) -> str:
     return f"site:{site}"
 
 
-def known(sql: sqlite3.Connection, issuer: str, subject: str) -> Identity | None:
+def known(sql: sqlite3.Connection, issuer: str, subject: str) -> Known | None:
     row = first(
         sql.execute(
             "SELECT a.id AS id, a.name AS name, a.role AS role, i.name AS said, i.moderates AS moderates,"
@@ -40,7 +50,7 @@ def known(sql: sqlite3.Connection, issuer: str, subject: str) -> Identity | None
     )
     if row is None:
         return None
-    return Identity(Account(row["id"], row["name"], row["role"]), row["said"], bool(row["moderates"]), row["stated"])
+    return Known(Account(row["id"], row["name"], row["role"]), row["said"], bool(row["moderates"]), row["stated"])
 
 
 def add(write: Write, issuer: str, subject: str, name: str, mark: str) -> Account:
@@ -72,6 +82,32 @@ def keep_statement(write: Write, issuer: str, subject: str, stated: int, *, is_m
         "UPDATE identities SET stated = ?, moderates = ? WHERE issuer = ? AND subject = ?",
         (stated, int(is_moderator), issuer, subject),
     )
+
+
+def of_account(sql: sqlite3.Connection, account: int) -> list[Identity]:
+    """Return who the account is elsewhere, by providers; what sites say counts on these alone."""
+    found = sql.execute(
+        "SELECT issuer, subject, name FROM identities WHERE account = ? AND issuer NOT LIKE 'site:%'"
+        " ORDER BY issuer, subject",
+        (account,),
+    )
+    return [Identity(*row) for row in found]
+
+
+def link(write: Write, account: int, one: Identity) -> None:
+    """From now on that person, whom nobody knows yet, is this account."""
+    write.sql.execute(
+        "INSERT INTO identities (issuer, subject, account, name) VALUES (?, ?, ?, ?)",
+        (one.issuer, one.subject, account, one.name),
+    )
+
+
+def unlink(write: Write, account: int, issuer: str, subject: str) -> bool:
+    """Return False if the account is not that person."""
+    cursor = write.sql.execute(
+        "DELETE FROM identities WHERE account = ? AND issuer = ? AND subject = ?", (account, issuer, subject)
+    )
+    return cursor.rowcount > 0
 
 
 def _free(sql: sqlite3.Connection, name: str, mark: str, account: int = 0) -> str:

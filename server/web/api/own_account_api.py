@@ -116,7 +116,10 @@ async def close(visit: Visit) -> Response:
     account = await session.require(visit)
     wanted = schemas.parse(await visit.body(), schemas.CloseAccount)
     context = visit.state["context"]
-    await close_account.close_account(context.database, context.settings, account, wanted.password, wanted.comments)
+    token = session.token(visit) or ""
+    await close_account.close_account(
+        context.database, context.settings, account, wanted.password, wanted.comments, token
+    )
     return thread_api.answer({"account": None})
 
 

@@ -11,17 +11,20 @@ from starlette.datastructures import ImmutableMultiDict
 from starlette.responses import Response
 from starlette.routing import Route
 
-from server.actions import sign_in
+from server.actions import openid, sign_in
 from server.errors import DomainError, Forbidden, Invalid, NotSignedIn
 from server.model import Account
 from server.permissions import may_moderate
-from server.sites import Site
+from server.settings.providers import Provider
+from server.sites import OIDC, Site
 from server.web.pages import page_templates
+from server.web.pages.leaving import leave
 from server.web.requests import language, session
+from server.web.requests.begun_logins import Wanted
 from server.web.requests.context import Visit, address
 
 # The window and the page that opened it must be able to speak, and nothing else is shown here.
-_OPEN = {"Cross-Origin-Opener-Policy": "unsafe-none", "Cache-Control": "private, no-store"}
+OPEN = {"Cross-Origin-Opener-Policy": "unsafe-none", "Cache-Control": "private, no-store"}
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
@@ -35,7 +38,7 @@ class Ask:
     back: str
 
 
-def _asked(visit: Visit, given: ImmutableMultiDict[str, Any]) -> Ask:
+def asked(visit: Visit, given: ImmutableMultiDict[str, Any]) -> Ask:
     """Raises Invalid."""
     origin, challenge, back = (str(given.get(name, "")) for name in ("site", "challenge", "back"))
     site = visit.state["context"].sites.by_origin(origin)
@@ -51,10 +54,11 @@ def _asked(visit: Visit, given: ImmutableMultiDict[str, Any]) -> Ask:
 
 
 async def show(visit: Visit) -> Response:
-    return await _page(visit, _asked(visit, visit.query_params))
+    return await page(visit, asked(visit, visit.query_params))
 
 
-async def _page(visit: Visit, ask: Ask, error: DomainError | None = None, name: str = "") -> Response:
+async def page(visit: Visit, ask: Ask, error: DomainError | None = None, name: str = "", again: str = "") -> Response:
+    """Return the page for logging in; `again`: the provider by which it may be tried again."""
     viewer = await session.identify(visit)
     response = await page_templates.page(
         visit,
@@ -65,11 +69,14 @@ async def _page(visit: Visit, ask: Ask, error: DomainError | None = None, name: 
         ask=ask,
         site_name=ask.site.name,
         logins=ask.site.logins,
+        providers=_providers(visit, ask.site),
+        may_continue=viewer is not None and await _may_continue(visit, ask.site, viewer),
+        again=again,
         offers_moderating=ask.site.moderates and may_moderate(viewer),
         error={"message": language.sentence(visit, error), "field": error.field} if error else None,
         name=name,
     )
-    response.headers.update(_OPEN)
+    response.headers.update(OPEN)
     if error and error.retry_after:
         response.headers["Retry-After"] = str(error.retry_after)
     return response
@@ -78,23 +85,55 @@ async def _page(visit: Visit, ask: Ask, error: DomainError | None = None, name: 
 async def log_in(visit: Visit) -> Response:
     """Give the page a code for the account that is named: the one logged in here, one by its password, or a guest."""
     form = await visit.form()
-    ask, name = _asked(visit, form), str(form.get("name", ""))
+    ask, name, how = asked(visit, form), str(form.get("name", "")), str(form.get("as", ""))
     try:
-        account, is_entered = await _account(
-            visit, ask.site, str(form.get("as", "")), name, str(form.get("password", ""))
-        )
+        if how.startswith(OIDC):
+            return await _leave(visit, ask, how.removeprefix(OIDC))
+        account, is_entered = await _account(visit, ask.site, how, name, str(form.get("password", "")))
         moderates = bool(form.get("moderates")) and ask.site.moderates and may_moderate(account)
-        title = language.texts_for(visit)("embed.done")
-        response = await page_templates.page(
-            visit, "embed_done.html", title=title, viewer=account, ask=ask, site_name=ask.site.name,
-            code=visit.state["context"].codes.issue(account, ask.site, ask.challenge, moderates=moderates),
-        )  # fmt: skip
+        response = await done(visit, ask, account, moderates=moderates)
     except DomainError as error:
-        return await _page(visit, ask, error, name)
-    response.headers.update(_OPEN)
+        return await page(visit, ask, error, name, again=how.removeprefix(OIDC) if how.startswith(OIDC) else "")
     if is_entered:
         await session.begin(visit, account, response)
     return response
+
+
+async def done(visit: Visit, ask: Ask, account: Account, *, moderates: bool = False) -> Response:
+    """Return the page that hands the code over to the one that waits for it. Raises Unavailable."""
+    response = await page_templates.page(
+        visit, "embed_done.html", title=language.texts_for(visit)("embed.done"), viewer=account, ask=ask,
+        site_name=ask.site.name,
+        code=visit.state["context"].codes.issue(account, ask.site, ask.challenge, moderates=moderates),
+    )  # fmt: skip
+    response.headers.update(OPEN)
+    return response
+
+
+async def _leave(visit: Visit, ask: Ask, provider: str) -> Response:
+    check_provider(ask.site, provider)
+    response = await leave(visit, provider, Wanted(ask=(ask.origin, ask.challenge, ask.back)))
+    response.headers.update(OPEN)
+    return response
+
+
+def check_provider(site: Site, name: str) -> None:
+    """Raises Forbidden."""
+    if name not in site.providers:
+        raise Forbidden("error.not_by_provider")
+
+
+def _providers(visit: Visit, site: Site) -> list[Provider]:
+    return [one for one in visit.state["context"].settings.oidc if one.name in site.providers]
+
+
+async def _may_continue(visit: Visit, site: Site, viewer: Account) -> bool:
+    """Say whether the account could be logged in to by a way that the site names."""
+    ways = await openid.ways(visit.state["context"].database, viewer)
+    is_by_password = ways.has_password and "password" in site.logins
+    return is_by_password or any(
+        one.issuer == provider.issuer for one in ways.identities for provider in _providers(visit, site)
+    )
 
 
 async def _account(visit: Visit, site: Site, how: str, name: str, password: str) -> tuple[Account, bool]:
@@ -106,13 +145,15 @@ async def _account(visit: Visit, site: Site, how: str, name: str, password: str)
         return await sign_in.be_guest(
             context.database, context.limits, context.settings, name, site.id, address(visit)
         ), False
-    if "password" not in site.logins:
-        raise Forbidden("error.no_passwords")
     if how == "viewer":
         viewer = await session.identify(visit)
         if viewer is None:
             raise NotSignedIn("error.logged_out")
+        if not await _may_continue(visit, site, viewer):
+            raise Forbidden("error.not_this_account")
         return viewer, False
+    if "password" not in site.logins:
+        raise Forbidden("error.no_passwords")
     return await session.enter(visit, "register" if how == "register" else "login", name, password), True
 
 

@@ -6,7 +6,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from server.actions import account as own
-from server.actions import close_account, sessions
+from server.actions import close_account, openid, sessions
 from server.errors import DomainError, Invalid
 from server.storage.accounts import accounts
 from server.web.api import own_account_api, thread_api
@@ -16,10 +16,10 @@ from server.web.requests.context import Visit
 
 
 async def show(visit: Visit) -> Response:
-    return await _page(visit)
+    return await page(visit)
 
 
-async def _page(visit: Visit, form: str = "", error: DomainError | None = None) -> Response:
+async def page(visit: Visit, form: str = "", error: DomainError | None = None) -> Response:
     """Return the page; `error` stands in the form of that name."""
     account = await session.require(visit)
     context = visit.state["context"]
@@ -31,6 +31,9 @@ async def _page(visit: Visit, form: str = "", error: DomainError | None = None) 
         status=error.status if error else 200,
         feed=f"{context.settings.address}/feed/mine/{secret}" if secret else None,
         sessions=await own_account_api.listed(visit, account),
+        ways=await openid.ways(context.database, account),
+        labels={one.issuer: one.label for one in context.settings.oidc},
+        providers=context.settings.oidc,
         errors={form: language.sentence(visit, error)} if error else {},
     )
     if error and error.retry_after:
@@ -54,7 +57,18 @@ async def end_sessions(visit: Visit) -> Response:
             number = schemas.whole(id_, "id", least=1, most=thread_api.MAX_VERSION, default=0)
             await sessions.end_own_session(database, account, number)
     except DomainError as error:
-        return await _page(visit, "sessions", error)
+        return await page(visit, "sessions", error)
+    return RedirectResponse("/account", 303)
+
+
+async def remove_login(visit: Visit) -> Response:
+    account, form = await session.require(visit), await visit.form()
+    context = visit.state["context"]
+    issuer, subject = str(form.get("issuer", "")), str(form.get("subject", ""))
+    try:
+        await openid.unlink(context.database, context.settings, account, issuer, subject)
+    except DomainError as error:
+        return await page(visit, "logins", error)
     return RedirectResponse("/account", 303)
 
 
@@ -64,7 +78,7 @@ async def change_name(visit: Visit) -> Response:
     try:
         await own.change_name(context.database, context.limits, context.settings, account, str(form.get("name", "")))
     except DomainError as error:
-        return await _page(visit, "name", error)
+        return await page(visit, "name", error)
     return RedirectResponse("/account", 303)
 
 
@@ -75,7 +89,7 @@ async def change_password(visit: Visit) -> Response:
             visit, account, str(form.get("password", "")), str(form.get("new_password", ""))
         )
     except DomainError as error:
-        return await _page(visit, "password", error)
+        return await page(visit, "password", error)
     return RedirectResponse("/account", 303)
 
 
@@ -92,9 +106,10 @@ async def close(visit: Visit) -> Response:
             account,
             str(form.get("password", "")),
             "erase" if kept == "erase" else "keep",
+            session.token(visit) or "",
         )
     except DomainError as error:
-        return await _page(visit, "close", error)
+        return await page(visit, "close", error)
     response = RedirectResponse("/", 303)
     await session.end(visit, response)
     return response
@@ -104,6 +119,7 @@ routes = [
     Route("/account", show),
     Route("/account/feed", renew_feed, methods=["POST"]),
     Route("/account/sessions", end_sessions, methods=["POST"]),
+    Route("/account/logins", remove_login, methods=["POST"]),
     Route("/account/name", change_name, methods=["POST"]),
     Route("/account/password", change_password, methods=["POST"]),
     Route("/account/close", close, methods=["POST"]),

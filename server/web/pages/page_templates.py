@@ -63,6 +63,9 @@ def site(assets: Assets, settings: Settings) -> dict[str, Any]:
 
 
 def path(visit: Visit) -> str:
+    """Return where a reader is led back to; an address that counts once leads nowhere."""
+    if visit.url.path.startswith("/login/"):
+        return "/"
     return visit.url.path + (f"?{visit.url.query}" if visit.url.query else "")
 
 

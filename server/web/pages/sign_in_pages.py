@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from starlette.datastructures import FormData
@@ -20,7 +21,7 @@ Mode = Literal["login", "register"]
 
 async def form(visit: Visit) -> Response:
     mode: Mode = "register" if visit.url.path == "/register" else "login"
-    return await _form(visit, mode, back=_local(visit, visit.query_params.get("next", "/")), draft=None)
+    return await show(visit, mode, back=local(visit, visit.query_params.get("next", "/")), draft=None)
 
 
 async def log_in(visit: Visit) -> Response:
@@ -34,36 +35,38 @@ async def register(visit: Visit) -> Response:
 async def _enter(visit: Visit, mode: Mode) -> Response:
     given = await visit.form()
     name, password = str(given.get("name", "")), str(given.get("password", ""))
-    draft, back = _draft(given), _local(visit, str(given.get("next", "/")))
+    begun, back = draft(given), local(visit, str(given.get("next", "/")))
     try:
         account = await session.enter(visit, mode, name, password)
     except DomainError as error:
-        return await _form(visit, mode, back=back, draft=draft, error=error, name=name)
-    if draft is None:
+        return await show(visit, mode, back=back, draft=begun, error=error, name=name)
+    if begun is None:
         response: Response = RedirectResponse(back, 303)
         await session.begin(visit, account, response)
         return response
-    response = await thread_pages.compose(visit, draft["thread"], draft["parent"], draft["body"], None, viewer=account)
+    response = await thread_pages.compose(visit, begun["thread"], begun["parent"], begun["body"], None, viewer=account)
     await session.begin(visit, account, response)
     return response
 
 
 async def log_out(visit: Visit) -> Response:
-    response = RedirectResponse(_local(visit, str((await visit.form()).get("next", "/"))), 303)
+    response = RedirectResponse(local(visit, str((await visit.form()).get("next", "/"))), 303)
     await session.end(visit, response)
     return response
 
 
-async def _form(
+async def show(
     visit: Visit,
     mode: Mode,
     *,
     back: str,
-    draft: dict[str, str] | None,
+    draft: Mapping[str, str] | None,
     error: DomainError | None = None,
     name: str = "",
+    again: str = "",
 ) -> Response:
-    return await page_templates.page(
+    """Return the page for logging in or registering; `again`: the provider by which it may be tried again."""
+    response = await page_templates.page(
         visit,
         "account.html",
         title=language.texts_for(visit)("action.log_in" if mode == "login" else "action.register"),
@@ -73,16 +76,21 @@ async def _form(
         error={"code": error.code, "message": language.sentence(visit, error), "field": error.field} if error else None,
         name=name,
         mode=mode,
+        providers=visit.state["context"].settings.oidc,
+        again=again,
     )
+    if error and error.retry_after:
+        response.headers["Retry-After"] = str(error.retry_after)
+    return response
 
 
-def _draft(given: FormData) -> dict[str, str] | None:
+def draft(given: FormData) -> dict[str, str] | None:
     """Return the comment that was begun before logging in, or None."""
-    draft = {name: str(given.get(f"draft_{name}", "")) for name in ("thread", "parent", "body", "nonce")}
-    return draft if KEY.fullmatch(draft["thread"]) and draft["body"] else None
+    found = {name: str(given.get(f"draft_{name}", "")) for name in ("thread", "parent", "body", "nonce")}
+    return found if KEY.fullmatch(found["thread"]) and found["body"] else None
 
 
-def _local(visit: Visit, path: str) -> str:
+def local(visit: Visit, path: str) -> str:
     """Return `path` if it is one of this site, else the home page."""
     return urls.inside(visit.state["context"].settings.base, path) if urls.is_local(path) else "/"
 

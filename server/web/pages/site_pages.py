@@ -71,6 +71,9 @@ async def _show(
         status=error.status if error else 200,
         one=site,
         ways=sites.LOGINS,
+        # A site may still name one that is no longer configured.
+        providers={way: way for way in site.logins if way.startswith(sites.OIDC)}
+        | {f"{sites.OIDC}{provider.name}": provider.label for provider in context.settings.oidc},
         keys=await single_sign_on.keys(context.database, site.id),
         algorithms=site_tokens.ALGORITHMS,
         address=context.settings.address,

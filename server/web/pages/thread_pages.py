@@ -161,6 +161,7 @@ async def post(visit: Visit) -> Response:
         return await page(
             visit, "account.html", title=language.texts_for(visit)("action.log_in_or_register"), status=401,
             next=f"/t/{key}", draft=draft, error=None, name="", mode="login",
+            providers=visit.state["context"].settings.oidc, again="",
         )  # fmt: skip
     try:
         if form.get("preview"):

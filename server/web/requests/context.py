@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypedDict
 
@@ -22,6 +22,7 @@ from server.actions.vote import Votes
 from server.client_address import Clients
 from server.connection_budget import HttpBudget
 from server.locales import Texts
+from server.openid.client import Client
 from server.rate_limits import Admission, Limits
 from server.settings import Settings
 from server.sites import Sites
@@ -31,6 +32,7 @@ from server.text.render_process import Renderer
 from server.web.assets import Assets
 from server.web.pages.comment_fragments import Drawing
 from server.web.pages.personal_marks import OwnMarks
+from server.web.requests.begun_logins import BegunLogins
 from server.web.requests.known_sessions import KnownSessions
 from server.web.requests.login_codes import LoginCodes
 from server.web.requests.queueing import Turns
@@ -88,6 +90,9 @@ class Context(LiveContext):
     codes: LoginCodes
     # After a change of the sites: from then on requests are answered by it.
     reread_sites: Callable[[], Awaitable[None]]
+    begun: BegunLogins
+    # By the names of the providers.
+    openid: Mapping[str, Client]
 
 
 class LiveState(TypedDict):

@@ -123,7 +123,7 @@ def _device(visit: Visit, account: int) -> str | None:
 def _remember_device(visit: Visit, account: Account, response: Response) -> None:
     settings = visit.state["live"].settings
     number = _device(visit, account.id) or secrets.token_urlsafe(16)
-    _set_cookie(
+    set_cookie(
         settings,
         response,
         _device_name(settings, account.id),
@@ -132,9 +132,10 @@ def _remember_device(visit: Visit, account: Account, response: Response) -> None
     )
 
 
-def _set_cookie(
+def set_cookie(
     settings: Settings, response: Response, name: str, value: str, seconds: int, *, httponly: bool = True
 ) -> None:
+    """Give the browser a cookie of our own pages; one without a value and of 0 seconds ends it."""
     response.set_cookie(
         name,
         value,
@@ -166,9 +167,9 @@ async def begin(visit: Visit, account: Account, response: Response) -> str:
     if earlier:
         await end_session(context.database, earlier)
     fresh = await begin_session(context.database, account, user_agents.in_words(visit.headers.get("user-agent", "")))
-    _set_cookie(settings, response, cookie_name(settings), fresh, settings.session_seconds)
+    set_cookie(settings, response, cookie_name(settings), fresh, settings.session_seconds)
     # For the script of a page that the browser kept: whether it may be shown again. It opens nothing.
-    _set_cookie(settings, response, VIEWER_COOKIE, str(account.id), settings.session_seconds, httponly=False)
+    set_cookie(settings, response, VIEWER_COOKIE, str(account.id), settings.session_seconds, httponly=False)
     _remember_device(visit, account, response)
     return fresh
 
