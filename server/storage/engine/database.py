@@ -274,12 +274,18 @@ class Database:
 
     async def empty_wal(self) -> bool:
         """Empty the write-ahead log; False if a reader was in the way. Raises Unavailable."""
+
+        def empty(sql: Sql) -> int:
+            (waits,) = sql.execute("PRAGMA busy_timeout").fetchone()
+            # Programs that follow the file read for as long as they run: no write may wait behind this for their end.
+            sql.execute("PRAGMA busy_timeout = 0")
+            try:
+                return int(sql.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0])
+            finally:
+                sql.execute(f"PRAGMA busy_timeout = {waits}")
+
         try:
-            (is_busy, *_) = await self._at_work(
-                "truncating the WAL",
-                self._writer,
-                lambda sql: sql.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone(),
-            )
+            is_busy = await self._at_work("truncating the WAL", self._writer, empty)
         except sqlite3.Error as error:
             raise _cannot_save() from error
         return not is_busy
