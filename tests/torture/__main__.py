@@ -17,6 +17,7 @@ from tests.torture.findings import Finding, Plan, Scenario, Skipped
 SCENARIOS = {
     "kills": "killed with -9 at named points",
     "power": "power cuts",
+    "failover": "hosts lost with their disks, and restored from Litestream",
     "answers": "a proxy that cuts a fifth of the answers",
     "mixed": "mixed faults",
     "redis": "every damage to Redis",
