@@ -206,7 +206,7 @@ def create_app(settings: Settings) -> Starlette:
             upkeep.add("votes", votes.fold_what_was_left)
             upkeep.add("sessions", partial(sweep, database, settings))
             await stack.enter_async_context(upkeep.running())
-            await _say_what_is_missing(database)
+            await _say_what_is_missing(database, settings, sites)
             yield {"live": context, "context": context}
 
     app = Starlette(
@@ -276,6 +276,11 @@ def _concern(sessions: KnownSessions, codes: LoginCodes, hub: Hub, broker: Broke
     broker.publish(PollNow())
 
 
-async def _say_what_is_missing(database: Database) -> None:
+async def _say_what_is_missing(database: Database, settings: Settings, sites: Sites) -> None:
+    for site, name in sites.providers:
+        if settings.provider(name) is None:
+            log.warning(
+                "readers of the site %s cannot log in by oidc:%s, which LIVETHREAD_OIDC does not have", site, name
+            )
     if not await database.read(accounts.is_staffed):
         log.warning("there is no staff account yet: python3 run.py account create NAME --role staff")

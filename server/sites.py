@@ -98,6 +98,11 @@ class Sites:
         return self._by_origin.get(origin)
 
     @property
+    def providers(self) -> list[tuple[str, str]]:
+        """The id of each site with each provider that it names."""
+        return [(site.id, name) for site in self._by_id.values() for name in site.providers]
+
+    @property
     def origins(self) -> list[str]:
         return sorted(self._by_origin)
 

@@ -31,7 +31,13 @@ async def client(*, is_here: bool) -> AsyncIterator[httpx2.AsyncClient]:
 
     limits = httpx2.Limits(max_connections=MOST_AT_ONCE)
     async with httpx2.AsyncClient(
-        trust_env=not is_here, follow_redirects=False, timeout=ANSWER_SECONDS, limits=limits, headers=_HEADERS
+        # With SSL_CERT_FILE, also past a proxy.
+        verify=httpx2.create_ssl_context(),
+        trust_env=not is_here,
+        follow_redirects=False,
+        timeout=ANSWER_SECONDS,
+        limits=limits,
+        headers=_HEADERS,
     ) as asking:
         # Providers set cookies, which are nobody's here.
         asking.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=()))

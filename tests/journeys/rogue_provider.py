@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import secrets
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -155,13 +156,16 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def running(host: str = "127.0.0.1") -> Iterator[Rogue]:
+def running(host: str = "127.0.0.1", certified: ssl.SSLContext | None = None) -> Iterator[Rogue]:
 
     class Handler(_Handler):
         pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    Handler.rogue = rogue = Rogue(f"http://{host}:{server.server_address[1]}")
+    if certified:
+        server.socket = certified.wrap_socket(server.socket, server_side=True)
+    scheme = "https" if certified else "http"
+    Handler.rogue = rogue = Rogue(f"{scheme}://{host}:{server.server_address[1]}")
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:

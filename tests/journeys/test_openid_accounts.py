@@ -7,6 +7,7 @@ import html
 import re
 import sqlite3
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -207,6 +208,22 @@ def test_whoever_closes_the_account_begins_anew(app: Server, corp: Tenant) -> No
     again = Browser(app)
     again.log_in()
     assert again.account["name"] == "Person ended (corp)"
+
+
+def test_new_accounts_by_a_provider_count_as_registrations(tmp_path: Path, rogue: Rogue) -> None:
+    tenant, few = (
+        rogue.tenant("second"),
+        {"LIVETHREAD_LIMITS": "on", "LIVETHREAD_LIMIT_REGISTRATIONS_ADDRESS": "1/3600"},
+    )
+    with knowing(tmp_path, rogue, "second", **few) as app:
+        tenant.subject = "first to come"
+        assert Browser(app).log_in("second").status_code == 303
+        tenant.subject = "second to come"
+        answer = Browser(app).log_in("second", next="/t/here")
+        assert "Too many attempts" in refused(answer, 429)
+        assert int(answer.headers["retry-after"]) > 0
+        tenant.subject = "first to come"
+        assert Browser(app).log_in("second").status_code == 303
 
 
 def identities(browser: Browser) -> list[tuple[str, str]]:

@@ -9,6 +9,7 @@ import pytest
 from playwright.async_api import expect
 
 from tests.journeys.articles import neighbour
+from tests.journeys.firefox import started
 from tests.journeys.navigation import follow
 from tests.journeys.openid import knowing
 from tests.journeys.rogue_provider import Rogue, running
@@ -54,6 +55,18 @@ async def test_a_reader_comes_back_to_the_same_place_with_the_draft(
     await page.locator("form.composer button.post").first.click()
     await expect(page.locator("li[data-id] .body")).to_have_text("Begun before I was here")
     assert page.url.startswith(f"{app.origin}/t/{key}")
+
+
+async def test_firefox_comes_back_too(
+    app: Server, rogue: Rogue, key: str, name: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    rogue.tenant("corp").subject = name
+    async with started(tmp_path_factory.mktemp("firefox")) as firefox:
+        tab = await firefox.tab()
+        await tab.go(f"{app.origin}/login?next=/t/{key}")
+        await tab.click("button.provider")
+        await tab.until(f"location.pathname === '/t/{key}'")
+        await tab.until(f"document.querySelector('.viewer')?.textContent === 'Person {name}'")
 
 
 @pytest.mark.parametrize("policy", ["unsafe-none", "same-origin"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -120,3 +121,14 @@ def test_a_site_names_a_provider_that_there_is(app: Server) -> None:
         said = app.run("site", "set", "blog", "--login", wrong, check=False)
         assert said.returncode != 0, wrong
         assert "oidc:NAME" in said.stderr
+
+
+def test_a_provider_that_is_configured_no_more_is_told_of_at_the_start(tmp_path: Path, rogue: Rogue) -> None:
+    with knowing(tmp_path, rogue, "corp") as app:
+        app.run("site", "add", BLOG, "--id", "blog", "--login", "oidc:corp", "--login", "guest")
+    with Server(tmp_path) as app:
+        said = "readers of the site blog cannot log in by oidc:corp, which LIVETHREAD_OIDC does not have"
+        assert said in app.log.read_text()
+        shown = Browser(app).http.get("/embed/login", params=ask(Tab(app, BLOG))).text
+        assert "Continue with" not in shown
+        assert "Continue as a guest" in shown

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ssl
+import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import httpx2
@@ -14,6 +17,7 @@ from server.openid import fetching
 from server.openid.client import Answer, Client
 from server.settings.providers import Provider
 from tests.journeys.rogue_provider import CLIENT, SECRET, Rogue, Tenant, fresh_key, running
+from tests.programs import path_of
 
 DISCOVERY = "/.well-known/openid-configuration"
 
@@ -133,3 +137,32 @@ async def test_a_promise_of_iss_is_what_makes_it_needed(tenant: Tenant) -> None:
         async with httpx2.AsyncClient(trust_env=False) as browser:
             code = parse_qs(urlsplit((await browser.get(to)).headers["location"]).query)["code"][0]
         assert (await client.prove(Answer(code, "", ""), "nonce", "verifier")).statement.subject == "1"
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> tuple[str, str]:
+    """Return a certificate and its key."""
+    openssl = path_of(("openssl",), "no openssl: providers under TLS were not tried")
+    key, made = str(tmp_path / "key.pem"), str(tmp_path / "certificate.pem")
+    subprocess.run(
+        [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+         "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", made],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    return made, key
+
+
+async def test_an_authority_of_ones_own_is_trusted_where_it_is_named(
+    certificate: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    with running(certified=context) as server:
+        tenant = server.tenant("corp")
+        async with client_of(tenant, Clock()) as client:
+            with pytest.raises(Unavailable):
+                await client.address("state", "nonce", "verifier")
+        monkeypatch.setenv("SSL_CERT_FILE", certificate[0])
+        async with client_of(tenant, Clock()) as client:
+            assert (await client.address("state", "nonce", "verifier")).startswith("https://127.0.0.1:")
