@@ -275,3 +275,11 @@ def test_every_text_is_in_the_catalogue_and_none_is_left_over() -> None:
     unknown = {key for key in used - catalogue if key.partition(".")[0] in sections}
     assert {key for key in unknown if not key.endswith((".html", ".py", ".js", ".css"))} == set()
     assert {key for key in catalogue - used if not key.startswith(NAMED_FOR_VALUES)} == set()
+
+
+def test_what_a_page_is_waited_for_is_a_function() -> None:
+    """The policy of a page lets an expression be evaluated once: a wait that needs a second look would fail."""
+    for path in (ROOT / "tests").rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        bare = re.findall(r'wait_for_function\(\s*f?"(?!\(|async |"")[^"]*', text)
+        assert [one for one in bare if path != Path(__file__)] == [], path.name

@@ -146,7 +146,7 @@ async def test_a_mount_leaves_nothing_behind_and_can_be_repeated(
     bare = await page.evaluate(count)
     for _ in range(5):
         await page.evaluate("mounted(); live.end()")
-    await page.wait_for_function(f"{OPEN} === 0")
+    await page.wait_for_function(f"() => {OPEN} === 0")
     assert await page.evaluate(count) == bare
     await page.evaluate("mounted()")
     await expect(page.locator("button[aria-label='Previous unread']")).to_have_count(1)
@@ -179,7 +179,7 @@ async def test_an_element_that_is_moved_keeps_text_and_focus_and_doubles_nothing
         " for (let time = 0; time < 5; time++) { thread.remove(); document.querySelector('main').append(thread); }"
         " thread.remove(); }"
     )
-    await page.wait_for_function(f"{OPEN} === 0")
+    await page.wait_for_function(f"() => {OPEN} === 0")
     await page.evaluate("document.querySelector('main').append(thread)")
     await page.wait_for_selector(".connection[data-state=live]")
     await expect(page.locator(".keys")).to_have_count(1)

@@ -213,7 +213,7 @@ async def test_a_page_on_another_port_writes_nothing_in_chromium(tmp_path: Path,
         await page.wait_for_selector("li[data-id]")
         before = written(app)
         await page.goto(f"{site}/attack.html")
-        await page.wait_for_function("document.title === 'Done'")
+        await page.wait_for_function("() => document.title === 'Done'")
         assert written(app) == before
         await page.goto(f"{app.origin}/t/mine")
         await expect(page.locator(".viewer")).to_have_text("Chief")

@@ -86,7 +86,7 @@ async def test_coming_back_is_to_the_same_line(app: Server, visit: Any, viewport
     # A page further on is loaded again.
     await page.locator(".more").scroll_into_view_if_needed()
     await page.click(".more")
-    await page.wait_for_function("document.querySelectorAll('li[data-id]').length > 200")
+    await page.wait_for_function("() => document.querySelectorAll('li[data-id]').length > 200")
     last = await page.evaluate("[...document.querySelectorAll('ol.comments > li[data-id]')].at(-2).dataset.id")
     await page.evaluate(READ, last)
     before = await page.evaluate(STILL, last)

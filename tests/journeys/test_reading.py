@@ -110,7 +110,7 @@ async def test_who_logs_in_or_out_in_one_tab_has_done_so_in_all(app: Server, key
     # The end of the socket takes the name off the page before the tab reloads.
     await other.evaluate("window.isOfBefore = true")
     await reader.page.click("text=Log out")
-    await other.wait_for_function("!window.isOfBefore")
+    await other.wait_for_function("() => !window.isOfBefore")
     await expect(other.locator(".viewer")).to_have_count(0)
     # Whoever is writing there is told, and not disturbed.
     await other.wait_for_selector(".keys", state="attached")

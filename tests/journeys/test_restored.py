@@ -56,7 +56,7 @@ async def test_back_restores_the_page_at_the_same_pixel(app: Server, key: str, n
     page = await keeping.new_page(viewport={"width": 800, "height": 600})
     place = await left(page, app, key, name)
     await page.go_back(wait_until="commit")
-    await page.wait_for_function("window.isSame && document.documentElement.style.visibility === ''")
+    await page.wait_for_function("() => window.isSame && document.documentElement.style.visibility === ''")
     assert await page.evaluate("scrollY") == place
     await expect(page.locator(LIVE)).to_be_visible()
     await expect(page.locator("a.viewer")).to_have_text(name)
@@ -75,7 +75,7 @@ async def test_after_a_log_out_in_another_tab_nothing_of_the_page_is_painted(
     await other.click("form[action='/logout'] button")
     await expect(other.locator("text=Log in")).to_be_visible()
     await page.go_back(wait_until="commit")
-    await page.wait_for_function("!window.isSame && document.querySelector('nav a')?.textContent === 'Log in'")
+    await page.wait_for_function("() => !window.isSame && document.querySelector('nav a')?.textContent === 'Log in'")
     await expect(page.locator("a.viewer")).to_have_count(0)
     assert "visible" not in (await page.evaluate("sessionStorage.painted ?? ''"))
     await context.close()

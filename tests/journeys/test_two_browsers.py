@@ -160,7 +160,7 @@ async def test_a_reply_begun_before_logging_in_is_there_afterwards(
     await expect(page.locator(f"#c-{first} li[data-id] .body")).to_have_text("What I meant to say")
     await page.reload()
     await expect(page.locator(f"#c-{first} li[data-id]")).to_have_count(1)
-    await page.wait_for_function("!Object.keys(localStorage).some((slot) => slot.includes(':draft:'))")
+    await page.wait_for_function("() => !Object.keys(localStorage).some((slot) => slot.includes(':draft:'))")
 
 
 async def test_a_post_that_fails_keeps_its_text_and_retried_is_one_comment(

@@ -186,15 +186,15 @@ async def test_the_element_comes_goes_moves_and_changes_and_leaves_nothing_behin
       for (let time = 0; time < 5; time++) { element.remove(); document.body.append(element); }
       element.remove();
     }""")
-    await page.wait_for_function(f"{OPEN} === 0")
+    await page.wait_for_function(f"() => {OPEN} === 0")
     await page.evaluate("document.body.prepend(element)")
     await expect(live).to_have_count(1)
     await page.evaluate("element.setAttribute('key', 'another')")
-    await page.wait_for_function(f"{THREAD}?.getAttribute('key').endsWith('~another')")
+    await page.wait_for_function(f"() => {THREAD}?.getAttribute('key').endsWith('~another')")
     await expect(live).to_have_count(1)
-    await page.wait_for_function(f"{OPEN} === 1")
+    await page.wait_for_function(f"() => {OPEN} === 1")
     await page.locator("live-thread .sorts a >> text=Newest").click()
-    await page.wait_for_function(f"{THREAD}?.getAttribute('sort') === 'newest'")
+    await page.wait_for_function(f"() => {THREAD}?.getAttribute('sort') === 'newest'")
     assert page.url == f"{site.origin}/{key}.html"
     # The host's own styles and ours do not meet.
     await page.add_style_tag(
@@ -205,7 +205,7 @@ async def test_the_element_comes_goes_moves_and_changes_and_leaves_nothing_behin
     await page.add_init_script(FAILED)
     await page.route("**/t?*", lambda route: route.abort())
     await page.reload()
-    await page.wait_for_function("window.failed")
+    await page.wait_for_function("() => window.failed")
     await expect(page.locator("live-thread a")).to_be_visible()
     await page.unroute("**/t?*")
     await page.evaluate("document.querySelector('live-thread').refresh()")
