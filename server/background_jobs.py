@@ -55,6 +55,7 @@ class Upkeep:
         self.add("erase", self._erase)
         self.add("index", self._index, pause_seconds=INDEX_SECONDS)
         self.add("scrub", self._scrub, pause_seconds=INDEX_SECONDS)
+        self.add("empty", self._empty_wal)
         self.add("forget", self._forget)
 
     def add(self, name: str, work: Work, *, pause_seconds: float = 0.0) -> None:
@@ -85,7 +86,8 @@ class Upkeep:
             await self._do(job)
         await self._erase()
         await self._index()
-        await self._scrub_once()
+        await self._scrub_index()
+        await self._database.empty_wal()
 
     async def _repeat(self, chore: _Chore) -> None:
         while True:
@@ -162,16 +164,22 @@ class Upkeep:
             pass
         return SCRUB_SECONDS
 
-    async def _scrub(self) -> float | None:
+    async def _scrub(self) -> None:
         """Scrub erased text from the file. If that is slow, it is limited to a hundredth of the time."""
         began = time.monotonic()
-        is_through = await self._scrub_once()
+        await self._scrub_index()
+        self.wake(["empty"])
         await asyncio.sleep(min(SCRUB_SECONDS, 100 * (time.monotonic() - began)))
-        return None if is_through else 0.0
 
-    async def _scrub_once(self) -> bool:
-        """Out of the search's index, step by step between other writes, and out of the WAL; False: try again."""
+    async def _scrub_index(self) -> None:
+        """Rewrite the search's index, step by step between other writes."""
         await self._database.write(erasure.begin_scrub)
         while await self._database.write(erasure.scrub_some):
             pass
-        return await self._database.empty_wal()
+
+    async def _empty_wal(self) -> None:
+        """Scrub the log of writes. Who always reads, as a replication does, is asked less and less often."""
+        pause = RETRY_SECONDS
+        while not await self._database.empty_wal():
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, SCRUB_SECONDS)

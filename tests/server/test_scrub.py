@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import random
-import sqlite3
 from functools import partial
 from typing import Any
 
@@ -15,7 +13,6 @@ from server.actions import sign_in
 from server.background_jobs import Upkeep
 from server.model import Account
 from server.storage import search
-from server.storage.accounts import accounts
 from server.storage.comments import comments
 from server.storage.comments.comments import NewComment
 from server.storage.engine.database import Database
@@ -104,19 +101,3 @@ async def test_what_is_erased_while_the_index_is_rewritten_leaves_it_as_well(
 
     async with Upkeep(database, Health()).running():
         await eventually(is_gone)
-
-
-async def test_no_write_waits_behind_a_program_that_reads_the_file_for_long(database: Database) -> None:
-    """Litestream does, for as long as it runs."""
-    hour = 3_600_000
-    await database.write(lambda write: write.sql.execute(f"PRAGMA busy_timeout = {hour}"))
-    with contextlib.closing(sqlite3.connect(database.path, isolation_level=None)) as other:
-        other.execute("BEGIN")
-        other.execute("SELECT count(*) FROM comments").fetchone()
-        await database.write(lambda write: accounts.insert(write, "Written meanwhile", None, "reader"))
-        assert await database.empty_wal() is False
-        other.execute("ROLLBACK")
-    assert await database.empty_wal() is True
-    # What really needs to wait for another writer still does.
-    (waits,) = await database.write(lambda write: write.sql.execute("PRAGMA busy_timeout").fetchone())
-    assert waits == hour

@@ -22,7 +22,8 @@ from server.rate_limits import Limits
 from server.settings import read
 from server.storage.comments import comments
 from server.storage.engine.database import Database
-from server.storage.engine.schema import MIGRATIONS, Owner
+from server.storage.engine.owner import Owner
+from server.storage.engine.schema import MIGRATIONS
 from server.storage.engine.write import Write
 from server.storage.jobs import batches
 from server.storage.threads import changes, paging, threads

@@ -26,6 +26,8 @@ async def test_an_earlier_database_is_upgraded_with_its_data(tmp_path: Path, dum
     old.executescript(dump.read_text(encoding="utf-8"))
     (epoch,) = old.execute("SELECT epoch FROM clock").fetchone()
     old.close()
+    # As the program of that time left it: the number of its process alone.
+    path.with_name("old.db.lock").write_text("4711")
     async with Database.opened(path) as database:
         page = await database.read(lambda sql: paging.page(sql, "old", "", 100))
         assert page.epoch == epoch

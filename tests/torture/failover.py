@@ -82,7 +82,8 @@ async def _hosts_lost(plan: Plan, litestream: str, valkey: Valkey) -> list[Findi
                 host = plan.folder / f"host-{number + 1}"
                 host.mkdir()
                 app.folder = host
-                await asyncio.to_thread(_restore, litestream, replica, app)
+                # Every other operator forgets the second step: the app gives the new epoch by itself.
+                await asyncio.to_thread(_restore, litestream, replica, app, is_whole=number % 2 == 1)
                 app.start()
                 back_seconds.append(time.monotonic() - died)
                 found, is_sound = await asyncio.to_thread(_look, host / "test.db")
@@ -116,7 +117,7 @@ async def _hosts_lost(plan: Plan, litestream: str, valkey: Valkey) -> list[Findi
 
 @contextlib.contextmanager
 def _replicating(litestream: str, app: Server, replica: Path, host: Path) -> Iterator[subprocess.Popen[bytes]]:
-    where = {"LIVETHREAD_DATABASE": str(host / "test.db"), "LIVETHREAD_REPLICA": str(replica)}
+    where = {"LIVETHREAD_DATABASE": str(host / "test.db"), "REPLICA": str(replica)}
     with app.log.with_name("litestream.log").open("ab") as log:
         process = subprocess.Popen(
             [litestream, "replicate", "-config", str(CONFIGURATION)],
@@ -133,12 +134,12 @@ def _replicating(litestream: str, app: Server, replica: Path, host: Path) -> Ite
         process.wait()
 
 
-def _restore(litestream: str, replica: Path, app: Server) -> None:
+def _restore(litestream: str, replica: Path, app: Server, *, is_whole: bool) -> None:
     """As docs/operations.md says it."""
     database = app.folder / "test.db"
     subprocess.run([litestream, "restore", "-o", str(database), f"file://{replica}"], check=True, capture_output=True)
-    # A new epoch: readers must not take its versions for those that they know.
-    app.run("restore", str(database))
+    if is_whole:
+        app.run("restore", str(database))
 
 
 def _look(database: Path) -> tuple[set[str], bool]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import sqlite3
 import time
 from dataclasses import dataclass
@@ -13,7 +12,8 @@ from pathlib import Path
 from server import private_files
 from server.errors import CannotStart
 from server.storage.engine import database_files
-from server.storage.engine.schema import MIGRATIONS, Owner, open_connection
+from server.storage.engine.owner import Owner, renew_epoch
+from server.storage.engine.schema import MIGRATIONS, open_connection
 
 PAGES_AT_ONCE = 1_000
 
@@ -99,7 +99,9 @@ def restore(database: Path, backup: Path) -> tuple[Contents, Path | None]:
         if backup.resolve() == database:
             examine(database)
             _renew_epoch(database)
-            return examine(database), None
+            found = examine(database)
+            owner.remember(found.epoch, found.version)
+            return found, None
         examine(backup)
         fresh = database.with_name(database.name + ".restoring")
         fresh.unlink(missing_ok=True)
@@ -111,6 +113,7 @@ def restore(database: Path, backup: Path) -> tuple[Contents, Path | None]:
         aside = _put_aside(database)
         fresh.rename(database)
         _to_disk(database.parent)
+        owner.remember(found.epoch, found.version)
         return found, aside
     except (OSError, sqlite3.Error) as error:
         raise CannotStart(f"{backup} cannot be restored: {error}.") from error
@@ -125,7 +128,7 @@ def _read_only(path: Path) -> sqlite3.Connection:
 
 def _renew_epoch(path: Path) -> None:
     with contextlib.closing(open_connection(path)) as sql:
-        sql.execute("UPDATE clock SET epoch = ?", (secrets.token_urlsafe(9),))
+        renew_epoch(sql)
         # No WAL beside the file that is about to be moved.
         sql.execute("PRAGMA journal_mode = DELETE")
 

@@ -21,7 +21,8 @@ from channels.tasks import CALLBACK_ERRORS, Health, Tasks, is_cancelled
 from server.errors import CannotStart, DomainError, Unavailable
 from server.storage.engine import database_files
 from server.storage.engine.connection import close, is_alive, plain, run
-from server.storage.engine.schema import Owner, migrate, open_connection
+from server.storage.engine.owner import Owner
+from server.storage.engine.schema import BUSY_MS, migrate, open_connection
 from server.storage.engine.write import Owed, Write
 
 log = logging.getLogger("livethread.database")
@@ -30,6 +31,7 @@ READERS = 3
 GROUP = 256
 QUEUED_WRITES = 4096
 READ_SECONDS = 0.5
+TRUNCATE_WAIT_MS = 50
 WATCH_SECONDS = 0.5
 WATCH_FILES_SECONDS = 1.0
 
@@ -59,8 +61,9 @@ class _Queued:
 class Database:
     """Open with `Database.opened(path)`. `on_commit` hears every committed change, in the order of the commits."""
 
-    def __init__(self, path: Path, health: Health) -> None:
+    def __init__(self, path: Path, owner: Owner, health: Health) -> None:
         self.path = path
+        self._owner = owner
         self.on_commit: OnCommit = lambda change: None
         self.on_account_event: OnAccountEvent = lambda concern: None
         self.on_owed: OnOwed = lambda owed: None
@@ -89,7 +92,7 @@ class Database:
         path = path.resolve()
         database_files.check(path)
         owner = Owner(path)
-        database = cls(path, health or Health())
+        database = cls(path, owner, health or Health())
         try:
             async with contextlib.AsyncExitStack() as stack:
                 try:
@@ -97,6 +100,7 @@ class Database:
                     # By name: it is another connection after an I/O error.
                     stack.push_async_callback(lambda: close(database._writer))
                     await run(database._writer, lambda sql: migrate(sql, path))
+                    await run(database._writer, owner.recognise)
                     stack.push_async_callback(database._close_readers)
                     for _ in range(READERS):
                         database._readers.put_nowait(await database._new_reader())
@@ -233,7 +237,9 @@ class Database:
             if self._must_reopen:
                 await self._reopen()
             began = time.perf_counter()
-            await self._at_work("writing", self._writer, partial(_commit_group, group=group, files=self._files))
+            await self._at_work(
+                "writing", self._writer, partial(_commit_group, group=group, files=self._files, owner=self._owner)
+            )
             self.commit_seconds.observe(time.perf_counter() - began)
             self.group_size.observe(len(group))
         except _Lost as error:
@@ -273,19 +279,9 @@ class Database:
             self._queue.task_done()
 
     async def empty_wal(self) -> bool:
-        """Empty the write-ahead log; False if a reader was in the way. Raises Unavailable."""
-
-        def empty(sql: Sql) -> int:
-            (waits,) = sql.execute("PRAGMA busy_timeout").fetchone()
-            # Programs that follow the file read for as long as they run: no write may wait behind this for their end.
-            sql.execute("PRAGMA busy_timeout = 0")
-            try:
-                return int(sql.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0])
-            finally:
-                sql.execute(f"PRAGMA busy_timeout = {waits}")
-
+        """Empty the write-ahead log; False if a reader was in the way for 50 ms. Raises Unavailable."""
         try:
-            is_busy = await self._at_work("truncating the WAL", self._writer, empty)
+            is_busy = await self._at_work("truncating the WAL", self._writer, _truncate_wal)
         except sqlite3.Error as error:
             raise _cannot_save() from error
         return not is_busy
@@ -317,11 +313,21 @@ def _in_one_moment(work: Callable[[sqlite3.Connection], Result]) -> Callable[[sq
     return reading
 
 
+def _truncate_wal(sql: sqlite3.Connection) -> bool:
+    """Return whether a reader was in the way."""
+    # All writes wait meanwhile, and a program that replicates the file reads it without an end.
+    sql.execute(f"PRAGMA busy_timeout = {TRUNCATE_WAIT_MS}")
+    try:
+        return bool(sql.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0])
+    finally:
+        sql.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+
+
 class _Lost(Exception):
     """What was committed went into a file that nobody will find."""
 
 
-def _commit_group(sql: sqlite3.Connection, group: list[_Queued], files: database_files.Files) -> None:
+def _commit_group(sql: sqlite3.Connection, group: list[_Queued], files: database_files.Files, owner: Owner) -> None:
     """Run every write of the group in its savepoint, then commit all.
 
     Raises sqlite3.Error, and then none is written; _Lost where it was written in vain, and OSError where nobody knows.
@@ -330,9 +336,11 @@ def _commit_group(sql: sqlite3.Connection, group: list[_Queued], files: database
     try:
         for queued in group:
             _run_in_savepoint(sql, queued)
+        (version,) = sql.execute("SELECT version FROM clock").fetchone()
         sql.execute("COMMIT")
         if lost := files.lost():
             raise _Lost(lost)
+        owner.reached(version)
         for queued in group:
             queued.is_on_disk = True
     except BaseException:

@@ -1,10 +1,8 @@
-"""The shape of the database file: pragmas, the lock of its one owner, and the migrations."""
+"""The shape of the database file: pragmas and migrations."""
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import secrets
 import sqlite3
 from pathlib import Path
@@ -14,6 +12,7 @@ from server.errors import CannotStart
 from server.storage.comments import quotes
 from server.storage.engine.write import Write
 
+BUSY_MS = 10_000
 WAL_BYTES = 8 * 1024 * 1024
 MIGRATIONS = sorted((Path(__file__).parents[1] / "migrations").glob("*.sql"))
 
@@ -24,7 +23,7 @@ def open_connection(path: Path, *, read_only: bool = False) -> sqlite3.Connectio
         private_files.keep_database(path)
     except OSError as error:
         raise sqlite3.OperationalError(private_files.why(Path(error.filename or path), error)) from error
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=BUSY_MS / 1000)
     connection.execute("PRAGMA journal_mode = WAL")
     # NORMAL loses acknowledged commits in a power cut.
     connection.execute("PRAGMA synchronous = FULL")
@@ -67,30 +66,3 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
             connection.execute("ROLLBACK")
             raise
     connection.execute("INSERT OR IGNORE INTO clock (id, version, epoch) VALUES (1, 0, ?)", (secrets.token_urlsafe(9),))
-
-
-class Owner:
-    """The lock that makes one process the owner of the database file. Raises CannotStart if there is one already."""
-
-    def __init__(self, path: Path) -> None:
-        """`path` is resolved: a link to a database would have a lock of its own."""
-        self._path = path.with_name(path.name + ".lock")
-        try:
-            private_files.keep(self._path)
-            self._file = os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
-        except OSError as error:
-            raise CannotStart(f"LIVETHREAD_DATABASE: {private_files.why(self._path, error)}.") from error
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            owner = os.read(self._file, 32).decode(errors="replace").strip() or "unknown"
-            os.close(self._file)
-            raise CannotStart(
-                f"LIVETHREAD_DATABASE: {path} is already in use (by process {owner}). Only one app can use a database; "
-                "to serve more readers start `python3 run.py gateway`, or set another LIVETHREAD_DATABASE."
-            ) from error
-        os.ftruncate(self._file, 0)
-        os.pwrite(self._file, str(os.getpid()).encode(), 0)
-
-    def release(self) -> None:
-        os.close(self._file)
