@@ -17,7 +17,7 @@ from tests.torture.findings import Finding, Plan, Scenario, Skipped
 SCENARIOS = {
     "kills": "killed with -9 at named points",
     "power": "power cuts",
-    "failover": "hosts lost with their disks, and restored from Litestream",
+    "failover": "hosts lost with all that is on them",
     "answers": "a proxy that cuts a fifth of the answers",
     "mixed": "mixed faults",
     "redis": "every damage to Redis",

@@ -65,7 +65,6 @@ class Posters:
         self.key = key
         self.tokens = tokens
         self.acknowledged: dict[str, int] = {}
-        self.acknowledged_at: dict[str, float] = {}
         self.sent_again = 0
         self.refused = 0
         self.slowest_seconds = 0.0
@@ -99,17 +98,9 @@ class Posters:
             assert answer.status_code in (200, 201), answer.text
             self.slowest_seconds = max(self.slowest_seconds, time.monotonic() - began)
             self.acknowledged[body] = int(answer.json()["comment"]["id"])
-            self.acknowledged_at[body] = time.monotonic()
             if parent is None:
                 self._roots.append(self.acknowledged[body])
             return body, self.acknowledged[body]
-
-    def forget(self, bodies: set[str]) -> None:
-        """These are gone for good, by no fault of the server's: nothing answers them any more."""
-        for body in bodies:
-            self.acknowledged.pop(body, None)
-            self.acknowledged_at.pop(body, None)
-        self._roots.clear()
 
     async def post_many(self, count: int, at_once: int = 20) -> None:
         left = iter(range(count))
@@ -278,7 +269,7 @@ async def until_live(followers: list[Follower], seconds: float) -> float:
     return time.monotonic() - began
 
 
-async def until_equal(followers: list[Follower], app: Server, key: str, seconds: float = 30) -> tuple[int, float]:
+async def until_equal(followers: list[Follower], app: Served, key: str, seconds: float = 30) -> tuple[int, float]:
     """Return how many followers still differ from a fresh reader at the end, and how long it took."""
     began = time.monotonic()
     async with api(app.origin) as client:
