@@ -71,6 +71,8 @@ async def enter(
             if there is not None:
                 return there
             raise Forbidden("error.sso_used", code="token_used", field="jti")
+        if statement.issued <= identities.logged_out(write.sql, issuer, subject):
+            raise NotSignedIn("error.sso_expired", code="sso_expired", field="iat")
         account = _followed(write, issuer, statement, name, site)
         if accounts.is_banned(write.sql, account.id):
             raise Forbidden("error.banned", code="banned")

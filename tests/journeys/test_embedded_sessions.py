@@ -362,3 +362,19 @@ def test_sites_are_made_changed_and_removed_while_the_server_runs(app: Server) -
     assert tab.account is None
     assert thread_under(app, f"{shop}/item?p=1") == key
     assert f"shop\t{key}\t1" in app.run("thread", "list", "--site", "shop").stdout
+
+
+def test_the_code_counts_also_where_the_same_account_was_logged_in_before(app: Server, name: str) -> None:
+    """The session that was there ends, and takes its codes with it: this one is made afterwards."""
+    window, tab = Window(app, name), Tab(app)
+    given = {"as": "login", "name": name, "password": PASSWORD}
+    assert tab.claim(window.code(BLOG, tab.challenge, **given)).status_code == 200
+    assert tab.account["name"] == name
+
+
+@pytest.mark.parametrize("back", ["http://[#", f"{BLOG}:x/", "http://[::1", f"{BLOG}\\@evil.example"])
+def test_an_address_to_go_back_to_that_is_none_is_refused_in_words(app: Server, back: str) -> None:
+    answer = httpx2.get(
+        f"{app.origin}/embed/login", params={"site": BLOG, "challenge": "c" * 43, "back": back}, trust_env=False
+    )
+    assert answer.status_code == 422

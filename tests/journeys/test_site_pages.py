@@ -76,7 +76,15 @@ def test_a_site_is_added_used_changed_and_removed_at_once(app: Server, staff: ht
 
 
 def test_what_cannot_be_is_said_where_it_was_written_and_nothing_is_lost(app: Server, staff: httpx2.Client) -> None:
-    for origins in ("", "blog.example", "https://blog.example/path", "ftp://blog.example", "https://own"):
+    for origins in (
+        "",
+        "http://[",
+        "https://[::1",
+        "blog.example",
+        "https://blog.example/path",
+        "ftp://blog.example",
+        "https://own",
+    ):
         answer = staff.post("/sites", data={"origins": origins, "name": "MY NAME"})
         if origins == "https://own":
             assert "own" in said(answer)[0]

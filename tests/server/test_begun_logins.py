@@ -51,3 +51,5 @@ def test_a_browser_forgets_all_but_its_latest() -> None:
     ids = [logins.begin("corp", Wanted(), "here").attempt.id for _ in range(MOST_OF_ONE_BROWSER + 2)]
     assert logins.surplus([]) == []
     assert logins.surplus(["0" * 16, *ids]) == ["0" * 16, *ids[:3]]
+    # What no attempt is called is no name for a cookie either.
+    assert logins.surplus(["", "a b", "=;", "A" * 16, "\u0660" * 16, "0" * 17]) == []

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urldefrag
 
 from starlette.datastructures import ImmutableMultiDict
 from starlette.responses import Response
@@ -46,7 +45,7 @@ def asked(visit: Visit, given: ImmutableMultiDict[str, Any]) -> Ask:
         raise Invalid("error.unknown_origin", field="site", code="unknown_site")
     if not _CHALLENGE.fullmatch(challenge):
         raise Invalid("error.challenge", field="challenge")
-    page = urldefrag(back).url
+    page = back.partition("#")[0]
     site.check_page(page)
     if not page.startswith(f"{origin}/") and page != origin:
         raise Invalid("error.return_address", field="back", code="other_site")
@@ -91,22 +90,27 @@ async def log_in(visit: Visit) -> Response:
             return await _leave(visit, ask, how.removeprefix(OIDC))
         account, is_entered = await _account(visit, ask.site, how, name, str(form.get("password", "")))
         moderates = bool(form.get("moderates")) and ask.site.moderates and may_moderate(account)
-        response = await done(visit, ask, account, moderates=moderates)
+        return await done(visit, ask, account, moderates=moderates, is_entered=is_entered)
     except DomainError as error:
         return await page(visit, ask, error, name, again=how.removeprefix(OIDC) if how.startswith(OIDC) else "")
+
+
+async def done(visit: Visit, ask: Ask, account: Account, *, moderates: bool = False, is_entered: bool) -> Response:
+    """Return the page that hands the code over to the one that waits for it. Raises Unavailable.
+
+    `is_entered`: the account has just logged in here too.
+    """
+    cookies = Response()
     if is_entered:
-        await session.begin(visit, account, response)
-    return response
-
-
-async def done(visit: Visit, ask: Ask, account: Account, *, moderates: bool = False) -> Response:
-    """Return the page that hands the code over to the one that waits for it. Raises Unavailable."""
+        # Before the code is made: a session of the same account that ends takes its codes with it.
+        await session.begin(visit, account, cookies)
     response = await page_templates.page(
         visit, "embed_done.html", title=language.texts_for(visit)("embed.done"), viewer=account, ask=ask,
         site_name=ask.site.name,
         code=visit.state["context"].codes.issue(account, ask.site, ask.challenge, moderates=moderates),
     )  # fmt: skip
     response.headers.update(OPEN)
+    response.raw_headers.extend(one for one in cookies.raw_headers if one[0] == b"set-cookie")
     return response
 
 

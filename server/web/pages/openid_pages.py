@@ -88,15 +88,15 @@ async def _taken_back(visit: Visit, client: Client, attempt: Attempt, answer: An
         await openid.link(context.database, viewer, client, proven)
         return RedirectResponse("/account", 303)
     account = await openid.enter(context.database, context.limits, context.settings, client, proven, address(visit))
-    response = await _entered(visit, account, wanted)
+    if wanted.ask is not None:
+        return await embed_login_pages.done(visit, _ask(visit, wanted.ask), account, is_entered=True)
+    response = await _before(visit, account, wanted)
     await session.begin(visit, account, response)
     return response
 
 
-async def _entered(visit: Visit, account: Account, wanted: Wanted) -> Response:
+async def _before(visit: Visit, account: Account, wanted: Wanted) -> Response:
     """Return where the reader was, with the comment that was begun."""
-    if wanted.ask is not None:
-        return await embed_login_pages.done(visit, _ask(visit, wanted.ask), account)
     if (draft := wanted.draft) is not None:
         return await thread_pages.compose(visit, draft["thread"], draft["parent"], draft["body"], None, viewer=account)
     return RedirectResponse(wanted.back, 303)

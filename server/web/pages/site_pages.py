@@ -43,15 +43,23 @@ async def add(visit: Visit) -> Response:
     account, form = await _require(visit), await visit.form()
     _spend(visit, account)
     origins = tuple(str(form.get("origins", "")).split())
-    wanted = Site(sites.id_for(origins[0]) if origins else "", str(form.get("name", "")), origins=origins)
+    wanted = Site("", str(form.get("name", "")), origins=origins)
     try:
-        if not origins:
-            raise Invalid("error.site_origin", field="origins")
-        made = await actions.add_site(visit.state["context"].database, wanted)
+        made = await actions.add_site(visit.state["context"].database, _of_origins(wanted))
     except DomainError as error:
         return await _list(visit, wanted, error)
     await visit.state["context"].reread_sites()
     return RedirectResponse(f"/sites/{made.id}", 303)
+
+
+def _of_origins(site: Site) -> Site:
+    """Return the site with the id that its first origin gives. Raises Invalid."""
+    if not site.origins:
+        raise Invalid("error.site_origin", field="origins")
+    try:
+        return replace(site, id=sites.id_for(site.origins[0]))
+    except ValueError as error:
+        raise Invalid("error.bad_origin", field="origins", origin=site.origins[0], why=str(error)) from None
 
 
 async def show(visit: Visit) -> Response:

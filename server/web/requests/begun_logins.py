@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 import time
 from collections.abc import Callable, Mapping
@@ -16,6 +17,7 @@ MAX_BYTES = 16 * 1024 * 1024
 MOST_OF_ONE_BROWSER = 8
 # What an attempt takes besides its texts.
 _OWN_BYTES = 1024
+_ID = re.compile(r"[0-9a-f]{16}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +98,11 @@ class BegunLogins:
     def surplus(self, ids: list[str]) -> list[str]:
         """Return which of a browser's attempts it should forget before it begins another: all but the latest."""
         self._sweep()
-        alive = [id_ for id_ in self._attempts if id_ in set(ids)] if ids else []
+        # A browser may send any names.
+        given = {id_ for id_ in ids if _ID.fullmatch(id_)}
+        alive = [id_ for id_ in self._attempts if id_ in given] if given else []
         kept = set(alive[-(MOST_OF_ONE_BROWSER - 1) :])
-        return [id_ for id_ in ids if id_ not in kept]
+        return [id_ for id_ in ids if id_ in given and id_ not in kept]
 
     def _sweep(self) -> None:
         now = self._clock()
