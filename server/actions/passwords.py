@@ -90,9 +90,7 @@ async def confirm(database: Database, settings: Settings, account: Account, pass
     if await database.read(
         lambda sql: not accounts.password(sql, account.id) and identities.of_account(sql, account.id)
     ):
-        held = await database.read(lambda sql: sessions.by_token(sql, token_hash(token)))
-        if held is None or held.account.id != account.id or held.created + FRESH_MS < time.time() * 1000:
-            raise NotSignedIn("error.log_in_again", code="not_fresh", count=FRESH_MS // 60_000)
+        await check_fresh(database, account, token)
         return
     buckets = [bucket(settings, settings.limit_logins_account, "confirm", str(account.id))]
     await spend(database, settings, buckets)
@@ -100,6 +98,13 @@ async def confirm(database: Database, settings: Settings, account: Account, pass
     if kept is None or not await is_right(kept, password):
         raise NotSignedIn("error.wrong_password", code="wrong_credentials", field="password")
     await give_back(database, settings, buckets)
+
+
+async def check_fresh(database: Database, account: Account, token: str) -> None:
+    """Raises NotSignedIn (`not_fresh`) unless the session of this token is the account's and began a moment ago."""
+    held = await database.read(lambda sql: sessions.by_token(sql, token_hash(token)))
+    if held is None or held.account.id != account.id or held.created + FRESH_MS < time.time() * 1000:
+        raise NotSignedIn("error.log_in_again", code="not_fresh", count=FRESH_MS // 60_000)
 
 
 def bucket(settings: Settings, rate: Rate, *who: str) -> login_attempts.Bucket:

@@ -231,3 +231,16 @@ def identities(browser: Browser) -> list[tuple[str, str]]:
     page = browser.http.get("/account").text
     pattern = r'name="issuer" value="([^"]+)"><input type="hidden" name="subject" value="([^"]+)"'
     return [(html.unescape(issuer), html.unescape(subject)) for issuer, subject in re.findall(pattern, page)]
+
+
+def test_a_session_that_somebody_found_adds_no_way_in_and_removes_none(app: Server, corp: Tenant) -> None:
+    corp.subject = "of the owner"
+    owner = registered(app, "Owner")
+    owner.come_back(owner.agree(owner.leave(path="/account/logins/")))
+    ((issuer, subject),) = identities(owner)
+    with contextlib.closing(sqlite3.connect(app.environment["LIVETHREAD_DATABASE"])) as sql, sql:
+        sql.execute("UPDATE sessions SET created = created - 601000 WHERE id = (SELECT max(id) FROM sessions)")
+    again = "Log in again first: this must be done within 10 minutes of logging in."
+    assert again in owner.press(path="/account/logins/").text
+    assert again in owner.http.post("/account/logins", data={"issuer": issuer, "subject": subject}).text
+    assert identities(owner) == [(issuer, subject)]

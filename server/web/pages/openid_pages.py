@@ -6,7 +6,7 @@ from starlette.datastructures import ImmutableMultiDict
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from server.actions import openid
+from server.actions import openid, passwords
 from server.errors import DomainError, Forbidden, NotFound
 from server.model import Account
 from server.openid.client import Answer, Client
@@ -32,8 +32,12 @@ async def begin(visit: Visit) -> Response:
 
 async def begin_linking(visit: Visit) -> Response:
     """Lead to the provider, to log in to this account by it from now on."""
-    account = await session.require(visit)
+    account, context = await session.require(visit), visit.state["context"]
+    if visit.path_params["name"] not in context.openid:
+        raise NotFound("error.no_provider", name=visit.path_params["name"])
     try:
+        # Whoever found a session would otherwise keep a way in after it has ended.
+        await passwords.check_fresh(context.database, account, session.token(visit) or "")
         return await leaving.leave(visit, visit.path_params["name"], Wanted("/account", account=account.id))
     except NotFound:
         raise

@@ -6,7 +6,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from server.actions import account as own
-from server.actions import close_account, openid, sessions
+from server.actions import close_account, openid, passwords, sessions
 from server.errors import DomainError, Invalid
 from server.storage.accounts import accounts
 from server.web.api import own_account_api, thread_api
@@ -66,6 +66,7 @@ async def remove_login(visit: Visit) -> Response:
     context = visit.state["context"]
     issuer, subject = str(form.get("issuer", "")), str(form.get("subject", ""))
     try:
+        await passwords.check_fresh(context.database, account, session.token(visit) or "")
         await openid.unlink(context.database, context.settings, account, issuer, subject)
     except DomainError as error:
         return await page(visit, "logins", error)
