@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
 import time
 from pathlib import Path
 
@@ -17,6 +19,8 @@ from tests.torture.clients import Posters, following, tokens, until_equal, until
 
 READERS = 40
 HANDSHAKES = 100
+IDLE = 20
+WAVES = 4
 
 
 @pytest.mark.parametrize("kind", FILES)
@@ -50,6 +54,22 @@ async def test_a_rolling_restart_loses_no_comment_and_locks_nobody_out(kind: str
                 await posters.client.aclose()
     assert (refused, differing) == (0, 0)
     assert posters.sent_again == 0
+
+
+@pytest.mark.parametrize("kind", FILES)
+async def test_a_crowd_of_readers_closes_no_visitors_idle_connection(kind: str, tmp_path: Path) -> None:
+    with (
+        Server(tmp_path) as app,
+        proxied(kind, tmp_path, {8000: app.port, 8001: app.port, 8002: app.port}) as proxy,
+        contextlib.ExitStack() as visitors,
+    ):
+        address = ("127.0.0.1", proxy.port)
+        idle = [visitors.enter_context(socket.create_connection(address, timeout=10)) for _ in range(IDLE)]
+        for _ in range(WAVES):
+            for visitor in idle:
+                visitor.sendall(b"GET /health HTTP/1.1\r\nHost: comments.example\r\n\r\n")
+                assert await asyncio.to_thread(visitor.recv, 65536)
+            assert await _refused_handshakes(proxy.live_url) == 0
 
 
 @pytest.mark.parametrize("kind", FILES)

@@ -53,7 +53,8 @@ async def read_all(client: httpx2.AsyncClient, key: str) -> dict[str, Any]:
 
 
 def api(origin: str) -> httpx2.AsyncClient:
-    limits = httpx2.Limits(max_connections=200, max_keepalive_connections=200)
+    # Shorter than what any server keeps an idle connection for (Apache: 5 s), so that none closes one as it is used.
+    limits = httpx2.Limits(max_connections=200, max_keepalive_connections=200, keepalive_expiry=3)
     return httpx2.AsyncClient(base_url=origin, timeout=20, trust_env=False, limits=limits)
 
 
