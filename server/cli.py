@@ -214,12 +214,15 @@ def _site_key(given: Namespace) -> int:
         except (OSError, UnicodeDecodeError) as error:
             raise CannotStart(f"{given.file} cannot be read: {getattr(error, 'strerror', 'it is no text')}.") from error
         asked["algorithm"] = given.algorithm
+    if given.key_action == "remove":
+        asked["leaked"] = given.leaked
     answer = _ask(f"site key {given.key_action}", asked)
     if given.key_action == "list":
         for key in answer["keys"]:
             print(f"{key['id']}\t{key['algorithm']}")
     elif given.key_action == "remove":
-        print(f"{given.id} has no key {given.key_id} any more")
+        ended = "; the sessions that its keys began have ended" if given.leaked else ""
+        print(f"{given.id} has no key {given.key_id} any more{ended}")
     else:
         print(f"{given.id} has the key {given.key_id} ({given.algorithm})")
         if answer["secret"]:

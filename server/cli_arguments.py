@@ -275,6 +275,10 @@ def _add_site_keys(command: argparse.ArgumentParser) -> None:
         one.add_argument("id", metavar="SITE", help="the site's id")
     add.add_argument("key_id", metavar="KEY", help="a name for the key, which tokens give as kid")
     remove.add_argument("key_id", metavar="KEY")
+    remove.add_argument(
+        "--leaked", action="store_true",
+        help="somebody else has the key: end all sessions that the site's tokens began, too",
+    )  # fmt: skip
     add.add_argument(
         "--algorithm", choices=ALGORITHMS, default="HS256",
         help="HS256: a secret that both know (default); EdDSA, ES256: the site alone can sign",

@@ -120,6 +120,14 @@ def parsed(text: str) -> Address | None:
     return at.ipv4_mapped or at if isinstance(at, ipaddress.IPv6Address) else at
 
 
+def wide_network(host: str) -> str:
+    """Return what one organisation may have of addresses: 24 bits of IPv4, 48 of IPv6."""
+    at = parsed(host)
+    if at is None:
+        return host
+    return str(ipaddress.ip_network((at, 48 if at.version == 6 else 24), strict=False))
+
+
 def network(host: str) -> str:
     """Return what counts as one address: of IPv6 the 64 bits of the network, since one visitor may have all of it."""
     at = parsed(host)

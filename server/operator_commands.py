@@ -134,11 +134,13 @@ class Desk:
 
     async def _add_site(self, **given: Any) -> dict[str, Any]:
         self._check_providers(given)
-        return await self._changed(await sites.add_site(self._database, msgspec.convert(given, Site)))
+        async with self._reread():
+            return _site(await sites.add_site(self._database, msgspec.convert(given, Site)))
 
     async def _set_site(self, id: str, **changes: Any) -> dict[str, Any]:  # noqa: A002 — a site's name for it
         self._check_providers(changes)
-        return await self._changed(await sites.change_site(self._database, id, changes))
+        async with self._reread():
+            return _site(await sites.change_site(self._database, id, changes))
 
     def _check_providers(self, given: dict[str, Any]) -> None:
         for name in Site("", logins=tuple(given.get("logins") or ())).providers:
@@ -146,13 +148,18 @@ class Desk:
                 raise Invalid("error.no_provider", field="logins", name=name)
 
     async def _remove_site(self, id: str) -> dict[str, Any]:  # noqa: A002 — a site's name for it
-        await sites.remove_site(self._database, id)
-        return await self._changed(None)
+        async with self._reread():
+            await sites.remove_site(self._database, id)
+        return _site(None)
 
-    async def _changed(self, site: Site | None) -> dict[str, Any]:
-        if self._on_sites:
-            await self._on_sites()
-        return {"site": msgspec.to_builtins(site)}
+    @contextlib.asynccontextmanager
+    async def _reread(self) -> AsyncIterator[None]:
+        """Let what changes in the database count, also where the rest of the work fails."""
+        try:
+            yield
+        finally:
+            if self._on_sites:
+                await self._on_sites()
 
     async def _list_sites(self) -> dict[str, Any]:
         return {"sites": msgspec.to_builtins(await self._database.read(stored_sites.all_of))}
@@ -161,16 +168,16 @@ class Desk:
         """Return the secret that was made, where none was given."""
         is_fresh = algorithm == "HS256" and not given
         key = site_tokens.fresh_secret(key_id) if is_fresh else site_tokens.given_key(key_id, algorithm, given)
-        await sign_on.add_key(self._database, id, key)
-        await self._changed(None)
+        async with self._reread():
+            await sign_on.add_key(self._database, id, key)
         return {"secret": key.material if is_fresh else ""}
 
     async def _list_site_keys(self, id: str) -> dict[str, Any]:  # noqa: A002
         keys = await sign_on.keys(self._database, id)
         return {"keys": [{"id": key.id, "algorithm": key.algorithm} for key in keys]}
 
-    async def _remove_site_key(self, id: str, key_id: str) -> dict[str, Any]:  # noqa: A002
-        await sign_on.remove_key(self._database, id, key_id)
+    async def _remove_site_key(self, id: str, key_id: str, leaked: bool) -> dict[str, Any]:  # noqa: A002
+        await sign_on.remove_key(self._database, id, key_id, is_leaked=leaked)
         return {}
 
     async def _move_thread(self, old: str, new: str) -> dict[str, Any]:
@@ -179,6 +186,10 @@ class Desk:
 
     async def _list_threads(self, site: str, limit: int) -> dict[str, Any]:
         return {"threads": await self._database.read(lambda sql: stored_sites.listed(sql, site, limit))}
+
+
+def _site(site: Site | None) -> dict[str, Any]:
+    return {"site": msgspec.to_builtins(site)}
 
 
 class Owner(Protocol):

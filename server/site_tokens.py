@@ -85,7 +85,7 @@ def given_key(id_: str, algorithm: str, given: str) -> SiteKey:
     try:
         key = kind.import_key(json.loads(given) if given.lstrip().startswith("{") else given.encode())
         public = key.as_dict(private=False)
-    except (JoseError, ValueError, TypeError, KeyError) as error:
+    except (JoseError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise Invalid("error.sso_public_key", field="key", algorithm=algorithm) from error
     if public.get("crv") != {"EdDSA": "Ed25519", "ES256": "P-256"}[algorithm]:
         raise Invalid("error.sso_public_key", field="key", algorithm=algorithm)
@@ -140,6 +140,8 @@ def statement(claims: dict[str, Any], *, now: float, is_logout: bool = False) ->
         raise _wrong("iat")
     if not issued < expires <= issued + MOST_SECONDS:
         raise _wrong("exp")
+    if "nbf" in claims and _moment(claims, "nbf") > now + LEEWAY_SECONDS:
+        raise _wrong("nbf")
     events = claims.get("events")
     if is_logout != (isinstance(events, dict) and LOGOUT in events):
         raise _wrong("events")

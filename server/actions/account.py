@@ -65,7 +65,10 @@ async def renew_feed(database: Database, limits: Limits, settings: Settings, acc
 async def change_name(database: Database, limits: Limits, settings: Settings, account: Account, to: str) -> str:
     """Give the account another name, and return it as it is kept. Raises Invalid, Conflict (name), TooMany."""
     limits.spend("change", account.id, settings.limit_changes_account)
-    return await rename_account(database, account, to, by_itself=True)
+    clean = names.clean(to)
+    if names.key(clean) != names.key(account.name):
+        await check_free_to_take(database, settings, clean)
+    return await rename_account(database, account, clean, by_itself=True)
 
 
 async def rename_account(database: Database, account: Account, to: str, *, by_itself: bool) -> str:
@@ -74,8 +77,6 @@ async def rename_account(database: Database, account: Account, to: str, *, by_it
     Raises Invalid, Conflict (name), NotSignedIn.
     """
     clean = names.clean(to)
-    if by_itself and names.key(clean) != names.key(account.name):
-        await check_free_to_take(database, clean)
 
     def work(write: Write) -> bool:
         if by_itself:

@@ -55,15 +55,14 @@ async def enter(
 
     def work(write: Write) -> Account:
         # Both tabs of one person may be here at once.
-        return there(write.sql) or identities.add(write, issuer, subject, name, client.provider.name)
+        return there(write.sql) or identities.add(write, issuer, subject, name, client.provider.name, settings.marks)
 
     return await database.write(work)
 
 
 async def link(database: Database, account: Account, client: Client, proven: Proven) -> None:
     """Let the person log in to the account, who is logged in to it. Raises NotSignedIn, Conflict."""
-    said = (*proven.statement.names, "")[0]
-    one = Identity(client.provider.issuer, proven.statement.subject, said)
+    one = Identity(client.provider.issuer, proven.statement.subject, _shown(proven.statement.names))
 
     def work(write: Write) -> None:
         accounts.confirm(write.sql, account)

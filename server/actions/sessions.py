@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 
-from server.errors import NotFound
+from server.errors import Forbidden, NotFound
 from server.model import Account
 from server.settings import Settings
 from server.sites import OWN
@@ -36,12 +36,19 @@ async def begin_session(
     *,
     moderates: bool = False,
     signed: bool = False,
+    instead_of: bytes | None = None,
 ) -> str:
-    """Return a new token, which counts on `site` alone; only its hash is kept. `browser`: in which one, in words."""
+    """Return a new token, which counts on `site` alone; only its hash is kept. `browser`: in which one, in words.
+
+    `instead_of`: the hash of a token whose session this one replaces. Raises NotSignedIn, and Forbidden if that session
+    has ended.
+    """
     token = fresh_token()
 
     def work(write: Write) -> None:
         accounts.confirm(write.sql, account)
+        if instead_of is not None and not sessions.end(write, instead_of):
+            raise Forbidden("error.bad_code", code="bad_code")
         sessions.begin(write, account.id, token_hash(token), browser, site, moderates=moderates, signed=signed)
 
     await database.write(work)
@@ -50,11 +57,7 @@ async def begin_session(
 
 async def end_session(database: Database, token: str) -> None:
     """End the session of this token, if there is one; a token that is nobody's costs no write."""
-    await end_session_of(database, token_hash(token))
-
-
-async def end_session_of(database: Database, hashed: bytes) -> None:
-    """The same by the token's hash."""
+    hashed = token_hash(token)
     if await database.read(lambda sql: sessions.is_there(sql, hashed)):
         await database.write(lambda write: sessions.end(write, hashed))
 

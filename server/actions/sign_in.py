@@ -23,7 +23,7 @@ async def register(
     name = names.clean(name)
     if not await database.read(lambda sql: accounts.is_free(sql, name)):
         raise Conflict("error.this_name_taken", code="name_taken", field="name")
-    await check_free_to_take(database, name)
+    await check_free_to_take(database, settings, name)
     passwords.check(password)
     limits.spend("register", address, settings.limit_registrations_address)
     account = await create_account(database, name, await passwords.hashed(password), "reader")
@@ -37,7 +37,7 @@ async def be_guest(
 ) -> Account:
     """Make an account of a name alone, which nobody can log in to: a guest of the site. Raises Invalid, TooMany."""
     name = names.clean(name)
-    await check_free_to_take(database, name)
+    await check_free_to_take(database, settings, name)
     limits.spend("register", address, settings.limit_registrations_address)
     return await database.write(lambda write: accounts.guest(write, name, site))
 
@@ -81,11 +81,11 @@ def _buckets(settings: Settings, name: str, address: str, device: str) -> list[B
     ]
 
 
-async def check_free_to_take(database: Database, name: str) -> None:
+async def check_free_to_take(database: Database, settings: Settings, name: str) -> None:
     """Raises Invalid (name) if only an operator may give the clean name."""
     # Beside the event loop: the tables are read for the first of them.
     if await asyncio.to_thread(names.is_reserved, name) or await database.read(
-        lambda sql: accounts.has_mark(sql, name)
+        lambda sql: accounts.has_mark(sql, name, settings.marks)
     ):
         raise Invalid("error.name_reserved", code="name_reserved", field="name")
     if names.is_mixed(name):

@@ -8,8 +8,10 @@ from typing import Any
 
 from server import sites, urls
 from server.errors import Conflict, Invalid, NotFound
+from server.model import Account
 from server.sites import OWN, Site, Sites
 from server.storage import sites as stored
+from server.storage.accounts import accounts
 from server.storage.engine.database import Database, Sql
 from server.storage.engine.write import Write
 from server.storage.threads import threads
@@ -20,11 +22,21 @@ async def listed(database: Database) -> list[Site]:
     return await database.read(stored.all_of)
 
 
-async def add_site(database: Database, site: Site) -> Site:
-    """Return the site as it is kept, with the threads that are its. Raises Invalid, Conflict."""
+def confirm_staff(write: Write, account: Account | None) -> None:
+    """Raises NotSignedIn if the account is not what it was when its request began; None is the operator."""
+    if account is not None:
+        accounts.confirm(write.sql, account)
+
+
+async def add_site(database: Database, site: Site, by: Account | None = None) -> Site:
+    """Return the site as it is kept, with the threads that are its. `by`: a member of staff; None: the operator.
+
+    Raises Invalid, Conflict, NotSignedIn.
+    """
     made = sites.checked(site)
 
     def work(write: Write) -> None:
+        confirm_staff(write, by)
         if any(known.id == made.id for known in stored.all_of(write.sql)):
             raise Conflict("error.site_exists", field="id", site=made.id)
         stored.put(write, made)
@@ -34,10 +46,11 @@ async def add_site(database: Database, site: Site) -> Site:
     return made
 
 
-async def change_site(database: Database, id_: str, changes: dict[str, Any]) -> Site:
-    """Return the site with what `changes` replaces. Raises NotFound, Invalid, Conflict."""
+async def change_site(database: Database, id_: str, changes: dict[str, Any], by: Account | None = None) -> Site:
+    """Return the site with what `changes` replaces. Raises NotFound, Invalid, Conflict, NotSignedIn."""
 
     def work(write: Write) -> Site:
+        confirm_staff(write, by)
         changed = sites.checked(replace(_site(write.sql, id_), **changes, is_setting=False))
         stored.put(write, changed)
         return changed
@@ -47,10 +60,11 @@ async def change_site(database: Database, id_: str, changes: dict[str, Any]) -> 
     return changed
 
 
-async def remove_site(database: Database, id_: str) -> None:
-    """Forget the site: its sessions end, its threads stay on the server's own pages. Raises NotFound."""
+async def remove_site(database: Database, id_: str, by: Account | None = None) -> None:
+    """Forget the site: its sessions end, its threads stay on the server's own pages. Raises NotFound, NotSignedIn."""
 
     def work(write: Write) -> None:
+        confirm_staff(write, by)
         _site(write.sql, id_)
         stored.remove(write, id_)
 

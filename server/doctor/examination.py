@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from server import operator_commands, private_files, settings
-from server.doctor import configured, disk, machine, public, redis_servers
+from server.doctor import configured, disk, machine, providers, public, redis_servers
 from server.doctor.finding import Finding, fault, fine
 from server.errors import CannotStart
 from server.private_files import MIN_SECRET
@@ -43,6 +43,8 @@ async def _everything(is_gateway: bool, asks_public: bool) -> list[Finding]:
         except CannotStart as error:
             found.append(fault("control socket", str(error)))
     found += await redis_servers.look(given)
+    if not is_gateway:
+        found += await providers.look(given)
     if asks_public:
         found += await public.look(given)
     return found

@@ -77,7 +77,7 @@ class Proven:
 
 
 class Client:
-    """`redirect_uri`: where browsers come back."""
+    """`redirect_uri`: where browsers come back. `trouble`: why the provider could not be used the last time."""
 
     def __init__(
         self,
@@ -87,7 +87,8 @@ class Client:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.provider = provider
-        self._redirect_uri = redirect_uri
+        self.redirect_uri = redirect_uri
+        self.trouble = ""
         self._asking = asking
         self._clock = clock
         self._known: Known | None = None
@@ -99,12 +100,16 @@ class Client:
         known = await self._present()
         challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
         asked = {
-            "response_type": "code", "client_id": self.provider.client_id, "redirect_uri": self._redirect_uri,
+            "response_type": "code", "client_id": self.provider.client_id, "redirect_uri": self.redirect_uri,
             "scope": SCOPE, "state": state, "nonce": nonce, "code_challenge": challenge,
             "code_challenge_method": "S256",
         }  # fmt: skip
         endpoint = known.metadata.authorization_endpoint
         return f"{endpoint}{'&' if urlsplit(endpoint).query else '?'}{urlencode(asked)}"
+
+    async def look(self) -> None:
+        """Fetch what the provider says of itself. Raises Unavailable."""
+        await self._present()
 
     async def prove(self, answer: Answer, nonce: str, verifier: str) -> Proven:
         """Return what the provider states to the answer. Raises Forbidden, Unavailable."""
@@ -140,7 +145,7 @@ class Client:
 
     async def _exchanged(self, metadata: Metadata, code: str, verifier: str) -> dict[str, Any]:
         form = {
-            "grant_type": "authorization_code", "code": code, "redirect_uri": self._redirect_uri,
+            "grant_type": "authorization_code", "code": code, "redirect_uri": self.redirect_uri,
             "code_verifier": verifier,
         }  # fmt: skip
         methods = metadata.token_endpoint_auth_methods_supported or ["client_secret_basic"]
@@ -226,10 +231,15 @@ class Client:
             if self._known is not None and self._known is not known:
                 # Somebody else's statement brought them.
                 return self._known.keys
-            if self._again_at + KEYS_AGAIN_SECONDS > self._clock():
+            if self._again_at > self._clock():
                 raise Untrue("signature")
-            self._again_at = self._clock()
-            keys = await self._keys(known.metadata)
+            try:
+                keys = await self._keys(known.metadata)
+            except Unavailable:
+                self._again_at = self._clock() + FAILED_SECONDS
+                raise
+            # Not before: who waits for the keys may leave, and the next one must not be refused for it.
+            self._again_at = self._clock() + KEYS_AGAIN_SECONDS
             self._known = Known(known.metadata, keys, known.until)
             return keys
 
@@ -240,6 +250,7 @@ class Client:
             raise self._down(f"{urlsplit(url).path}: {error}") from error
 
     def _down(self, why: str) -> Unavailable:
+        self.trouble = why
         log.warning("OpenID provider %s cannot be used: %s", self.provider.name, why)
         return Unavailable("error.oidc_down", code="provider_down", provider=self.provider.label)
 

@@ -293,6 +293,11 @@ class Settings:
         return next((one for one in self.oidc if one.name == name), None)
 
     @property
+    def marks(self) -> tuple[str, ...]:
+        """What stands in parentheses behind the names of those whose name was taken, by their provider."""
+        return tuple(one.name for one in self.oidc)
+
+    @property
     def is_https(self) -> bool:
         return self.origin.startswith("https:")
 

@@ -50,6 +50,8 @@ class Tenant:
     def answer(self, path: str, query: dict[str, str], form: dict[str, str], authorization: str) -> tuple[int, Any]:
         """Return a status, and JSON or where a redirect leads."""
         self.asked.append(path)
+        if held := self.spoils.get("holds", {}).get(path):
+            held.wait()
         if self.spoils.get("status", {}).get(path):
             status = self.spoils["status"][path]
             return status, f"{self.issuer}/elsewhere" if status == 302 else {"error": "spoilt"}

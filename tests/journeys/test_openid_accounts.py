@@ -45,6 +45,9 @@ def test_an_e_mail_address_links_nobody(app: Server, corp: Tenant) -> None:
     browser = Browser(app)
     browser.log_in()
     assert browser.account["name"] == "ana (corp)"
+    # Nobody else comes by a name like that.
+    given = {"name": "Bea (Corp)", "password": PASSWORD}
+    assert browser.http.post("/api/accounts", json=given).json()["error"]["code"] == "name_reserved"
 
 
 def test_the_name_is_the_persons_own_afterwards(app: Server, corp: Tenant) -> None:

@@ -118,6 +118,43 @@ def test_what_the_newest_token_says_counts_on_every_device(app: Server, news: Si
     assert phone.send("PUT", path.format(left), {"state": "removed"}).status_code == 200
 
 
+def test_a_newer_token_that_says_nothing_new_still_ends_older_ones(app: Server, news: Signer) -> None:
+    author, member = fresh(app, news, "writes too"), fresh(app, news, "member")
+    unused = news.sign("member", role="moderator", iat=int(time.time()))
+    assert sign_on(member, news.sign("member", iat=int(time.time()) + 2)).status_code == 200
+    assert sign_on(member, unused).status_code == 200
+    answer = member.send("PUT", f"/api/comments/{comment_of(app, author)}/state", {"state": "removed"})
+    assert answer.status_code == 403
+
+
+def test_sessions_end_with_a_key_that_leaked_and_stay_where_one_is_replaced(app: Server, news: Signer) -> None:
+    def second(id_: str) -> Signer:
+        return Signer("news", raw(app.run("site", "key", "add", "news", id_).stdout.split()[-1]), id_)
+
+    replaced, leaked = second("replaced"), second("leaked")
+    tabs = [fresh(app, replaced, "first of two"), fresh(app, leaked, "second of two")]
+    app.run("site", "key", "remove", "news", "replaced")
+    assert all(tab.account for tab in tabs)
+    assert "have ended" in app.run("site", "key", "remove", "news", "leaked", "--leaked").stdout
+    assert not any(tab.account for tab in tabs)
+    # Of other keys, too: who has a key can say to be anybody. The site's next page logs them in again.
+    assert sign_on(tabs[0], news.sign("first of two")).status_code == 200
+    assert tabs[0].account
+
+
+def test_a_token_is_good_from_when_it_says(app: Server, blog: Signer) -> None:
+    now = int(time.time())
+    for nbf, status in ((now + 30, 200), (now + 120, 403), ("soon", 403)):
+        assert sign_on(Tab(app, BLOG), blog.sign("early", nbf=nbf)).status_code == status
+
+
+def test_the_code_of_a_session_that_has_ended_begins_no_other(app: Server, blog: Signer) -> None:
+    tab, thief = Tab(app, BLOG), Tab(app, BLOG)
+    code = sign_on(tab, blog.sign("left at once")).json()["begun"]
+    tab.send("DELETE", "/api/session")
+    assert thief.send("POST", "/api/session", {"begun": code}).status_code == 403
+
+
 def test_a_new_name_is_followed_on_all_pages_and_only_so_often(app: Server, news: Signer, onlooker: Person) -> None:
     tab = fresh(app, news, "named", name="Petra")
     id_ = comment_of(app, tab)

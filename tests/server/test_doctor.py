@@ -81,6 +81,11 @@ def _second_name(folder: Path) -> dict[str, str]:
     return {}
 
 
+def _provider(folder: Path) -> dict[str, str]:
+    (folder / "oidc.toml").write_text('[corp]\nissuer = "http://127.0.0.1:9"\nclient_id = "us"\n')
+    return {"LIVETHREAD_OIDC": str(folder / "oidc.toml")}
+
+
 BROKEN: list[tuple[str, Break, int, str]] = [
     ("an unreadable setting", settings(LIMIT_POSTS_ACCOUNT="often"), 2, "settings: LIVETHREAD_LIMIT_POSTS_ACCOUNT"),
     ("a misspelt setting", settings(ORIGN="https://a.example"), 1, "Did you mean LIVETHREAD_ORIGIN?"),
@@ -103,6 +108,7 @@ BROKEN: list[tuple[str, Break, int, str]] = [
     ("a newer database", _newer_database, 2, "was written by a newer livethread"),
     ("two names", _second_name, 2, "two owners could not see each other"),
     ("no staff", lambda _: {}, 1, "nobody can moderate"),
+    ("no provider", _provider, 2, "OpenID provider corp: /.well-known/openid-configuration: "),
     ("no Redis", settings(REDIS_URL="redis://127.0.0.1:9"), 2, "FAULT   Redis at 127.0.0.1:9: does not answer"),
 ]  # fmt: skip
 

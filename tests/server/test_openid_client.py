@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 import subprocess
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,6 +19,7 @@ from server.openid import fetching
 from server.openid.client import Answer, Client
 from server.settings.providers import Provider
 from tests.journeys.rogue_provider import CLIENT, SECRET, Rogue, Tenant, fresh_key, running
+from tests.processes import until
 from tests.programs import path_of
 
 DISCOVERY = "/.well-known/openid-configuration"
@@ -82,6 +85,21 @@ async def test_keys_are_fetched_again_once_a_minute_at_most(tenant: Tenant) -> N
         clock.now += 2
         assert await log_in(client) == "1"
         assert tenant.asked.count("/keys") == 3
+
+
+async def test_who_leaves_while_keys_are_fetched_keeps_nobody_out(tenant: Tenant) -> None:
+    async with client_of(tenant, Clock()) as client:
+        await log_in(client)
+        tenant.key = fresh_key()
+        answers = threading.Event()
+        tenant.spoils["holds"] = {"/keys": answers}
+        leaving = asyncio.create_task(log_in(client))
+        await asyncio.to_thread(until, lambda: tenant.asked.count("/keys") == 2)
+        leaving.cancel()
+        await asyncio.wait([leaving])
+        answers.set()
+        tenant.spoils.clear()
+        assert await log_in(client) == "1"
 
 
 async def test_a_statement_that_is_not_true_costs_no_keys(tenant: Tenant) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -42,13 +42,13 @@ def is_free(sql: sqlite3.Connection, name: str, account: int = 0) -> bool:
     return whose.fetchone() is None and (known is None or known[0].id == account)
 
 
-def has_mark(sql: sqlite3.Connection, name: str) -> bool:
-    """Say whether the name ends like that of a reader whom a site names: `Ana (blog.example)`."""
+def has_mark(sql: sqlite3.Connection, name: str, marks: Collection[str] = ()) -> bool:
+    """Say whether the name ends like that of a reader whom a site names, `Ana (blog.example)`, or in one of `marks`."""
     mark = names.mark_of(name)
-    return bool(mark) and any(
-        not names.skeletons(mark).isdisjoint(names.skeletons(names.site_mark(site)))
-        for (site,) in sql.execute("SELECT id FROM sites WHERE id <> 'own'")
-    )
+    if not mark:
+        return False
+    sites = [site for (site,) in sql.execute("SELECT id FROM sites WHERE id <> 'own'")]
+    return any(not names.skeletons(mark).isdisjoint(names.skeletons(names.site_mark(one))) for one in (*sites, *marks))
 
 
 def free_variant(sql: sqlite3.Connection, name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from server import names
@@ -53,12 +54,13 @@ def known(sql: sqlite3.Connection, issuer: str, subject: str) -> Known | None:
     return Known(Account(row["id"], row["name"], row["role"]), row["said"], bool(row["moderates"]), row["stated"])
 
 
-def add(write: Write, issuer: str, subject: str, name: str, mark: str) -> Account:
+def add(write: Write, issuer: str, subject: str, name: str, mark: str, marks: Collection[str]) -> Account:
     """Make the account of that person, without a password, under their clean name.
 
-    Where the name is another's, or looks like it, it gets the mark: `Ana (blog.example)`.
+    Where the name is another's, or looks like it, it gets the mark: `Ana (blog.example)`. `marks`: those of providers,
+    which nobody has by their own choice.
     """
-    made = accounts.insert(write, _free(write.sql, name, mark), None, "reader")
+    made = accounts.insert(write, _free(write.sql, name, mark, marks), None, "reader")
     assert made is not None
     write.sql.execute(
         "INSERT INTO identities (issuer, subject, account, name) VALUES (?, ?, ?, ?)", (issuer, subject, made.id, name)
@@ -66,11 +68,11 @@ def add(write: Write, issuer: str, subject: str, name: str, mark: str) -> Accoun
     return made
 
 
-def rename(write: Write, issuer: str, subject: str, name: str, mark: str) -> Account:
+def rename(write: Write, issuer: str, subject: str, name: str, mark: str, marks: Collection[str]) -> Account:
     """Give the account of that person the clean name that is theirs now, marked as by `add`, and return it."""
     there = known(write.sql, issuer, subject)
     assert there is not None
-    fresh = _free(write.sql, name, mark, there.account.id)
+    fresh = _free(write.sql, name, mark, marks, there.account.id)
     accounts.rename(write, there.account.id, fresh)
     write.sql.execute("UPDATE identities SET name = ? WHERE issuer = ? AND subject = ?", (name, issuer, subject))
     return Account(there.account.id, fresh, there.account.role)
@@ -110,8 +112,8 @@ def unlink(write: Write, account: int, issuer: str, subject: str) -> bool:
     return cursor.rowcount > 0
 
 
-def _free(sql: sqlite3.Connection, name: str, mark: str, account: int = 0) -> str:
-    is_plain = not names.is_reserved(name) and not names.is_mixed(name) and not accounts.has_mark(sql, name)
+def _free(sql: sqlite3.Connection, name: str, mark: str, marks: Collection[str], account: int = 0) -> str:
+    is_plain = not names.is_reserved(name) and not names.is_mixed(name) and not accounts.has_mark(sql, name, marks)
     if is_plain and accounts.is_free(sql, name, account):
         return name
     return accounts.first_free(sql, lambda number: names.of_site(name, mark, number), account)

@@ -138,8 +138,11 @@ def of(
     return [Listed(**row | {"is_current": bool(row["is_current"])}) for row in named(rows)]
 
 
-def end(write: Write, token_hash: bytes) -> None:
-    _ended(write, write.sql.execute("DELETE FROM sessions WHERE token_hash = ? RETURNING account", (token_hash,)))
+def end(write: Write, token_hash: bytes) -> bool:
+    """False: there is no such session."""
+    return _ended(
+        write, write.sql.execute("DELETE FROM sessions WHERE token_hash = ? RETURNING account", (token_hash,))
+    )
 
 
 def end_one(write: Write, account: int, id_: int) -> bool:
@@ -161,6 +164,11 @@ def end_on(write: Write, account: int, site: str) -> None:
         write,
         write.sql.execute("DELETE FROM sessions WHERE account = ? AND site = ? RETURNING account", (account, site)),
     )
+
+
+def end_signed(write: Write, site: str) -> None:
+    """End all sessions that statements of the site began."""
+    _ended(write, write.sql.execute("DELETE FROM sessions WHERE site = ? AND signed RETURNING account", (site,)))
 
 
 def sweep(write: Write, lifetime: Lifetime) -> bool:

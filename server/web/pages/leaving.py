@@ -9,7 +9,7 @@ from server.settings import Settings
 from server.web.pages import page_templates
 from server.web.requests import begun_logins, language, session
 from server.web.requests.begun_logins import Attempt, Wanted
-from server.web.requests.context import Visit, address
+from server.web.requests.context import Visit, address, wide_address
 
 
 async def leave(visit: Visit, name: str, wanted: Wanted) -> Response:
@@ -23,7 +23,7 @@ async def leave(visit: Visit, name: str, wanted: Wanted) -> Response:
         raise NotFound("error.no_provider", name=name)
     # One bucket with passwords.
     context.limits.spend("log in from", address(visit), settings.limit_logins_address)
-    begun = context.begun.begin(name, wanted, address(visit))
+    begun = context.begun.begin(name, wanted, wide_address(visit))
     try:
         to = await client.address(begun.state, begun.attempt.nonce, begun.attempt.verifier)
     except DomainError:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +17,7 @@ from server.actions import sites as actions
 from server.errors import DomainError, Forbidden, Invalid, NotFound
 from server.model import Account
 from server.sites import OWN, Site
+from server.storage.engine.database import Database
 from server.web.pages import page_templates
 from server.web.requests import language, session
 from server.web.requests.context import Visit
@@ -40,15 +43,14 @@ async def _list(visit: Visit, given: Site | None = None, error: DomainError | No
 
 
 async def add(visit: Visit) -> Response:
-    account, form = await _require(visit), await visit.form()
-    _spend(visit, account)
+    account, form = await _asked(visit)
     origins = tuple(str(form.get("origins", "")).split())
     wanted = Site("", str(form.get("name", "")), origins=origins)
     try:
-        made = await actions.add_site(visit.state["context"].database, _of_origins(wanted))
+        async with _reread(visit) as database:
+            made = await actions.add_site(database, _of_origins(wanted), account)
     except DomainError as error:
         return await _list(visit, wanted, error)
-    await visit.state["context"].reread_sites()
     return RedirectResponse(f"/sites/{made.id}", 303)
 
 
@@ -92,15 +94,15 @@ async def _show(
 
 
 async def change(visit: Visit) -> Response:
-    account, form, site = await _require(visit), await visit.form(), await _site(visit)
-    _spend(visit, account)
+    account, form = await _asked(visit)
+    site = await _site(visit)
     wanted = _changed(site, form)
     changes = {name: getattr(wanted, name) for name in ("name", "origins", "keep_query", "logins", "moderates")}
     try:
-        await actions.change_site(visit.state["context"].database, site.id, changes)
+        async with _reread(visit) as database:
+            await actions.change_site(database, site.id, changes, account)
     except DomainError as error:
         return await _show(visit, wanted, "site", error)
-    await visit.state["context"].reread_sites()
     return RedirectResponse(f"/sites/{site.id}", 303)
 
 
@@ -116,37 +118,38 @@ def _changed(site: Site, form: FormData) -> Site:
 
 
 async def remove(visit: Visit) -> Response:
-    account, form, site = await _require(visit), await visit.form(), await _site(visit)
-    _spend(visit, account)
+    account, form = await _asked(visit)
+    site = await _site(visit)
     if form.get("sure") != "yes":
         return await _show(visit, site, "remove", Invalid("error.not_sure", field="sure"))
-    await actions.remove_site(visit.state["context"].database, site.id)
-    await visit.state["context"].reread_sites()
+    async with _reread(visit) as database:
+        await actions.remove_site(database, site.id, account)
     return RedirectResponse("/sites", 303)
 
 
 async def add_key(visit: Visit) -> Response:
-    account, form, site = await _require(visit), await visit.form(), await _site(visit)
-    _spend(visit, account)
+    account, form = await _asked(visit)
+    site = await _site(visit)
     key_id, algorithm = str(form.get("key_id", "")).strip(), str(form.get("algorithm", ""))
     given = str(form.get("public_key", ""))
     try:
         is_fresh = algorithm == "HS256"
         key = site_tokens.fresh_secret(key_id) if is_fresh else site_tokens.given_key(key_id, algorithm, given)
-        await single_sign_on.add_key(visit.state["context"].database, site.id, key)
+        async with _reread(visit) as database:
+            await single_sign_on.add_key(database, site.id, key, account)
     except DomainError as error:
         return await _show(visit, site, "key", error, key_id=key_id, public_key=given)
-    await visit.state["context"].reread_sites()
     if is_fresh:
         return await _show(visit, await _site(visit), secret=key.material, key_id=key_id)
     return RedirectResponse(f"/sites/{site.id}", 303)
 
 
 async def remove_key(visit: Visit) -> Response:
-    account, form, site = await _require(visit), await visit.form(), await _site(visit)
-    _spend(visit, account)
+    account, form = await _asked(visit)
+    site = await _site(visit)
+    database, key = visit.state["context"].database, str(form.get("key_id", ""))
     try:
-        await single_sign_on.remove_key(visit.state["context"].database, site.id, str(form.get("key_id", "")))
+        await single_sign_on.remove_key(database, site.id, key, account, is_leaked=form.get("leaked") == "yes")
     except DomainError as error:
         return await _show(visit, site, "keys", error)
     return RedirectResponse(f"/sites/{site.id}", 303)
@@ -159,9 +162,21 @@ async def _require(visit: Visit) -> Account:
     return account
 
 
-def _spend(visit: Visit, account: Account) -> None:
+async def _asked(visit: Visit) -> tuple[Account, FormData]:
+    """Return who sends a form, and the form. Raises NotSignedIn, Forbidden, TooMany."""
+    account, form = await _require(visit), await visit.form()
     context = visit.state["context"]
     context.limits.spend("moderate", account.id, context.settings.limit_moderations_account)
+    return account, form
+
+
+@contextlib.asynccontextmanager
+async def _reread(visit: Visit) -> AsyncIterator[Database]:
+    """Let what changes in the database count, also where the rest of the work fails."""
+    try:
+        yield visit.state["context"].database
+    finally:
+        await visit.state["context"].reread_sites()
 
 
 async def _site(visit: Visit) -> Site:

@@ -66,7 +66,7 @@ class BegunLogins:
         self._bytes = 0
 
     def begin(self, provider: str, wanted: Wanted, address: str) -> Begun:
-        """`address`: from where, as a keyed hash."""
+        """`address`: from which wider network, as a keyed hash: nobody makes much room with addresses of their own."""
         state, cookie = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
         texts = [wanted.back, *(wanted.draft or {}).values(), *(wanted.ask or ())]
         size = _OWN_BYTES + sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)

@@ -19,7 +19,7 @@ from channels.messages import Answer
 from channels.rooms.hub import Hub
 from channels.sockets.heartbeat import Heartbeat
 from server.actions.vote import Votes
-from server.client_address import Clients
+from server.client_address import Clients, wide_network
 from server.connection_budget import HttpBudget
 from server.locales import Texts
 from server.openid.client import Client
@@ -125,6 +125,11 @@ def _signature(secret: str, parts: tuple[str, ...]) -> str:
 def host(visit: Visit) -> str:
     """Return the address that a request comes from: personal data."""
     return visit.state["live"].clients.host(visit.client.host if visit.client else None, visit.headers.getlist)
+
+
+def wide_address(visit: Visit) -> str:
+    """Return the wider network of a request, as a keyed hash."""
+    return sign(visit.state["live"].settings, "network", wide_network(host(visit)))
 
 
 def address(visit: Visit) -> str:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from server.errors import Forbidden, Unavailable
+from server.errors import Forbidden
 from server.model import Account
 from server.sites import Site
 
@@ -41,25 +41,29 @@ class LoginCodes:
     Once more, and for a bearer, where the cookie of the first claim provably does not come back.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic, most: int = MOST_KEPT) -> None:
         self._clock = clock
+        self._most = most
         # In the order in which they were issued, and so in which they end.
         self._grants: dict[bytes, Grant] = {}
         # By account, the oldest first.
         self._of: dict[int, list[bytes]] = {}
         self._by_session: dict[bytes, bytes] = {}
+        # By site, the oldest first.
+        self._on: dict[str, dict[bytes, None]] = {}
 
     def issue(self, account: Account, site: Site, challenge: str, *, moderates: bool) -> str:
-        """Return a new code; of one account the latest few count. Raises Unavailable if too many are unclaimed."""
+        """Return a new code; of one account the latest few count. When there is no room, the site with most loses the
+        oldest, which may be this one."""
         self._sweep()
         own = self._of.get(account.id, [])
         if len(own) >= MOST_OF_ONE:
             self._drop(own[0])
-        if len(self._grants) >= MOST_KEPT:
-            raise Unavailable("error.many_logins", retry_after=5)
+        if len(self._grants) >= self._most:
+            most = max(self._on.values(), key=len)
+            self._drop(next(iter(most)))
         code = secrets.token_urlsafe(32)
-        self._grants[_hash(code)] = Grant(account, site.id, challenge, moderates, self._clock() + CODE_SECONDS)
-        self._of.setdefault(account.id, []).append(_hash(code))
+        self._keep(_hash(code), Grant(account, site.id, challenge, moderates, self._clock() + CODE_SECONDS))
         return code
 
     def claim(self, code: str, verifier: str, site: Site, *, is_again: bool) -> Grant:
@@ -79,12 +83,11 @@ class LoginCodes:
     def claimed(self, code: str, grant: Grant, session: bytes) -> None:
         """The code gave this session by a cookie: until it comes back, the code gives a bearer instead."""
         hashed = _hash(code)
-        self._grants[hashed] = replace(grant, session=session)
-        self._of.setdefault(grant.account.id, []).append(hashed)
+        self._keep(hashed, replace(grant, session=session))
         self._by_session[session] = hashed
 
     def hand_out(self, account: Account, site: Site, session: bytes) -> str:
-        """Return a code that gives a bearer, once, until the cookie of this session comes back. Raises Unavailable."""
+        """Return a code that gives a bearer, once, until the cookie of this session comes back."""
         code = self.issue(account, site, "", moderates=False)
         self.claimed(code, self._taken(_hash(code)), session)
         return code
@@ -118,10 +121,18 @@ class LoginCodes:
         assert grant is not None
         return grant
 
+    def _keep(self, code: bytes, grant: Grant) -> None:
+        self._grants[code] = grant
+        self._of.setdefault(grant.account.id, []).append(code)
+        self._on.setdefault(grant.site, {})[code] = None
+
     def _drop(self, code: bytes) -> Grant | None:
         grant = self._grants.pop(code, None)
         if grant is None:
             return None
+        del self._on[grant.site][code]
+        if not self._on[grant.site]:
+            del self._on[grant.site]
         own = self._of[grant.account.id]
         own.remove(code)
         if not own:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from server.actions import single_sign_on
-from server.actions.sessions import begin_session, end_session, end_session_of, token_hash
+from server.actions.sessions import begin_session, end_session, token_hash
 from server.actions.single_sign_on import Present
 from server.errors import Forbidden, NotSignedIn
 from server.model import Account
@@ -51,12 +51,13 @@ async def begin(visit: Visit, site: Site, wanted: Claim) -> tuple[Account, str]:
     context.limits.spend("claim", address(visit), context.settings.limit_logins_address)
     grant = context.codes.claim(wanted.code, wanted.verifier, site, is_again=wanted.token)
     browser = user_agents.in_words(visit.headers.get("user-agent", ""))
-    if earlier := visit.cookies.get(cross_origin.cookie_name(site, visit.state["context"].settings.base)):
+    earlier = visit.cookies.get(cross_origin.cookie_name(site, context.settings.base), "")
+    if earlier and token_hash(earlier) != grant.session:
         await end_session(context.database, earlier)
-    fresh = await begin_session(context.database, grant.account, browser, site.id, moderates=grant.moderates)
-    if grant.session is not None:
-        await end_session_of(context.database, grant.session)
-    elif not wanted.token:
+    fresh = await begin_session(
+        context.database, grant.account, browser, site.id, moderates=grant.moderates, instead_of=grant.session
+    )
+    if grant.session is None and not wanted.token:
         context.codes.claimed(wanted.code, grant, token_hash(fresh))
     return grant.account, fresh
 
@@ -81,8 +82,6 @@ async def enter(visit: Visit, site: Site, given: str) -> tuple[Account, str]:
         # Of good statements as many count as the site signs: nobody behind the same address keeps others out.
         context.limits.spend("statement", address(visit), settings.limit_logins_address)
         raise
-    if fresh:
-        context.limits.spend("statement", account.id, settings.limit_logins_address)
     return account, fresh
 
 
@@ -95,9 +94,9 @@ async def exchange(visit: Visit, site: Site, code: str) -> tuple[Account, str]:
     context.limits.spend("claim", address(visit), context.settings.limit_logins_address)
     grant = context.codes.exchange(code, site)
     browser = user_agents.in_words(visit.headers.get("user-agent", ""))
-    fresh = await begin_session(context.database, grant.account, browser, site.id, signed=True)
-    if grant.session is not None:
-        await end_session_of(context.database, grant.session)
+    fresh = await begin_session(
+        context.database, grant.account, browser, site.id, signed=True, instead_of=grant.session
+    )
     return grant.account, fresh
 
 
