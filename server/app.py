@@ -41,6 +41,7 @@ from server.storage.engine.database import Database
 from server.storage.threads import changes, threads
 from server.storage.threads.orders import Rankings
 from server.text.render_process import Renderer
+from server.web import client_words
 from server.web.api import activity_api, embedded_api, moderation_api, own_account_api, session_api, thread_api
 from server.web.assets import Assets
 from server.web.live import gateway_api, live_socket
@@ -122,7 +123,7 @@ def _redis(settings: Settings, epoch: str, hear: Callable[[Message], None]) -> B
 def create_app(settings: Settings) -> Starlette:
     """Return the app. Its lifespan owns the database file; it raises CannotStart through `opened`."""
     health = Health()
-    assets = Assets()
+    assets = Assets([texts()])
     templates = thread_pages.templates(settings.base, texts())
 
     @contextlib.asynccontextmanager
@@ -182,8 +183,14 @@ def create_app(settings: Settings) -> Starlette:
                 assets,
                 texts(),
                 templates,
-                Drawing(templates, page_templates.site(assets, settings)),
-                Drawing(thread_pages.templates(settings.address, texts()), page_templates.site(assets, settings)),
+                Drawing(
+                    templates,
+                    page_templates.site(assets, settings, client_words.as_attribute(texts(), assets.words)),
+                ),
+                Drawing(
+                    thread_pages.templates(settings.address, texts()),
+                    page_templates.site(assets, settings, client_words.as_attribute(texts(), assets.embedded_words)),
+                ),
                 OwnMarks(database),
                 source,
                 shared,

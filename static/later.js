@@ -1,3 +1,6 @@
 /** What the first view does not need, in one file: fetched while the browser is idle, or when it is first used. */
 
+// Loaded already. Named here, the bundler puts all that the scripts share into one file, which is smaller than two.
+import "./mount.js";
+
 export { begin } from "./read/deferred.js";

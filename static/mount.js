@@ -6,10 +6,10 @@ import { Connection } from "./live/connection.js";
 import { liveUrl, settle } from "./live/server.js";
 import { Store } from "./live/store.js";
 import { Place } from "./read/reading_position.js";
-import * as words from "./view/numbers_and_times.js";
 import { isSound } from "./view/safe_html.js";
 import { focused } from "./view/selection.js";
 import { View } from "./view/view.js";
+import { speak, t } from "./words.js";
 
 const TICK_MS = 60_000;
 const SPEAK_EVERY_MS = 20_000;
@@ -50,6 +50,7 @@ export class Live {
     const { signal } = this.#ending;
     // Without it, the server is the one that the script came from.
     if (root.hasAttribute("server")) settle(this.attribute("server"));
+    speak(this.attribute("lang"), JSON.parse(this.attribute("words")));
     this.thread = this.attribute("key");
     this.viewer = this.attribute("viewer");
     this.store = new Store({
@@ -188,7 +189,7 @@ export class Live {
 
   /** @param {(rest: Rest) => void} act */
   async #use(act) {
-    const rest = await this.#parts().catch(() => this.say("A part of this page could not be loaded. Try again."));
+    const rest = await this.#parts().catch(() => this.say(t("live.part_failed")));
     if (rest) act(rest);
   }
 
@@ -224,25 +225,25 @@ export class Live {
     if (state === "lost") {
       this.#wasLost = true;
       this.#news = 0;
-      place.textContent = "Offline";
-      this.say("Reconnecting… Your draft is saved.", 0);
+      place.textContent = t("live.offline");
+      this.say(t("live.reconnecting"), 0);
     } else if (state === "doubtful") {
-      place.textContent = "Checking…";
+      place.textContent = t("live.checking");
     } else if (state === "live" || state === "late") {
       this.#here(this.#readers);
       if (!this.#wasLost) return;
       this.#wasLost = false;
-      this.say(this.#news ? `Back online. ${words.comments(this.#news, "new ")}.` : "Back online.");
+      this.say(this.#news ? t("live.back_with_new", { count: this.#news }) : t("live.back"));
     } else if (state === "ended") {
-      place.textContent = "Not live";
-      this.say("This page is no longer live. Reload it to continue.", 0);
+      place.textContent = t("thread.not_live");
+      this.say(t("live.ended"), 0);
     }
   }
 
   /** @param {number} count */
   #here(count) {
     this.#readers = count;
-    const text = this.connection.isLate ? "Live, a few seconds late" : `Live · ${count} here`;
+    const text = this.connection.isLate ? t("live.late") : t("live.here", { count });
     this.#find(".connection").textContent = `● ${text}`;
   }
 
@@ -273,7 +274,7 @@ export class Live {
       const wait = Math.max(0, this.#spokenAt + SPEAK_EVERY_MS - Date.now());
       setTimeout(() => {
         this.#spokenAt = Date.now();
-        this.speak(words.comments(this.#unspoken, "new "));
+        this.speak(t("unread.new_comments", { count: this.#unspoken }));
         this.#unspoken = 0;
       }, wait);
     }

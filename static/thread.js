@@ -3,6 +3,7 @@
 import { guardRestored } from "./bfcache.js";
 import { at } from "./live/server.js";
 import { Live } from "./mount.js";
+import { t } from "./words.js";
 
 /** Back to this very page: drafts and the place are found again. */
 const logInAddress = () => at(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
@@ -22,7 +23,7 @@ const page = {
   loggedOut() {
     const link = document.createElement("a");
     link.href = logInAddress();
-    link.textContent = "Log in";
+    link.textContent = t("action.log_in");
     document.querySelector(".site nav")?.replaceChildren(link);
   },
 };

@@ -19,6 +19,7 @@ from tests.programs import missing
 
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATES = ROOT / "server" / "web" / "templates"
+CLIENT = [path for path in (ROOT / "static").rglob("*.js") if "built" not in path.parts]
 LOCKS = ["requirements.txt", "requirements-dev.txt", "package-lock.json"]
 MOST_LINES = 400
 ERRORS = {"DomainError", *(kind.__name__ for kind in errors.DomainError.__subclasses__())}
@@ -267,7 +268,7 @@ def test_every_text_is_in_the_catalogue_and_none_is_left_over() -> None:
     """Keys are written out wherever they are used: in templates, and in modules as `section.key`."""
     used = {
         key
-        for path in (*TEMPLATES.glob("*.html"), *(ROOT / "server").rglob("*.py"))
+        for path in (*TEMPLATES.glob("*.html"), *(ROOT / "server").rglob("*.py"), *CLIENT)
         for key in re.findall(r"""["'](\w+\.\w+)["']""", path.read_text(encoding="utf-8"))
     }
     catalogue = {re.sub("_(one|other)$", "", key) for key, _ in locales.flat(locales.read("en"))}

@@ -41,7 +41,7 @@ class Texts:
         self._number: Callable[[Value], str] = lambda value: format_decimal(value, locale=locale)
         self._forms: dict[str, dict[str, _Form]] = {}
         self._plain: dict[str, Markup] = {}
-        given = dict(flat(sections))
+        self._given = given = dict(flat(sections))
         for key, text in given.items():
             found = _PLURAL.fullmatch(key)
             name, category = (found[1], found[2]) if found else (key, "other")
@@ -65,6 +65,14 @@ class Texts:
         """Return a text as HTML: it and its values are escaped, but for values that are Markup."""
         plain = self._plain.get(key)
         return plain if plain is not None and not values else Markup("").join(self._parts(key, values, escape))
+
+    def forms(self, key: str) -> Iterator[tuple[str, str]]:
+        """Yield a text as the catalogue has it: under its key, or as a form for each plural category."""
+        named = (key, *(f"{key}_{category}" for category in _CATEGORIES))
+        return ((name, self._given[name]) for name in named if name in self._given)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._forms)
 
     def __contains__(self, key: object) -> bool:
         return key in self._forms

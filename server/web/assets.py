@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from server.errors import NotFound
+from server.locales import Texts
+from server.web import client_words
 
 PACKAGE = Path(__file__).resolve().parents[1]
 # A wheel has the folder inside of this package, since it has no top level of its own.
@@ -23,7 +26,10 @@ FOLDER = next(
     folder for folder in (PACKAGE / "static" / "built", PACKAGE.parent / "static" / "built") if folder.is_dir()
 )
 TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
+JSON = "application/json"
+META = "meta.json"
 ENTRY = "thread.js"
+LATER = "later.js"
 # What pages of other sites name, and what it loads where there is a thread.
 EMBED = "embed.js"
 EMBEDDED = "thread_element.js"
@@ -54,15 +60,28 @@ class Asset:
 
 
 class Assets:
-    """All files of the folder under `/static/<version>/`; the version names their content, so they never change."""
+    """All files of the folder under `/static/<version>/`; the version names their content, so they never change.
 
-    def __init__(self, folder: Path = FOLDER) -> None:
+    Beside them is `words.LANGUAGE.json` for each of `languages`: what `later.js` says.
+    """
+
+    def __init__(self, languages: Sequence[Texts], folder: Path = FOLDER) -> None:
         contents = {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.suffix in TYPES}
-        self.version = hashlib.sha256(b"\0".join(contents.values())).hexdigest()[:12]
-        self.files = {name: _compressed(name, content) for name, content in contents.items()}
+        meta = msgspec.json.decode((folder / META).read_bytes(), type=Meta)
         # What the script of a thread imports at once: fetched beside it, not after it.
-        meta = msgspec.json.decode((folder / "meta.json").read_bytes(), type=Meta)
         self.preloads = _imports(meta, ENTRY)
+
+        def asked(entry: str) -> frozenset[str]:
+            return client_words.keys(contents[name] for name in (entry, *_imports(meta, entry)))
+
+        # The keys of the texts that must be in the HTML of a thread: here, and on pages of other sites.
+        self.words, self.embedded_words = asked(ENTRY), asked(EMBEDDED)
+        self.lazy_words = asked(LATER) - (self.words & self.embedded_words)
+        for one in languages:
+            contents[f"words.{one.language}.json"] = client_words.as_json(one, self.lazy_words)
+        said = [client_words.as_json(one, one) for one in languages]
+        self.version = hashlib.sha256(b"\0".join([*contents.values(), *said])).hexdigest()[:12]
+        self.files = {name: _compressed(name, content) for name, content in contents.items()}
         files = " ".join(f"{self.prefix}/{name}" for name in (EMBEDDED, *_imports(meta, EMBEDDED)))
         self._embed = _compressed(EMBED, contents[EMBED].replace(b"FILES_OF_THE_THREAD", files.encode()))
 
@@ -109,4 +128,6 @@ def _imports(meta: Meta, entry: str) -> tuple[str, ...]:
 
 
 def _compressed(name: str, content: bytes) -> Asset:
-    return Asset(TYPES[Path(name).suffix], content, gzip.compress(content, 9, mtime=0), brotli.compress(content))
+    return Asset(
+        TYPES.get(Path(name).suffix, JSON), content, gzip.compress(content, 9, mtime=0), brotli.compress(content)
+    )

@@ -7,6 +7,7 @@ import { Live } from "../mount.js";
 import { drawAvatar } from "../view/avatar.js";
 import { build } from "../view/html_parser.js";
 import { focused } from "../view/selection.js";
+import { speak, t } from "../words.js";
 import { session } from "./session.js";
 
 const NEAR = "800px";
@@ -114,7 +115,7 @@ export class Guest {
   #isLoggingIn = false;
 
   #mayWait() {
-    this.#live?.say("You logged in or out in another tab. Reload this page to continue.", 0);
+    this.#live?.say(t("embed.changed_elsewhere"), 0);
   }
 
   #leave() {
@@ -209,6 +210,7 @@ export class Guest {
     place.dir = this.#element.dir || getComputedStyle(this.#element).direction;
     build(html, place, (tag, attributes) => make(ownerDocument, tag, attributes));
     const root = /** @type {HTMLElement} */ (place.querySelector(".thread"));
+    speak(root.lang, JSON.parse(root.getAttribute("words") ?? "{}"));
     const viewer = root.getAttribute("viewer") ?? "";
     place.prepend(this.#header(viewer));
     place.addEventListener("click", (event) => this.#clicked(event));
@@ -248,7 +250,7 @@ export class Guest {
     const button = this.#element.ownerDocument.createElement("button");
     button.className = "quiet";
     button.type = "button";
-    button.textContent = viewer ? "Log out" : "Log in";
+    button.textContent = viewer ? t("action.log_out") : t("action.log_in");
     button.addEventListener("click", () => (viewer ? this.#logOut() : this.#logIn("")));
     if (viewer) {
       const name = this.#element.ownerDocument.createElement("bdi");
@@ -256,7 +258,7 @@ export class Guest {
       const bell = this.#element.ownerDocument.createElement("a");
       bell.className = "bell";
       bell.href = at("/inbox");
-      bell.textContent = "Replies ";
+      bell.textContent = `${t("site.replies")} `;
       const told = this.#element.ownerDocument.createElement("span");
       told.className = "told";
       bell.append(told);
@@ -274,7 +276,7 @@ export class Guest {
   }
 
   #logOut() {
-    this.logout().catch(() => this.#live?.say("That did not work: you are still logged in. Try again.", 0));
+    this.logout().catch(() => this.#live?.say(t("embed.still_logged_in"), 0));
   }
 
   /** @param {string} back where one wants to be afterwards, as a path of the server */

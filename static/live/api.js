@@ -1,5 +1,6 @@
 /** Requests to the server, over HTTP. Never touches the DOM. */
 
+import { t } from "../words.js";
 import { at } from "./server.js";
 
 const PATIENCE_MS = 15_000;
@@ -11,7 +12,7 @@ export class Refused extends Error {
    * @param {(import("./store.js").Comment & {body: string})} [current] what stands there now, where an edit was too late
    */
   constructor(status, error, current) {
-    super(error.message ?? "The server could not be reached.");
+    super(error.message ?? t("error.unreachable"));
     this.status = status;
     this.code = error.code ?? "unreachable";
     this.retryAfter = error.retry_after ?? 0;

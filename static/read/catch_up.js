@@ -3,6 +3,7 @@
 import { ask } from "../live/api.js";
 import { browser } from "../live/storage.js";
 import { showVote } from "../view/item.js";
+import { t } from "../words.js";
 
 /**
  * @typedef {import("../live/store.js").Comment} Comment
@@ -105,7 +106,10 @@ export class LastVisit {
     const place = this.root.querySelector(".since");
     const told = place?.querySelector("time");
     // As one new text: nothing of it moves.
-    if (told) told.parentNode?.replaceChildren(`Since ${when(told.dateTime)}${told.nextSibling?.textContent}`);
+    if (told) {
+      told.textContent = when(told.dateTime);
+      told.parentNode?.replaceChildren(told.parentNode.textContent ?? "");
+    }
     if (!last || !(place instanceof HTMLElement) || Date.now() - Date.parse(last.at) < SHORT_MS) return;
     const [changed, toMe] = await Promise.all([this.#changedSince(last), this.#toMeSince(last)]);
     const fresh = changed.filter(({ isOld, state, name }) => !isOld && state === "visible" && this.#isOther(name));
@@ -114,13 +118,14 @@ export class LastVisit {
     const author = this.root.getAttribute("author");
     const byAuthor = author ? fresh.filter(({ name }) => name === author).length : 0;
     const parts = [];
-    if (fresh.length) parts.push(`${this.#isWhole ? "" : "at least "}${fresh.length} new`);
-    if (byAuthor) parts.push(`${byAuthor} by the author`);
-    if (toMe) parts.push(`${toMe} to you`);
-    if (removed.length) parts.push(`${removed.length} removed`);
+    const count = fresh.length;
+    if (count) parts.push(this.#isWhole ? t("since.new", { count }) : t("since.at_least", { count }));
+    if (byAuthor) parts.push(t("since.by_author", { count: byAuthor }));
+    if (toMe) parts.push(t("since.to_you", { count: toMe }));
+    if (removed.length) parts.push(t("since.removed", { count: removed.length }));
     const [text, toggle] = /** @type {[HTMLElement, HTMLButtonElement]} */ ([...place.children]);
     // What the server has counted is all of it.
-    if (!told) text.textContent = `Since ${when(last.at)}: ${parts.join(", ")}`;
+    if (!told) text.textContent = t("thread.since", { time: when(last.at), counts: parts.join(t("since.separator")) });
     toggle.addEventListener("click", () => this.#onlyNew(toggle));
     // A page of only the new has no more to show.
     toggle.hidden = !fresh.length || this.root.classList.contains("only-new");
@@ -219,7 +224,7 @@ export class LastVisit {
   #onlyNew(toggle) {
     const isOn = this.root.classList.toggle("only-new");
     toggle.setAttribute("aria-pressed", String(isOn));
-    toggle.textContent = isOn ? "Show all" : "Only new";
+    toggle.textContent = isOn ? t("thread.show_all") : t("thread.only_new");
   }
 
   /** Also while the page goes away. @param {Visit} visit */

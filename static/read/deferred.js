@@ -5,6 +5,7 @@ import { tellHeld } from "../view/held_replies.js";
 import { skipMeasured } from "../view/skipped_layout.js";
 import { Writers } from "../view/typing.js";
 import { firstInSight, keep } from "../view/viewport.js";
+import { t } from "../words.js";
 import { Actions } from "../write/actions.js";
 import { Composer } from "../write/composer.js";
 import { keepOnlyOf } from "../write/draft_owners.js";
@@ -68,8 +69,7 @@ export function begin(live, signal) {
   offerFormats(root, signal);
   skipMeasured(view, signal);
   const visit = new LastVisit(root, store, view, { thread, viewer });
-  const more = (/** @type {HTMLElement} */ link) =>
-    further.more(link).catch(() => live.say("More comments could not be loaded. Try again."));
+  const more = (/** @type {HTMLElement} */ link) => further.more(link).catch(() => live.say(t("thread.more_failed")));
   new Keys(root, view, { visit, more, answer }, signal);
   connection.addEventListener("message", (event) => {
     visit.hear(/** @type {CustomEvent} */ (event).detail);
@@ -120,7 +120,7 @@ function tellWhoAnswers({ connection, store, view }) {
       if (!item || (item.dataset.state === now?.state && item.dataset.revision === String(now?.revision))) continue;
       const form = item.querySelector(":scope > ol > .answering form");
       const says = form?.querySelector("textarea")?.value.trim() && form.querySelector(".says");
-      if (says) says.textContent = "This comment changed while you were writing.";
+      if (says) says.textContent = t("composer.parent_changed");
     }
   });
 }
@@ -146,7 +146,7 @@ function tellWhoIsOut(root, page) {
       form.querySelector(".preview")?.remove();
     }
     page.host.loggedOut();
-    page.say(`${error.code === "banned" ? error.message : "You are logged out."} Your draft is saved.`, 0);
+    page.say(error.code === "banned" ? t("live.draft_saved", { why: error.message }) : t("live.logged_out"), 0);
   });
 }
 

@@ -3,6 +3,7 @@
 import { browser } from "../live/storage.js";
 import { setText } from "../view/item.js";
 import { firstInSight, keep } from "../view/viewport.js";
+import { t } from "../words.js";
 
 const MOST_REMEMBERED = 500;
 const SOON_MS = 200;
@@ -93,7 +94,7 @@ export class Folds {
       item.classList.toggle("folded", isFolded);
       button.ariaExpanded = String(!isFolded);
       const name = item.querySelector(".name")?.textContent ?? "";
-      button.ariaLabel = isFolded ? null : `Fold the replies to ${name}`;
+      button.ariaLabel = isFolded ? null : t("fold.fold", { name });
       setText(button, isFolded ? this.#says(item) : "−");
     }
   }
@@ -102,7 +103,7 @@ export class Folds {
   #says(item) {
     const count = item.querySelectorAll(":scope > ol li[data-state=visible]").length;
     const fresh = item.querySelectorAll(":scope > ol li.unread").length;
-    return `▸ ${count} ${count === 1 ? "reply" : "replies"}${fresh ? `, ${fresh} new` : ""}`;
+    return `▸ ${t("fold.replies", { count })}${fresh ? t("since.separator") + t("since.new", { count: fresh }) : ""}`;
   }
 }
 

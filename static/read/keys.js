@@ -2,10 +2,9 @@
 
 import { browser } from "../live/storage.js";
 import { scopeOf } from "../view/selection.js";
+import { t } from "../words.js";
 
 const SLOT = "keys";
-const ON =
-  "Keyboard shortcuts: j and k for the next and previous comment, n and p for the next and previous unread one, r to reply.";
 
 export class Keys {
   #isOn = isWanted();
@@ -44,7 +43,7 @@ export class Keys {
   #addBack(/** @type {AbortSignal} */ signal) {
     const back = make("button", "unread");
     back.textContent = "↑";
-    back.ariaLabel = "Previous unread";
+    back.ariaLabel = t("keys.previous_unread");
     const { list, unreadButton } = this.view;
     // From the comment where one was, though the button stands elsewhere; before the first comes the last.
     const go = (/** @type {Element | null} */ from) => this.#go("li.unread", -1, from);
@@ -62,8 +61,8 @@ export class Keys {
     const text = make("span", "");
     const toggle = make("button", "quiet");
     const show = () => {
-      text.textContent = this.#isOn ? ON : "Keyboard shortcuts are off.";
-      toggle.textContent = this.#isOn ? "Turn off" : "Turn on";
+      text.textContent = this.#isOn ? t("keys.on") : t("keys.off");
+      toggle.textContent = this.#isOn ? t("keys.turn_off") : t("keys.turn_on");
     };
     toggle.addEventListener("click", () => {
       this.#isOn = !this.#isOn;

@@ -5,8 +5,8 @@
 import { ask, Refused } from "../live/api.js";
 import { at } from "../live/server.js";
 import { setText } from "../view/item.js";
-import * as words from "../view/numbers_and_times.js";
 import { focused } from "../view/selection.js";
+import { t } from "../words.js";
 
 const PART = 100;
 // A lively branch is not asked for its count at every reply, nor by all its readers at once.
@@ -76,7 +76,7 @@ export class Further {
       if (!article) return;
       article.tabIndex = -1;
       article.focus({ preventScroll: true });
-      this.live.speak(words.comments(count, "more "));
+      this.live.speak(t("thread.loaded", { count }));
     };
     this.view.addEventListener("settled", focus, { once: true });
   }
@@ -95,7 +95,7 @@ export class Further {
       link.setAttribute("href", at(`/t/${this.thread}?${sort}branch=${root}&cursor=${cursor}`));
       const hidden = this.store.hidden(root);
       if (hidden === null) this.#recount(root);
-      setText(link, `More replies${hidden === null ? "" : ` (${hidden})`}`);
+      setText(link, hidden === null ? t("thread.more_replies_uncounted") : t("thread.more_replies", { count: hidden }));
       /** @type {HTMLElement} */ (link.parentElement).hidden = hidden === 0;
     }
   }

@@ -3,6 +3,7 @@
 import { named } from "../live/server.js";
 import { browser } from "../live/storage.js";
 import { focused } from "../view/selection.js";
+import { t } from "../words.js";
 import { forget } from "../write/draft_owners.js";
 import { slots } from "../write/drafts.js";
 
@@ -66,8 +67,8 @@ function shareViewer(root, page, signal) {
     if (now === viewer) return;
     composer.keepAll();
     if (!document.hasFocus() || !focused(root)?.matches("textarea")) location.reload();
-    else if (now) page.say(`You are ${now} now, in another tab. Reload this tab to continue.`, 0);
-    else page.say("You logged out in another tab. Your draft is saved.", 0);
+    else if (now) page.say(t("tabs.logged_in", { name: now }), 0);
+    else page.say(t("tabs.logged_out"), 0);
   };
   addEventListener("storage", ({ key }) => key === named(VIEWER) && look(), { signal });
   addEventListener("pageshow", ({ persisted }) => persisted && look(), { signal });

@@ -1,5 +1,6 @@
 /** Shows beside each comment how many new replies wait; a click shows them. The pill counts them too. */
 
+import { t } from "../words.js";
 import { putHtml } from "./safe_html.js";
 
 /**
@@ -14,7 +15,7 @@ export function showOwn(root, { id, html = "" }) {
   place.id = `unseen-${id}`;
   meta.className = "meta";
   const strong = root.ownerDocument.createElement("strong");
-  strong.textContent = "Awaiting moderation. Only you can see it.";
+  strong.textContent = t("unseen.pending");
   meta.append(strong);
   body.className = "body";
   body.dir = "auto";
@@ -43,7 +44,7 @@ export function tellHeld(view, store, signal) {
       shown.set(item, button);
       button.type = "button";
       button.className = "quiet replies";
-      button.textContent = ids.length === 1 ? "1 new reply" : `${ids.length} new replies`;
+      button.textContent = t("unread.new_replies", { count: ids.length });
       button.onclick = () => {
         view.addEventListener("settled", () => view.goTo(view.item(ids[0])), { once: true });
         view.show(ids);

@@ -1,20 +1,25 @@
 /** One comment as it is drawn: the `li` that the server's template gives, filled. Knows no other comment. */
 
 import { at } from "../live/server.js";
+import { t } from "../words.js";
 import { showAvatar } from "./avatar.js";
-import * as words from "./numbers_and_times.js";
 import { picture, putHtml } from "./safe_html.js";
+import { ago } from "./times.js";
 
 /** @typedef {import("../live/store.js").Comment} Comment */
 
 const DEEPEST = 7;
 const MAX_DEPTH = 32;
-const BADGES = ["author", "staff", "moderator"];
+const BADGES = /** @type {Record<string, string>} */ ({
+  author: "badge.author",
+  staff: "badge.staff",
+  moderator: "badge.moderator",
+});
 const KEPT_CLASSES = ["unread", "context", "outdated", "since-last", "target", "own", "folded"];
 const TOMBSTONES = /** @type {Record<string, string>} */ ({
-  removed: "Removed by a moderator.",
-  deleted: "Deleted by the author.",
-  pending: "Awaiting moderation.",
+  removed: "comment.removed",
+  deleted: "comment.deleted",
+  pending: "comment.pending",
 });
 
 /**
@@ -54,17 +59,23 @@ export function fill(item, comment, { thread, depth, parentName, viewer, vote, b
   link(part(".time"), `/t/${thread}/c/${id}`);
   if (author !== undefined) {
     const note = part(".note");
-    note.textContent = !isVisible ? "" : !author ? "account removed" : comment.edited ? "edited" : "";
+    note.textContent = !isVisible
+      ? ""
+      : !author
+        ? t("comment.account_removed")
+        : comment.edited
+          ? t("comment.edited")
+          : "";
     link(note, isVisible && comment.edited ? `/c/${id}/history` : "");
   }
-  if (!isVisible) part(".body").textContent = TOMBSTONES[state] ?? "";
+  if (!isVisible) part(".body").textContent = TOMBSTONES[state] ? t(TOMBSTONES[state]) : "";
   else if (comment.html !== undefined && !keepBody) putHtml(part(".body"), comment.html);
   if (!keepBody) item.dataset.revision = String(comment.revision ?? item.dataset.revision);
   const isOwn = Boolean(viewer) && author?.name === viewer;
   for (const action of ["edit", "delete", "moderate"]) link(part(`.${action}`), `/c/${id}/${action}`);
   link(part(".reply"), `/t/${thread}/c/${id}?reply=${id}#c-${id}`);
   if (!isVisible || depth >= MAX_DEPTH - 1) part(".reply")?.remove();
-  part(".reply")?.setAttribute("aria-label", `Reply to ${part(".name").textContent}`);
+  part(".reply")?.setAttribute("aria-label", t("composer.reply_to", { name: part(".name").textContent }));
   if (!isVisible) part(".vote")?.remove();
   if (!isVisible || (author !== undefined && !isOwn)) for (const own of [".edit", ".delete"]) part(own)?.remove();
   const form = part(".vote");
@@ -78,13 +89,13 @@ export function fill(item, comment, { thread, depth, parentName, viewer, vote, b
 
 /** @param {(name: string) => any} part @param {import("../live/store.js").Author | null} author @param {boolean} isVisible */
 function showAuthor(part, author, isVisible) {
-  part(".name").textContent = isVisible ? (author?.name ?? "Anonymous") : "Comment";
+  part(".name").textContent = isVisible ? (author?.name ?? t("comment.anonymous")) : t("comment.nameless");
   link(part(".name"), isVisible && author ? `/u/${encodeURIComponent(author.name)}` : "");
   const src = picture(author?.avatar);
   showAvatar(part(".avatar"), src);
-  const badge = BADGES.find((one) => one === author?.badge) ?? "";
-  part(".badge").textContent = badge.charAt(0).toUpperCase() + badge.slice(1);
-  part(".badge").classList.toggle("author", badge === "author");
+  const badge = BADGES[author?.badge ?? ""];
+  part(".badge").textContent = badge ? t(badge) : "";
+  part(".badge").classList.toggle("author", author?.badge === "author");
 }
 
 /** @param {HTMLElement} form @param {number} vote the viewer's own */
@@ -120,7 +131,7 @@ export function fillPending(item, { nonce, body }, viewer) {
   item.dataset.nonce = nonce;
   const part = (/** @type {string} */ name) => /** @type {any} */ (item.querySelector(name));
   part(".name").textContent = viewer;
-  part(".note").textContent = "sending…";
+  part(".note").textContent = t("comment.sending");
   part(".body").textContent = body;
   for (const needless of item.querySelectorAll("footer > *, .to, time")) needless.remove();
 }
@@ -143,7 +154,7 @@ export function vacate(item) {
 export function showTime(time, moment) {
   time.dateTime = moment;
   time.title = new Date(moment).toLocaleString();
-  const text = words.ago(moment, Date.now());
+  const text = ago(moment, Date.now());
   if (time.textContent !== text) time.textContent = text;
 }
 

@@ -1,5 +1,7 @@
 /** Who else writes an answer to the same: in the place of the hint, until it is there, or for a while. */
 
+import { t } from "../words.js";
+
 const SHOWN_MS = 5_000;
 // What is typed is told with some delay, and may come after what it became.
 const LATE_MS = 3_000;
@@ -51,6 +53,7 @@ export class Writers {
     const place = this.root.querySelector(`form.composer[data-parent="${parent ?? ""}"] .hint`);
     if (!(place instanceof HTMLElement)) return;
     if (!names.length) delete place.dataset.typing;
-    else place.dataset.typing = names.length === 1 ? `${names[0]} is writing…` : `${names.length} people are writing…`;
+    else
+      place.dataset.typing = names[1] ? t("typing.many", { count: names.length }) : t("typing.one", { name: names[0] });
   }
 }

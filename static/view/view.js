@@ -6,8 +6,8 @@
  */
 
 import { at } from "../live/server.js";
+import { t } from "../words.js";
 import { fill, fillPending, keepHeight, setText, showTime, vacate } from "./item.js";
-import * as words from "./numbers_and_times.js";
 import { Unread } from "./unread.js";
 import { firstInSight, isAnchored, isBelow, keep, placeOf } from "./viewport.js";
 
@@ -300,7 +300,7 @@ export class View extends EventTarget {
     const keepBody = isEdited && place === "in" && !isMine;
     item.classList.toggle("outdated", keepBody);
     this.#fill(item, comment, keepBody);
-    if (keepBody) setText(/** @type {HTMLElement} */ (item.querySelector(".note")), "Edited – show");
+    if (keepBody) setText(/** @type {HTMLElement} */ (item.querySelector(".note")), t("comment.show_edited"));
   }
 
   /** Out of sight it needs its height no more. @param {HTMLElement} item */
@@ -360,17 +360,17 @@ export class View extends EventTarget {
     this.root.toggleAttribute("locked", locked);
     this.#find(".locked").hidden = !locked;
     setText(this.#find(".count"), String(count));
-    setText(this.#find(".noun"), count === 1 ? "comment" : "comments");
+    setText(this.#find(".noun"), t("count.comments", { count }));
     const held = [...this.#held].filter((id) => this.store.get(id)?.state === "visible").length;
-    setText(this.pill, `↑ ${words.comments(held, "new ")}`);
+    setText(this.pill, `↑ ${t("unread.new_comments", { count: held })}`);
     this.pill.hidden = !held;
-    setText(this.unreadButton, `${this.unread.size} unread ↓`);
+    setText(this.unreadButton, `${t("unread.count", { count: this.unread.size })} ↓`);
     this.unreadButton.hidden = !this.unread.size;
     const more = /** @type {HTMLAnchorElement} */ (this.#find(".more"));
     more.hidden = !next;
     const sort = this.store.sort === "oldest" ? "" : `sort=${this.store.sort}&`;
     more.href = at(`/t/${this.thread}?${sort}cursor=${next}`);
-    setText(more, `More comments${behind ? ` (${behind})` : ""}`);
+    setText(more, behind ? t("thread.more_counted", { count: behind }) : t("thread.more"));
     this.#showTitle(this.isHidden ? this.#newWhileHidden : 0);
   }
 

@@ -4,6 +4,7 @@ import { ask } from "../live/api.js";
 import { showVote } from "../view/item.js";
 import { putHtml } from "../view/safe_html.js";
 import { selectedRange } from "../view/selection.js";
+import { t } from "../words.js";
 import { Editor } from "./editor.js";
 import { Quoting } from "./quoting.js";
 
@@ -37,7 +38,7 @@ export class Actions {
       this.view.take(this.store.answer((await ask("PUT", `/api/comments/${id}/vote`, { value })).comment));
     } catch (error) {
       this.#showVote(form, id, before);
-      this.say(`Your vote was not saved. ${/** @type {Error} */ (error).message}`);
+      this.say(t("vote.failed", { why: /** @type {Error} */ (error).message }));
     }
   }
 
@@ -59,7 +60,7 @@ export class Actions {
         saved.catch(() => this.view.edited.delete(id));
         const { comment } = await saved;
         this.view.show(this.store.answer(comment));
-        this.speak("Your comment was edited.");
+        this.speak(t("editor.saved"));
       },
     });
   }
@@ -125,11 +126,11 @@ export class Actions {
   async remove(link, item) {
     if (!link.classList.contains("danger")) {
       link.classList.add("danger");
-      link.textContent = "Really delete?";
-      this.speak("Press again to delete your comment.");
+      link.textContent = t("delete.really");
+      this.speak(t("delete.press_again"));
       const calm = () => {
         link.classList.remove("danger");
-        link.textContent = "Delete";
+        link.textContent = t("action.delete");
       };
       link.addEventListener("blur", calm, { once: true });
       return;
@@ -138,9 +139,9 @@ export class Actions {
       const { comment } = await ask("DELETE", `/api/comments/${idOf(item)}`);
       this.view.addEventListener("settled", () => this.#focusAfter(item), { once: true });
       this.view.take(this.store.answer(comment));
-      this.speak("Your comment was deleted.");
+      this.speak(t("delete.done"));
     } catch (error) {
-      this.say(`Not deleted. ${/** @type {Error} */ (error).message}`);
+      this.say(t("delete.failed", { why: /** @type {Error} */ (error).message }));
     }
   }
 

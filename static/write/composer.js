@@ -4,6 +4,7 @@
  * What was typed leaves the form only when the server has answered.
  */
 
+import { t } from "../words.js";
 import * as drafts from "./drafts.js";
 import { excess, MOST, showLimit } from "./text_length.js";
 
@@ -90,9 +91,9 @@ export class Composer {
       const label = form.querySelector("label");
       if (text && label) {
         text.id = `body-${id}`;
-        text.placeholder = `Reply to ${name}…`;
+        text.placeholder = t("composer.reply_to_place", { name });
         label.htmlFor = text.id;
-        label.textContent = `Reply to ${name}`;
+        label.textContent = t("composer.reply_to", { name });
       }
       this.#addCancel(form);
       list.prepend(place);
@@ -114,7 +115,7 @@ export class Composer {
   /** Nobody posts from here before they log in again. */
   signOut() {
     this.viewer = "";
-    for (const form of [this.blank, ...this.#forms()]) label(form, "Log in or register to post comments");
+    for (const form of [this.blank, ...this.#forms()]) label(form, t("action.log_in_to_post"));
   }
 
   /** @param {HTMLFormElement} form */
@@ -122,7 +123,7 @@ export class Composer {
     const cancel = this.root.ownerDocument.createElement("button");
     cancel.type = "button";
     cancel.className = "quiet";
-    cancel.textContent = "Close";
+    cancel.textContent = t("composer.close");
     cancel.addEventListener("click", () => {
       this.#keep(form);
       const reply = itemOf(form)?.querySelector(".reply");
@@ -180,7 +181,7 @@ export class Composer {
     if (!draft.body.trim()) return;
     const parent = parentOf(form);
     const over = excess(draft.body);
-    say(form, over > 0 ? `Not posted. A comment can have at most ${MOST.toLocaleString("en")} characters.` : "");
+    say(form, over > 0 ? t("composer.too_long", { most: MOST }) : "");
     if (over > 0) return;
     if (!this.viewer) {
       const back = parent ? `/t/${this.thread}/c/${parent}?reply=${parent}#c-${parent}` : `/t/${this.thread}`;
@@ -193,7 +194,7 @@ export class Composer {
     try {
       await this.post({ body: draft.body, parent, nonce: draft.nonce });
       drafts.clear(this.thread, parent, draft.nonce);
-      label(form, "Post");
+      label(form, t("action.post"));
       if (!body(form).value) place?.remove();
       showLimit(body(form));
     } catch (error) {
@@ -207,13 +208,10 @@ export class Composer {
     // Something else may have been begun in the meantime: neither is lost.
     body(form).value = [text, body(form).value].filter(Boolean).join("\n\n");
     this.#keep(form);
-    say(
-      form,
-      `Not posted. Your text is saved. ${refusal.status ? refusal.message : "Try again when you are back online."}`,
-    );
+    say(form, t("composer.failed", { why: refusal.status ? refusal.message : t("composer.try_online") }));
     if (refusal.status === 401) this.signOut();
-    else label(form, "Retry");
-    body(form).addEventListener("input", () => this.viewer && label(form, "Post"), { once: true });
+    else label(form, t("composer.retry"));
+    body(form).addEventListener("input", () => this.viewer && label(form, t("action.post")), { once: true });
     body(form).focus();
   }
 }

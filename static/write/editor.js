@@ -1,5 +1,6 @@
 /** The form that changes a comment where it stands. Never touches the network: `load` and `save` are handed in. */
 
+import { t } from "../words.js";
 import * as drafts from "./drafts.js";
 import { excess, MOST, showLimit } from "./text_length.js";
 
@@ -37,14 +38,14 @@ export class Editor {
     this.text.rows = 4;
     this.text.required = true;
     this.text.dir = "auto";
-    this.text.setAttribute("aria-label", "Your comment");
+    this.text.setAttribute("aria-label", t("compose.title"));
     const actions = make("div", "actions");
     const button = document.createElement("button");
-    button.textContent = "Save";
+    button.textContent = t("action.save");
     this.cancel = document.createElement("button");
     this.cancel.type = "button";
     this.cancel.className = "quiet";
-    this.cancel.textContent = "Cancel";
+    this.cancel.textContent = t("action.cancel");
     this.cancel.addEventListener("click", () => this.#leave());
     actions.append(this.cancel, button);
     this.form.append(this.says, this.present, this.text, actions);
@@ -82,7 +83,7 @@ export class Editor {
     event.preventDefault();
     if (!this.text || !this.says || !this.present) return;
     if (excess(this.text.value) > 0) {
-      this.says.textContent = `Not saved. A comment can have at most ${MOST.toLocaleString("en")} characters.`;
+      this.says.textContent = t("editor.too_long", { most: MOST });
       return;
     }
     try {
@@ -90,7 +91,7 @@ export class Editor {
       this.#close();
     } catch (error) {
       const { message, current } = /** @type {Refused} */ (error);
-      this.says.textContent = `Not saved. Your text is still here. ${message}`;
+      this.says.textContent = t("editor.failed", { why: message });
       if (current) {
         // Both stay on the screen; saving once more replaces what stands there now.
         this.present.textContent = current.body;
@@ -117,8 +118,8 @@ export class Editor {
   #ask(isSure) {
     if (!this.cancel || !this.says || this.#isSure === isSure) return;
     this.#isSure = isSure;
-    this.cancel.textContent = isSure ? "Discard changes" : "Cancel";
-    this.says.textContent = isSure ? "Your changes are not saved. Press again to discard them." : "";
+    this.cancel.textContent = isSure ? t("editor.discard") : t("action.cancel");
+    this.says.textContent = isSure ? t("editor.press_again") : "";
   }
 
   #close() {

@@ -1,18 +1,20 @@
 /** Formats of a text while it is written: by buttons, by keys, and an address pasted on what is selected. Knows no draft. */
 
+import { t } from "../words.js";
+
 /** @typedef {[label: string, name: string, before: string, after: string, key: string]} Format */
 
 /** @type {Format[]} */
 const AROUND = [
-  ["B", "Bold", "**", "**", "b"],
-  ["I", "Italic", "*", "*", "i"],
-  ["<>", "Code", "`", "`", "e"],
-  ["▒", "Spoiler", "||", "||", ""],
+  ["B", "formats.bold", "**", "**", "b"],
+  ["I", "formats.italic", "*", "*", "i"],
+  ["<>", "formats.code", "`", "`", "e"],
+  ["▒", "formats.spoiler", "||", "||", ""],
 ];
 /** @type {[label: string, name: string, begin: string][]} before each line */
 const LINES = [
-  ["❝", "Quote", "> "],
-  ["•", "List", "- "],
+  ["❝", "formats.quote", "> "],
+  ["•", "formats.list", "- "],
 ];
 const ADDRESS = /^https?:\/\/[^\s]+$/;
 
@@ -93,21 +95,21 @@ function addBar(text) {
   const bar = text.ownerDocument.createElement("div");
   bar.className = "formats";
   bar.role = "group";
-  bar.ariaLabel = "Formats";
+  bar.ariaLabel = t("formats.title");
   const add = (/** @type {string} */ label, /** @type {string} */ name, /** @type {() => void} */ act) => {
     const button = text.ownerDocument.createElement("button");
     button.type = "button";
     button.className = "quiet";
     button.textContent = label;
-    button.title = name;
-    button.ariaLabel = name;
+    button.title = t(name);
+    button.ariaLabel = t(name);
     // The text keeps the focus, and what is selected in it.
     button.addEventListener("pointerdown", (event) => event.preventDefault());
     button.addEventListener("click", act);
     bar.append(button);
   };
   for (const [label, name, before, after] of AROUND) add(label, name, () => wrap(text, before, after));
-  add("Link", "Link", () => link(text));
+  add(t("formats.link"), "formats.link", () => link(text));
   for (const [label, name, begin] of LINES) add(label, name, () => prefix(text, begin));
   actions.before(bar);
 }

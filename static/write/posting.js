@@ -4,6 +4,7 @@ import { postComment } from "../live/api.js";
 import { at } from "../live/server.js";
 import { showOwn } from "../view/held_replies.js";
 import { placeOf } from "../view/viewport.js";
+import { t } from "../words.js";
 
 /** @typedef {import("../live/store.js").Comment} Comment */
 
@@ -36,10 +37,10 @@ function tell(live, { id, state }, parent) {
     article.tabIndex = -1;
     article.focus({ preventScroll: true });
   }
-  if (state === "pending") return live.say("Your comment is awaiting moderation.");
-  if (item && placeOf(item) === "in") return live.speak("Your comment was posted.");
+  if (state === "pending") return live.say(t("thread.held"));
+  if (item && placeOf(item) === "in") return live.speak(t("composer.posted"));
   const door = root.ownerDocument.createElement("a");
-  door.textContent = "Show";
+  door.textContent = t("composer.show");
   door.href = at(`/t/${thread}/c/${id}`);
   door.addEventListener("click", (event) => {
     const there = view.item(id);
@@ -47,5 +48,5 @@ function tell(live, { id, state }, parent) {
     event.preventDefault();
     view.goTo(there);
   });
-  live.say("Your comment was posted.", undefined, door);
+  live.say(t("composer.posted"), undefined, door);
 }

@@ -1,6 +1,7 @@
 /** Quoting: a selection within one comment goes into a reply to it, with a link to its source. */
 
 import { selectedRange } from "../view/selection.js";
+import { t } from "../words.js";
 
 export class Quoting {
   /** @type {HTMLElement | null} */
@@ -15,7 +16,7 @@ export class Quoting {
     this.button = document.createElement("button");
     this.button.type = "button";
     this.button.className = "quote";
-    this.button.textContent = "Quote";
+    this.button.textContent = t("action.quote");
     this.button.hidden = true;
     // A press that takes the focus would take the selection with it.
     this.button.addEventListener("pointerdown", (event) => event.preventDefault());

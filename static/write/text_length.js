@@ -1,5 +1,7 @@
 /** How long a text may be, counted as the server counts: characters, not the halves that scripts see. */
 
+import { t } from "../words.js";
+
 export const MOST = 10_000;
 const NEAR = 9_000;
 
@@ -11,7 +13,8 @@ export function showLimit(text) {
   const shown = text.parentElement?.querySelector(":scope > .limit");
   // What is far below is not counted at every key.
   const over = text.value.length > NEAR ? excess(text.value) : -MOST;
-  const says = over > 0 ? `${over} characters too many` : over > NEAR - MOST ? `${-over} characters left` : "";
+  const says =
+    over > 0 ? t("composer.over", { count: over }) : over > NEAR - MOST ? t("composer.left", { count: -over }) : "";
   if (!says) return shown?.remove();
   const place = shown ?? text.ownerDocument.createElement("p");
   place.className = over > 0 ? "limit says" : "limit hint";

@@ -11,6 +11,8 @@ import httpx2
 import pytest
 from playwright.async_api import Page, expect
 
+from server.locales import texts
+from server.web.assets import Assets
 from tests.journeys.articles import neighbour
 from tests.journeys.firefox import started
 from tests.journeys.test_page_quality import HOSTILE
@@ -59,7 +61,12 @@ WITHIN = "document.querySelector('#guest').shadowRoot"
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("site")
-    (folder / "static").symlink_to(ROOT / "static")
+    static = folder / "static"
+    static.mkdir()
+    for path in (ROOT / "static").iterdir():
+        (static / path.name).symlink_to(path)
+    # Beside the script, as the server has it.
+    (static / "words.en.json").write_bytes(Assets([texts()]).files["words.en.json"].plain)
     (folder / "host.js").write_text(SCRIPT, encoding="utf-8")
     return folder
 
@@ -228,7 +235,7 @@ async def test_firefox_loads_at_the_next_press_what_it_remembers_as_failed(
     app: Server, key: str, name: str, site: str, folder: Path, tmp_path: Path
 ) -> None:
     (id_,) = fill(app, key, name, 1)
-    shutil.copytree(ROOT / "static", folder / "copy", ignore=shutil.ignore_patterns("built"))
+    shutil.copytree(folder / "static", folder / "copy", ignore=shutil.ignore_patterns("built"))
     later = folder / "copy" / "later.js"
     source = later.read_bytes()
     later.unlink()

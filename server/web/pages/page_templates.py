@@ -51,9 +51,10 @@ def html(
     return drawn
 
 
-def site(assets: Assets, settings: Settings) -> dict[str, Any]:
-    """Return what all pages have in common."""
+def site(assets: Assets, settings: Settings, words: Markup) -> dict[str, Any]:
+    """Return what all pages have in common. `words`: what the script says at once, as an attribute."""
     return {
+        "words": words,
         "static": assets.prefix,
         "preloads": assets.preloads,
         "live_url": settings.live_url,

@@ -1,7 +1,4 @@
-/** Numbers and times as text. */
-
-/** @param {number} count @param {string} [what] */
-export const comments = (count, what = "") => `${count} ${what}${count === 1 ? "comment" : "comments"}`;
+/** Times as text. */
 
 const STEPS = /** @type {const} */ ([
   [60, 1, "s"],
