@@ -21,7 +21,7 @@ function load() {
 }
 
 class LiveThread extends HTMLElement {
-  static observedAttributes = ["key", "url", "site", "sort", "sso", "theme"];
+  static observedAttributes = ["key", "url", "site", "sort", "sso", "sso-url"];
   /** @type {Promise<import("./embed/thread_element.js").Guest> | undefined} */
   #guest;
 
@@ -36,9 +36,9 @@ class LiveThread extends HTMLElement {
   /** Moved as a whole (`moveBefore`): nothing was out. */
   connectedMoveCallback() {}
 
-  /** @param {string} name @param {string | null} before @param {string | null} now */
-  attributeChangedCallback(name, before, now) {
-    if (name !== "theme" && before !== now && this.#guest) this.#tell((guest) => guest.refresh());
+  /** @param {string} _ @param {string | null} before @param {string | null} now */
+  attributeChangedCallback(_, before, now) {
+    if (before !== now && this.#guest) this.#tell((guest) => guest.refresh());
   }
 
   login() {

@@ -143,7 +143,11 @@ export class Guest {
       if (signal.aborted) return;
       // The link stays; what failed may be over in a moment.
       this.#send("error", { error });
-      const again = setTimeout(() => this.#mount(), 5_000 + Math.random() * 10_000);
+      const { status = 0, retryAfter = 0 } = /** @type {any} */ (error);
+      // What the server refuses it would refuse again, until something here changes.
+      if (status >= 400 && status < 500 && ![401, 408, 425, 429].includes(status)) return;
+      const pause = Math.max(5_000, retryAfter * 1_000) + Math.random() * 10_000;
+      const again = setTimeout(() => this.#mount(), pause);
       signal.addEventListener("abort", () => clearTimeout(again));
     }
   }
@@ -211,6 +215,7 @@ export class Guest {
     build(html, place, (tag, attributes) => make(ownerDocument, tag, attributes));
     const root = /** @type {HTMLElement} */ (place.querySelector(".thread"));
     speak(root.lang, JSON.parse(root.getAttribute("words") ?? "{}"));
+    place.className += /( light| dark)?$/.exec(root.className)?.[0];
     const viewer = root.getAttribute("viewer") ?? "";
     place.prepend(this.#header(viewer));
     place.addEventListener("click", (event) => this.#clicked(event));

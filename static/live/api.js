@@ -34,7 +34,7 @@ const known = () => ({ credentials: "include", headers: bearer ? { authorization
 /** @param {string} path of a page on the server @param {AbortSignal} signal @returns {Promise<string>} its HTML */
 export async function read(path, signal) {
   const response = await fetch(at(path), { ...known(), signal });
-  if (!response.ok) throw new Refused(response.status, {});
+  if (!response.ok) throw new Refused(response.status, { retry_after: Number(response.headers.get("retry-after")) });
   return response.text();
 }
 

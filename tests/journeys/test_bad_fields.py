@@ -264,7 +264,10 @@ FORMS: dict[str, tuple[str | None, dict[str, str]]] = {
     ),
     "/logout": (None, {"next": "/"}),
     "/sites": ("name", {"origins": "https://new.example", "name": "MY TEXT"}),
-    "/sites/blog.example": ("name", {"origins": SITE, "name": "MY TEXT", "keep_query": "p", "moderates": "yes"}),
+    "/sites/blog.example": (
+        "name",
+        {"origins": SITE, "name": "MY TEXT", "keep_query": "p", "moderates": "yes", "theme": "dark"},
+    ),
     "/sites/blog.example/remove": (None, {"sure": "no"}),
     "/sites/blog.example/keys": ("public_key", {"key_id": "k", "algorithm": "ES256", "public_key": "MY TEXT"}),
     "/sites/blog.example/keys/remove": (None, {"key_id": "none", "leaked": "yes"}),

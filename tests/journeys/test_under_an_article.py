@@ -212,6 +212,64 @@ async def test_the_element_comes_goes_moves_and_changes_and_leaves_nothing_behin
     await expect(live).to_have_count(1)
 
 
+async def test_what_the_server_refuses_is_asked_for_again_only_when_something_changes(
+    app: Server, site: Site, visit: Any, key: str
+) -> None:
+    page: Page = (await visit()).page
+    asked: list[int] = []
+    statuses = [503, 404, 200]
+    headers = {
+        "retry-after": "30", "access-control-allow-origin": site.origin, "access-control-allow-credentials": "true",
+        "access-control-expose-headers": "Retry-After",
+    }  # fmt: skip
+
+    async def answer(route: Any) -> None:
+        asked.append(statuses[0])
+        if asked[-1] == 200:
+            await route.continue_()
+        else:
+            await route.fulfill(status=asked[-1], headers=headers)
+
+    await page.clock.install()
+    await page.route("**/t?*", answer)
+    await page.goto(site.article(key))
+    while len(asked) < 1:
+        await page.clock.run_for(100)
+    # Not before the server wants it.
+    await page.clock.run_for(25_000)
+    assert asked == [503]
+    statuses.pop(0)
+    while len(asked) < 2:
+        await page.clock.run_for(1_000)
+    await page.clock.run_for(120_000)
+    assert asked == [503, 404]
+    await expect(page.locator("live-thread a")).to_be_visible()
+    statuses.pop(0)
+    await page.evaluate("document.querySelector('live-thread').setAttribute('key', 'another')")
+    await expect(page.locator("live-thread .connection")).to_have_count(1)
+
+
+async def test_the_colours_are_those_of_the_site_unless_its_page_says_otherwise(
+    app: Server, site: Site, visit: Any, key: str
+) -> None:
+    id_ = app.run("site", "list").stdout.partition(":")[0]
+    visitor = await visit()
+    page: Page = visitor.page
+    shown = (
+        "() => getComputedStyle(document.querySelector('live-thread').shadowRoot.querySelector('.guest')).colorScheme"
+    )
+    url = site.article(key, scheme="light")
+    for theme, scheme in (("dark", "dark"), ("light", "light"), ("dark", "dark"), ("auto", "light")):
+        app.run("site", "set", id_, "--theme", theme)
+        await page.goto(url)
+        await expect(page.locator("live-thread .connection[data-state=live]")).to_have_count(1)
+        assert await page.evaluate(shown) == scheme, theme
+        if theme == "light":
+            for said in ("dark", "light"):
+                await page.evaluate("(one) => document.querySelector('live-thread').setAttribute('theme', one)", said)
+                assert await page.evaluate(shown) == said
+
+
 async def test_under_a_policy_without_sockets_the_thread_is_live_a_few_seconds_late(
     app: Server, site: Site, reader: BrowserContext, key: str, name: str
 ) -> None:

@@ -10,6 +10,7 @@ from markupsafe import Markup, escape
 from starlette.responses import Response
 
 from server.model import MAX_DEPTH, Account, Head
+from server.sites import Theme
 from server.storage.engine.database import Sql
 from server.storage.threads import paging
 from server.web.api import thread_api
@@ -46,7 +47,7 @@ async def thread_page(
         sheet = await _kept_sheet(asked, "")
         return await _finished(asked, sheet, {"nonce": page_templates.fresh_nonce().encode()}, {}, is_packed), sheet.tag
 
-    question = "page", page_templates.path(visit), is_packed
+    question = "page", page_templates.path(visit), asked.theme, is_packed
     html, tag = await shared_in_turn(visit, key, question, made, lambda page: len(page[0]))
     headers |= {"Cache-Control": "no-cache", "ETag": tag}
     if tag in visit.headers.get("if-none-match", ""):
@@ -80,9 +81,15 @@ class _Asked:
     def only(self) -> str:
         return self.visit.query_params.get("part" if self.is_fragment else "only", "")
 
+    @property
+    def theme(self) -> Theme:
+        """Return the colours that the site has for its pages."""
+        site = session.site_of(self.visit)
+        return site.theme if site and self.is_fragment else "auto"
+
     def question(self, role: str) -> Hashable:
         """Return what the sheet for everybody with this role is kept by."""
-        return "sheet", role, page_templates.path(self.visit)
+        return "sheet", role, page_templates.path(self.visit), self.theme
 
 
 async def _page_for(asked: _Asked, viewer: Account, is_packed: bool) -> bytes:
@@ -171,6 +178,7 @@ async def _sheet(asked: _Asked, role: str, fresh: frozenset[int]) -> Sheet:
             is_expired="anew" in visit.query_params,
             gone=visit.query_params.get("gone"),
             is_fragment=asked.is_fragment,
+            theme=asked.theme,
             only_author=asked.only == "author",
             only_new=bool(fresh),
             max_depth=MAX_DEPTH,
@@ -188,7 +196,7 @@ async def _sheet(asked: _Asked, role: str, fresh: frozenset[int]) -> Sheet:
         lambda sql: asked.find(sql, fresh),
         is_flat=asked.sort == "flat",
         moderates=role in ("moderator", "staff"),
-        tag=lambda page: f'W/"{page.epoch}-{page.thread.version}-{context.assets.version}"',
+        tag=lambda page: f'W/"{page.epoch}-{page.thread.version}-{context.assets.version}-{asked.theme}"',
         shell=shell,
         within=within,
         after=after,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from starlette.datastructures import FormData
 from starlette.responses import RedirectResponse, Response
@@ -16,7 +16,7 @@ from server.actions import single_sign_on
 from server.actions import sites as actions
 from server.errors import DomainError, Forbidden, Invalid, NotFound
 from server.model import Account
-from server.sites import OWN, Site
+from server.sites import OWN, Site, Theme
 from server.storage.engine.database import Database
 from server.web.pages import page_templates
 from server.web.requests import language, session
@@ -81,6 +81,7 @@ async def _show(
         status=error.status if error else 200,
         one=site,
         ways=sites.LOGINS,
+        themes=sites.THEMES,
         # A site may still name one that is no longer configured.
         providers={way: way for way in site.logins if way.startswith(sites.OIDC)}
         | {f"{sites.OIDC}{provider.name}": provider.label for provider in context.settings.oidc},
@@ -97,7 +98,9 @@ async def change(visit: Visit) -> Response:
     account, form = await _asked(visit)
     site = await _site(visit)
     wanted = _changed(site, form)
-    changes = {name: getattr(wanted, name) for name in ("name", "origins", "keep_query", "logins", "moderates")}
+    changes = {
+        name: getattr(wanted, name) for name in ("name", "origins", "keep_query", "logins", "moderates", "theme")
+    }
     try:
         async with _reread(visit) as database:
             await actions.change_site(database, site.id, changes, account)
@@ -114,6 +117,8 @@ def _changed(site: Site, form: FormData) -> Site:
         keep_query=tuple(str(form.get("keep_query", "")).split()),
         logins=tuple(map(str, form.getlist("logins"))),
         moderates=form.get("moderates") == "yes",
+        # Checked with the rest.
+        theme=cast("Theme", str(form.get("theme", site.theme))),
     )
 
 
