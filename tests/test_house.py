@@ -6,29 +6,17 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from html.parser import HTMLParser
 from pathlib import Path
 
-import jinja2
 import pytest
 
-from server import errors, locales, settings
+from server import settings
 from server.settings import table
 from tests.programs import missing
 
 ROOT = Path(__file__).resolve().parent.parent
-TEMPLATES = ROOT / "server" / "web" / "templates"
-CLIENT = [path for path in (ROOT / "static").rglob("*.js") if "built" not in path.parts]
 LOCKS = ["requirements.txt", "requirements-dev.txt", "package-lock.json"]
 MOST_LINES = 400
-ERRORS = {"DomainError", *(kind.__name__ for kind in errors.DomainError.__subclasses__())}
-# Chosen from a table of keys just above.
-CHOSEN_TEXTS = {"hint", "text"}
-# In the catalogue's sections that are named for a value.
-NAMED_FOR_VALUES = ("badge.", "role.", "sort.", "state.")
-HTML_TOKENS = {"data", "variable_begin"}
-WITH_TEXT = {"alt", "aria-label", "placeholder", "title"}
 STARTS_A_TASK = ("create_task", "ensure_future", "run_coroutine_threadsafe")
 COMPOSE_SECRET = {"LIVETHREAD_SECRET": "for-the-check-alone"}
 
@@ -196,86 +184,6 @@ def test_a_bare_task_is_found_and_a_group_that_is_waited_for_is_none() -> None:
     owned = "async def f():\n    async with asyncio.TaskGroup() as tasks:\n        tasks.create_task(g())"
     assert bare_tasks(ast.parse(bare)) == [2, 3, 4]
     assert bare_tasks(ast.parse(owned)) == []
-
-
-def raised() -> Iterator[tuple[str, ast.Call, ast.expr]]:
-    """Yield every place where an error is made, with its text."""
-    for path in sorted((ROOT / "server").rglob("*.py")):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        for call in ast.walk(tree):
-            if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in ERRORS:
-                yield f"{path.relative_to(ROOT)}:{call.lineno}", call, call.args[0]
-
-
-def test_every_error_names_a_text_and_gives_its_values() -> None:
-    english = locales.texts()
-    seen = 0
-    for place, call, text in raised():
-        if isinstance(text, ast.Name):
-            assert text.id in CHOSEN_TEXTS, place
-            continue
-        assert isinstance(text, ast.Constant), f"{place}: the text of an error is a key of the catalogue"
-        key = str(text.value)
-        given: dict[str, locales.Value] = {one.arg: 1 for one in call.keywords if one.arg}
-        assert key in english, f"{place}: {key} is not in the catalogue"
-        assert english(key, **given), place
-        seen += 1
-    assert seen > 100
-
-
-class BareText(HTMLParser):
-    """The words that stand in a template by themselves; `\0` stands for each expression."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: list[str] = []
-        self._within: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self._within.append(tag)
-        self.found += [value for name, value in attrs if name in WITH_TEXT and value and re.search(r"\w", value)]
-
-    def handle_endtag(self, tag: str) -> None:
-        while self._within and self._within.pop() != tag:
-            pass
-
-    def handle_data(self, data: str) -> None:
-        is_name = data.strip() == "livethread"
-        if re.search(r"\w\w", data) and not is_name and "code" not in self._within:
-            self.found.append(data.strip())
-
-
-def bare_texts(template: str) -> list[str]:
-    """Return the words of a template that are not from the catalogue, in HTML and in expressions."""
-    tokens = list(jinja2.Environment(autoescape=True).lex(template))
-    parser = BareText()
-    html = "".join("\0" if kind == "variable_begin" else text for _, kind, text in tokens if kind in HTML_TOKENS)
-    # A tag may be chosen by an expression.
-    parser.feed(html.replace("<\0", "<a"))
-    spoken = [text[1:-1] for _, kind, text in tokens if kind == "string"]
-    return parser.found + [text for text in spoken if re.match(r"[A-Z][a-z]|\w+ \w", text)]
-
-
-def test_templates_have_no_text_of_their_own() -> None:
-    assert bare_texts('<p title="{{ t("a.b") }}">{{ t("c.d") if x == "top" else "/t/" }}<code>run.py</code></p>') == []
-    assert bare_texts('<p title="Now">To {{ "Log in" }}</p>') == ["Now", "To \0", "Log in"]
-    found = {path.name: bare_texts(path.read_text(encoding="utf-8")) for path in TEMPLATES.glob("*.html")}
-    assert {name: texts for name, texts in found.items() if texts} == {}
-    assert len(found) > 12
-
-
-def test_every_text_is_in_the_catalogue_and_none_is_left_over() -> None:
-    """Keys are written out wherever they are used: in templates, and in modules as `section.key`."""
-    used = {
-        key
-        for path in (*TEMPLATES.glob("*.html"), *(ROOT / "server").rglob("*.py"), *CLIENT)
-        for key in re.findall(r"""["'](\w+\.\w+)["']""", path.read_text(encoding="utf-8"))
-    }
-    catalogue = {re.sub("_(one|other)$", "", key) for key, _ in locales.flat(locales.read("en"))}
-    sections = {key.partition(".")[0] for key in catalogue}
-    unknown = {key for key in used - catalogue if key.partition(".")[0] in sections}
-    assert {key for key in unknown if not key.endswith((".html", ".py", ".js", ".css"))} == set()
-    assert {key for key in catalogue - used if not key.startswith(NAMED_FOR_VALUES)} == set()
 
 
 def test_what_a_page_is_waited_for_is_a_function() -> None:
