@@ -30,7 +30,7 @@ from server.background_jobs import Upkeep
 from server.client_address import Clients
 from server.connection_budget import HttpBudget
 from server.errors import CannotStart, Unavailable
-from server.locales import texts
+from server.locales.offered import Offered
 from server.openid.client import clients
 from server.rate_limits import Limits
 from server.settings import Settings
@@ -122,9 +122,9 @@ def _redis(settings: Settings, epoch: str, hear: Callable[[Message], None]) -> B
 
 def create_app(settings: Settings) -> Starlette:
     """Return the app. Its lifespan owns the database file; it raises CannotStart through `opened`."""
-    health = Health()
-    assets = Assets([texts()])
-    templates = thread_pages.templates(settings.base, texts())
+    health, spoken = Health(), Offered(settings.languages).default
+    assets = Assets([spoken])
+    templates = thread_pages.templates(settings.base, spoken)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[State]:
@@ -181,15 +181,15 @@ def create_app(settings: Settings) -> Starlette:
                 database,
                 limits,
                 assets,
-                texts(),
+                spoken,
                 templates,
                 Drawing(
                     templates,
-                    page_templates.site(assets, settings, client_words.as_attribute(texts(), assets.words)),
+                    page_templates.site(assets, settings, client_words.as_attribute(spoken, assets.words)),
                 ),
                 Drawing(
-                    thread_pages.templates(settings.address, texts()),
-                    page_templates.site(assets, settings, client_words.as_attribute(texts(), assets.embedded_words)),
+                    thread_pages.templates(settings.address, spoken),
+                    page_templates.site(assets, settings, client_words.as_attribute(spoken, assets.embedded_words)),
                 ),
                 OwnMarks(database),
                 source,

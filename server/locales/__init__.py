@@ -15,6 +15,8 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
+from server.locales.pseudo import PSEUDO
+
 FOLDER = Path(__file__).parent
 DEFAULT = "en"
 Value = str | int
@@ -22,6 +24,8 @@ Value = str | int
 _Form = tuple[str, ...]
 _VALUE = re.compile(r"\{\{(\w+(?:, number)?)\}\}")
 _CATEGORIES = ("zero", "one", "two", "few", "many", "other")
+# As whom a language writes numbers and times, where it is not said by its name.
+_WRITTEN_AS = {"en": "en-GB", "en-XA": "en", "ar-XB": "ar"}
 _PLURAL = re.compile(rf"(.+)_({'|'.join(_CATEGORIES)})")
 
 
@@ -34,7 +38,7 @@ class Texts:
         from babel import Locale  # noqa: PLC0415
         from babel.numbers import format_decimal  # noqa: PLC0415
 
-        locale = Locale.parse(language, sep="-")
+        locale = Locale.parse(_WRITTEN_AS.get(language, language), sep="-")
         self.language = language
         self.direction = locale.text_direction
         self._category: Callable[[int], str] = locale.plural_form
@@ -104,7 +108,29 @@ def read(language: str) -> dict[str, Any]:
     return found
 
 
+def whole(sections: dict[str, Any]) -> dict[str, str]:
+    """Return a catalogue with the English text, in all its forms, wherever it has none."""
+    own = dict(flat(sections))
+    names = {_name(key) for key in own}
+    return {key: text for key, text in flat(read(DEFAULT)) if _name(key) not in names} | own
+
+
+def _name(key: str) -> str:
+    """Return the key of a text under which one of its forms stands."""
+    found = _PLURAL.fullmatch(key)
+    return found[1] if found else key
+
+
+@functools.cache
+def real() -> tuple[str, ...]:
+    """Return the languages that there are, English first."""
+    found = sorted(path.stem for path in FOLDER.glob("*.json"))
+    return DEFAULT, *(language for language in found if language != DEFAULT)
+
+
 @functools.cache
 def texts(language: str = DEFAULT) -> Texts:
     """Return the texts of a language, compiled once per process."""
-    return Texts(language, read(language))
+    if language in PSEUDO:
+        return Texts(language, {key: PSEUDO[language](text) for key, text in flat(read(DEFAULT))})
+    return Texts(language, whole(read(language)))

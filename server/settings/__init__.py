@@ -132,6 +132,15 @@ class Settings:
             shown="none",
         ),
     ]
+    languages: Annotated[
+        tuple[str, ...],
+        Setting(
+            "",
+            values.languages,
+            "the languages of pages and errors, separated by spaces; the first is for who wants none of them",
+            shown="all, English first",
+        ),
+    ]
     proxies: Annotated[
         tuple[Network, ...],
         Setting(

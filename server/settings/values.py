@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from server import strict_urls
+from server import locales, strict_urls
+from server.locales.pseudo import PSEUDO
 from server.private_files import MIN_SECRET
 
 PROXY_HEADERS = ("X-Forwarded-For", "X-Real-IP", "CF-Connecting-IP")
@@ -88,6 +89,15 @@ def origins(text: str) -> frozenset[str]:
         return frozenset(map(strict_urls.origin, text.split()))
     except ValueError as error:
         raise ValueError(f"is a list of origins separated by spaces, and one of them {error}") from None
+
+
+def languages(text: str) -> tuple[str, ...]:
+    """Return the languages that are named, or all real ones."""
+    known = {language.lower(): language for language in (*locales.real(), *PSEUDO)}
+    named = text.lower().split()
+    if unknown := [language for language in named if language not in known]:
+        raise ValueError(f"names {unknown[0]}, and there are: {' '.join(locales.real())}")
+    return tuple(dict.fromkeys(known[language] for language in named)) or locales.real()
 
 
 def networks(text: str) -> tuple[Network, ...]:

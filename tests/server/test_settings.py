@@ -50,6 +50,7 @@ REFUSED = [
             f"redis://:{HIDDEN}@redis?socket_timeout=x",
         )
     ),
+    *(("LANGUAGES", value) for value in ("xx", "en,de", "en xx", "english", "../en", "en.json")),
     *(("REDIS_PREFIX", value) for value in ("a b", "a:b", "x" * 65, "é")),
     *(("SECRET", value) for value in (HIDDEN, "x" * 15)),
     *(("SECRET_PREVIOUS", value) for value in (HIDDEN, "x")),
@@ -114,7 +115,7 @@ USABLE = [
     ("ORIGIN", "http://[0:0::1]:80", "http://[::1]"), ("ORIGIN", "https://a_b.example", "https://a_b.example"),
     ("LIVE_URL", "WSS://Live.Example:443/live", "wss://live.example/live"), ("LIVE_URL", "", ""),
     ("PROXY_HEADER", "x-real-ip", "X-Real-IP"), ("LIMITS", "OFF", False), ("VOTES", "Up", "up"),
-    ("EDIT_SECONDS", "0", 0),
+    ("EDIT_SECONDS", "0", 0), ("LANGUAGES", "EN ar-xb en", ("en", "ar-XB")),
 ]  # fmt: skip
 
 
