@@ -168,7 +168,7 @@ export class Live {
     if (item && link.matches(".outdated > article .note")) {
       event.preventDefault();
       this.view.showEdited(item);
-    } else if (link.matches(".more, .more-replies") || (item && link.matches(".reply, .edit, .delete"))) {
+    } else if (link.matches(".more, .more-replies") || (item && link.matches(".reply, .menu"))) {
       event.preventDefault();
       this.#use((rest) => rest.pressed(link, item));
     }

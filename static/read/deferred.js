@@ -1,6 +1,7 @@
 /** All that waits until the thread is painted: writing, paging, the last visit, keys, other tabs, and resting when hidden. */
 
 import { pollWhileBlocked } from "../live/polling.js";
+import { at } from "../live/server.js";
 import { tellHeld } from "../view/held_replies.js";
 import { skipMeasured } from "../view/skipped_layout.js";
 import { Writers } from "../view/typing.js";
@@ -11,6 +12,7 @@ import { Composer } from "../write/composer.js";
 import { keepOnlyOf } from "../write/draft_owners.js";
 import * as drafts from "../write/drafts.js";
 import { offerFormats } from "../write/formatting.js";
+import { Menu } from "../write/menu.js";
 import { publish } from "../write/posting.js";
 import { hearWhatIsRead } from "./bell.js";
 import { LastVisit } from "./catch_up.js";
@@ -58,6 +60,16 @@ export function begin(live, signal) {
   const answer = composer.answer.bind(composer);
   const further = new Further(live);
   const actions = new Actions(live, answer, signal);
+  const menu = new Menu(
+    live,
+    {
+      edit: (item) => actions.edit(item),
+      remove: (link, item) => actions.remove(link, item),
+      quote: (item) => actions.quoting.all(item),
+      address: (id) => addressOf(live, id),
+    },
+    signal,
+  );
   tellHeld(view, store, signal);
   tellWhoAnswers(page);
   tellWhoWrites(root, page);
@@ -84,9 +96,14 @@ export function begin(live, signal) {
   const pressed = (/** @type {HTMLElement} */ link, /** @type {HTMLElement | null} */ item) => {
     if (link.matches(".more, .more-replies")) more(link);
     else if (item && link.matches(".reply")) answer(item);
-    else if (item) link.matches(".edit") ? actions.edit(item) : actions.remove(link, item);
+    else if (item) menu.toggle(link, item);
   };
   return { further, visit, leave, pressed, vote: (form, value) => actions.vote(form, value) };
+}
+
+/** On a page of another site, a comment is there. @param {Live} live @param {string} id */
+function addressOf({ host, thread }, id) {
+  return host.page ? `${host.page.url}#livethread-c-${id}` : new URL(at(`/t/${thread}/c/${id}`), location.href).href;
 }
 
 /** Where one was may be behind links. @param {Page} page @param {Further} further */

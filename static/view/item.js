@@ -23,7 +23,7 @@ const TOMBSTONES = /** @type {Record<string, string>} */ ({
 });
 
 /**
- * @typedef {{thread: string, depth: number, parentName: string | null, viewer: string, vote: number,
+ * @typedef {{thread: string, depth: number, parentName: string | null, viewer: string, moderates: boolean, vote: number,
  *   blank: HTMLElement, keepBody?: boolean}} Place
  * `vote`: the viewer's own; `blank`: the template's item; `keepBody`: the text that is read stays for now
  */
@@ -32,7 +32,8 @@ const TOMBSTONES = /** @type {Record<string, string>} */ ({
  * Make the item show the comment, exactly as the server would render it; a partial comment changes what it holds.
  * @param {HTMLElement} item @param {Comment} comment @param {Place} place
  */
-export function fill(item, comment, { thread, depth, parentName, viewer, vote, blank, keepBody = false }) {
+export function fill(item, comment, place) {
+  const { thread, depth, parentName, viewer, moderates, vote, blank, keepBody = false } = place;
   const { id, state = "visible", author } = comment;
   const isVisible = state === "visible";
   const part = (/** @type {string} */ name) => /** @type {any} */ (item.querySelector(`:scope > article ${name}`));
@@ -72,12 +73,14 @@ export function fill(item, comment, { thread, depth, parentName, viewer, vote, b
   else if (comment.html !== undefined && !keepBody) putHtml(part(".body"), comment.html);
   if (!keepBody) item.dataset.revision = String(comment.revision ?? item.dataset.revision);
   const isOwn = Boolean(viewer) && author?.name === viewer;
-  for (const action of ["edit", "delete", "moderate"]) link(part(`.${action}`), `/c/${id}/${action}`);
+  const menu = part(".menu");
+  link(menu, `/c/${id}/more`);
+  menu?.setAttribute("aria-label", t("menu.of", { name: part(".name").textContent }));
   link(part(".reply"), `/t/${thread}/c/${id}?reply=${id}#c-${id}`);
   if (!isVisible || depth >= MAX_DEPTH - 1) part(".reply")?.remove();
   part(".reply")?.setAttribute("aria-label", t("composer.reply_to", { name: part(".name").textContent }));
   if (!isVisible) part(".vote")?.remove();
-  if (!isVisible || (author !== undefined && !isOwn)) for (const own of [".edit", ".delete"]) part(own)?.remove();
+  if (!isVisible && !moderates) menu?.remove();
   const form = part(".vote");
   if (form) {
     form.action = at(`/c/${id}/vote`);

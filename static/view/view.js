@@ -340,6 +340,7 @@ export class View extends EventTarget {
     fill(item, comment, {
       thread: this.thread,
       viewer: this.viewer,
+      moderates: this.root.hasAttribute("moderates"),
       depth: this.store.depth(comment),
       parentName: parent ? (parent.querySelector(".name")?.textContent ?? "") : null,
       vote: this.votes.get(comment.id) ?? 0,

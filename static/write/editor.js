@@ -126,8 +126,8 @@ export class Editor {
     drafts.keep(`edit:${this.id}`, null, "");
     this.form?.remove();
     this.shown.hidden = false;
-    const edit = this.shown.parentElement?.querySelector(".edit");
-    if (edit instanceof HTMLElement) edit.focus({ preventScroll: true });
+    const menu = this.shown.parentElement?.querySelector(".menu");
+    if (menu instanceof HTMLElement) menu.focus({ preventScroll: true });
   }
 }
 

@@ -44,6 +44,14 @@ export class Quoting {
     this.button.hidden = false;
   }
 
+  /** Quote all that a comment says itself. @param {HTMLElement} item */
+  all(item) {
+    const said = [...item.querySelectorAll(":scope > article .body > :not(blockquote)")];
+    this.#source = item;
+    this.#text = said.map((one) => one.textContent?.trim()).join("\n\n");
+    this.#quote();
+  }
+
   hide() {
     this.button.hidden = true;
   }

@@ -12,3 +12,10 @@ async def follow(page: Page, what: str | Locator) -> None:
             await page.click(what)
         else:
             await what.click()
+
+
+async def choose(page: Page, id_: int | str, *choices: str) -> None:
+    """Open what can be done with a comment, and press these choices one after the other, by their classes."""
+    await page.click(f"#c-{id_} > article .menu")
+    for choice in choices:
+        await page.click(f"[role=menu] .{choice}")

@@ -11,6 +11,7 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page, expect
 
+from tests.journeys.navigation import choose
 from tests.journeys.test_seen_by_others import log_in
 from tests.processes import Server
 
@@ -85,7 +86,10 @@ async def states(conversation: Conversation, author: Page, moderator: Page) -> A
         yield f"moderator: {path}", moderator
     await author.goto(f"{origin}/t/{key}")
     await author.wait_for_selector(".keys", state="attached")
-    await author.click(f"#c-{first} > article .edit")
+    await author.click(f"#c-{first} > article .menu")
+    await author.wait_for_selector(".choices .edit")
+    yield "a comment's menu", author
+    await author.click(".choices .edit")
     await expect(author.locator(".editor textarea")).not_to_have_value("")
     yield "editing", author
     text = author.locator("textarea").first
@@ -102,7 +106,7 @@ async def states(conversation: Conversation, author: Page, moderator: Page) -> A
     await author.wait_for_selector("button.quote:visible")
     yield "offering a quote", author
     await author.click(f"#c-{conversation.deep} .reply")
-    await author.locator(f"#c-{conversation.deep} .delete, #c-{first} > article .delete").first.click()
+    await choose(author, first, "delete")
     yield "answering, and asking before a deletion", author
 
 

@@ -10,6 +10,7 @@ import pytest
 from playwright.async_api import expect
 
 from tests.journeys.conftest import reveal
+from tests.journeys.navigation import choose
 from tests.journeys.test_two_browsers import SETTLED, SHIFTS, fill, sign_up
 from tests.processes import Server
 
@@ -37,7 +38,7 @@ async def test_an_edit_waits_for_the_reader_who_has_the_text_before_their_eyes(
 ) -> None:
     writer, reader, id_ = await pair(app, key, name, visit)
     await reader.page.wait_for_timeout(300)
-    await writer.page.click(f"#c-{id_} .edit")
+    await choose(writer.page, id_, "edit")
     await expect(writer.page.locator(".editor textarea")).to_have_value("What I **first** said")
     await writer.page.fill(".editor textarea", "What I say *now*")
     await writer.page.click(".editor button:not(.quiet)")
@@ -53,7 +54,7 @@ async def test_an_edit_waits_for_the_reader_who_has_the_text_before_their_eyes(
 async def test_a_stale_edit_shows_both_texts_and_loses_none(app: Server, key: str, name: str, visit: Any) -> None:
     writer, _, id_ = await pair(app, key, name, visit)
     page = writer.page
-    await page.click(f"#c-{id_} .edit")
+    await choose(page, id_, "edit")
     await expect(page.locator(".editor textarea")).to_have_value("What I **first** said")
     answer = await page.request.patch(
         f"{app.origin}/api/comments/{id_}",
@@ -125,7 +126,7 @@ async def test_what_a_moderator_removes_and_restores_goes_and_comes_live(
     await page.fill("#name", f"{name} M")
     await page.fill("#password", "a long password")
     await page.click("main form button")
-    await page.click(f"#c-{id_} > article .moderate")
+    await choose(page, id_, "moderate")
     await page.click("button[value=removed]")
     body = reader.page.locator(f"#c-{id_} > article .body")
     await expect(body).to_have_text("Removed by a moderator.")

@@ -6,6 +6,7 @@ from typing import Any
 
 from playwright.async_api import Page, expect
 
+from tests.journeys.navigation import choose
 from tests.journeys.people import Person
 from tests.journeys.test_seen_by_others import log_in
 from tests.journeys.test_two_browsers import fill
@@ -26,14 +27,13 @@ async def test_an_editor_asks_before_it_drops_a_change(app: Server, key: str, na
     page: Page = (await visit()).page
     await log_in(page, app, name, f"/t/{key}")
     await loaded(page)
-    edit = page.locator(f"#c-{own} .edit")
     text, form = page.locator(".editor textarea"), page.locator(".editor")
-    await edit.click()
+    await choose(page, own, "edit")
     await expect(text).to_have_value("As it was")
     await text.press("Escape")
     await expect(form).to_have_count(0)
-    await expect(edit).to_be_focused()
-    await edit.click()
+    await expect(page.locator(f"#c-{own} .menu")).to_be_focused()
+    await choose(page, own, "edit")
     await text.fill("As it will be")
     await text.evaluate(COMPOSED_ESCAPE)
     await expect(form).to_have_count(1)
@@ -44,7 +44,7 @@ async def test_an_editor_asks_before_it_drops_a_change(app: Server, key: str, na
     await text.press("Escape")
     await text.press("Escape")
     await expect(form).to_have_count(0)
-    await edit.click()
+    await choose(page, own, "edit")
     await expect(text).to_have_value("As it was")
 
 
@@ -67,7 +67,7 @@ async def test_a_text_is_counted_as_the_server_counts_and_never_cut(
     await expect(page.locator(".composer .says").first).to_contain_text("10,000 characters")
     assert len(await text.input_value()) == 10_050
     await text.fill("\U0001f600" * 9_999)
-    await expect(limit).to_have_text("1 characters left")
+    await expect(limit).to_have_text("1 character left")
     await page.click(".composer .post")
     await expect(page.locator("li[data-id]")).to_have_count(2)
     await expect(limit).to_have_count(0)
@@ -134,7 +134,8 @@ async def test_the_focus_stays_where_one_works(app: Server, key: str, name: str,
     own = page.locator(f"#c-{ids[3]} li.own")
     await expect(own.locator("> article")).to_be_focused()
     await expect(page.locator("[role=status]")).to_have_text("Your comment was posted.")
-    delete = own.locator(".delete")
+    delete = page.locator(".choices .delete")
+    await own.locator("> article .menu").click()
     await delete.click()
     await expect(page.locator("[role=status]")).to_contain_text("Press again")
     await delete.press("Enter")

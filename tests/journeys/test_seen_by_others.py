@@ -9,6 +9,7 @@ import httpx2
 import pytest
 from playwright.async_api import Page, expect
 
+from tests.journeys.navigation import choose
 from tests.journeys.test_live_conversation import assert_as_fresh, pair
 from tests.journeys.test_two_browsers import fill, sign_up
 from tests.processes import Server, eventually
@@ -173,8 +174,7 @@ async def test_a_profile_a_search_and_the_feeds_follow_what_is_said_and_unsaid(
         return len(ElementTree.fromstring(feed).findall("{*}entry"))
 
     assert entries() == 1
-    await writer.page.click(f"#c-{id_} .delete")
-    await writer.page.click(f"#c-{id_} .delete")
+    await choose(writer.page, id_, "delete", "delete")
     await expect(writer.page.locator(f"#c-{id_}.comment")).to_have_count(0)
     for path, place in places.items():
         assert not await is_found(path, place)
@@ -183,7 +183,7 @@ async def test_a_profile_a_search_and_the_feeds_follow_what_is_said_and_unsaid(
 
 async def test_an_edit_shows_what_it_changed(app: Server, key: str, name: str, visit: Any) -> None:
     writer, reader, id_ = await pair(app, key, name, visit)
-    await writer.page.click(f"#c-{id_} .edit")
+    await choose(writer.page, id_, "edit")
     await expect(writer.page.locator(".editor textarea")).to_have_value("What I **first** said")
     await writer.page.fill(".editor textarea", "What I **then** said")
     await writer.page.click(".editor button:not(.quiet)")

@@ -53,10 +53,7 @@ async def test_the_first_comment_of_an_empty_thread_arrives(app: Server, key: st
     await expect(writer.page.locator("li[data-id]")).to_have_count(1)
     await expect(writer.page.locator(".pending-post")).to_have_count(0)
     await writer.read(f"{app.origin}/t/{key}")
-    assert await reader.painted() == [
-        one | {"links": [link for link in one["links"] if not link or not link.startswith("/c/")]}
-        for one in await writer.painted()
-    ]
+    assert await reader.painted() == await writer.painted()
 
 
 async def test_an_arrival_in_or_above_the_view_is_held_and_one_below_is_appended(
@@ -112,8 +109,9 @@ async def test_a_deletion_leaves_a_tombstone_while_something_hangs_below_it(
             f"/api/threads/{key}/comments", json={"body": "Below.", "parent": int(id_), "nonce": "x" * 20}
         ).json()["comment"]["id"]
         await reader.read(f"{app.origin}/t/{key}")
-        await mine.locator("> article .delete").click()
-        await mine.locator("> article .delete").click()
+        await mine.locator("> article .menu").click()
+        for _ in range(2):
+            await mine.page.click(".choices .delete")
         await expect(reader.page.locator(f"#c-{id_} > article .body")).to_have_text("Deleted by the author.")
         await expect(reader.page.locator(f"#c-{below}")).to_have_count(1)
         assert other.delete(f"/api/comments/{below}").status_code == 200

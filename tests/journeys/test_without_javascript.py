@@ -43,14 +43,16 @@ async def test_register_log_in_post_reply_delete_log_out(app: Server, key: str, 
     await follow(page, ".answering button.post")
     answer = page.locator("li li[data-id]")
     await expect(answer.locator(".body")).to_have_text("An answer")
-    await follow(page, first.locator("> article .delete"))
+    await follow(page, first.locator("> article .menu"))
+    await follow(page, ".choices >> text=Delete")
     await follow(page, "button.danger")
     await expect(first.locator("> article .body")).to_have_text("Deleted by the author.")
     await expect(answer).to_have_count(1)
     await expect(page.locator(".count")).to_have_text("1")
     await follow(page, "text=Log out")
     await expect(page.locator(".viewer")).to_have_count(0)
-    await expect(page.locator(".delete")).to_have_count(0)
+    await follow(page, answer.locator(".menu"))
+    await expect(page.locator(".choices a")).to_have_text(["Link to this comment"])
 
 
 async def test_a_comment_begun_before_logging_in_waits(app: Server, key: str, name: str, visit: Any) -> None:

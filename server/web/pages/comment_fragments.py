@@ -173,7 +173,6 @@ class Drawing:
             "vote": self._form("vote", (vote, mine), id=cut("id"), value=vote, score=cut("score"), mine=mine).filled(
                 known
             ),
-            "own": self._form("own", (mine,), id=cut("id"), mine=mine).filled(known),
         }
 
     def _form(self, macro: str, kind: tuple[object, ...], **values: Any) -> Cut:

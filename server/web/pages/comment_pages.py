@@ -37,6 +37,24 @@ async def vote(visit: Visit) -> Response:
     return _back_to(await _key_of(visit), comment.id)
 
 
+async def menu(visit: Visit) -> Response:
+    """The page of what one may do with a comment, for those without the script."""
+    account, stored, comment = await _found(visit)
+    is_there = permissions.is_editable(stored)
+    name = stored.author_name or language.texts_for(visit)("comment.anonymous")
+    return await page_templates.page(
+        visit,
+        "comment_menu.html",
+        title=language.texts_for(visit)("menu.of", name=name),
+        comment=comment,
+        key=stored.thread_key,
+        name=name,
+        may_edit=is_there and account is not None and permissions.may_edit(account, stored),
+        may_delete=is_there and account is not None and permissions.may_delete(account, stored),
+        may_moderate=permissions.may_moderate(account),
+    )
+
+
 async def edit_form(visit: Visit) -> Response:
     account = await session.require(visit)
     _, stored, comment = await _found(visit)
@@ -219,6 +237,7 @@ def _back_to(key: str, id_: int, *, is_drawn: bool = True) -> Response:
 
 routes = [
     Route("/c/{id}/vote", vote, methods=["POST"]),
+    Route("/c/{id}/more", menu),
     Route("/c/{id}/edit", in_turn(edit_form)),
     Route("/c/{id}/edit", edit, methods=["POST"]),
     Route("/c/{id}/history", in_turn(history)),
