@@ -41,7 +41,6 @@ from server.storage.engine.database import Database
 from server.storage.threads import changes, threads
 from server.storage.threads.orders import Rankings
 from server.text.render_process import Renderer
-from server.web import client_words
 from server.web.api import activity_api, embedded_api, moderation_api, own_account_api, session_api, thread_api
 from server.web.assets import Assets
 from server.web.live import gateway_api, live_socket
@@ -55,12 +54,11 @@ from server.web.pages import (
     list_pages,
     openid_pages,
     own_account_pages,
-    page_templates,
     sign_in_pages,
     site_pages,
     thread_pages,
 )
-from server.web.pages.comment_fragments import Drawing
+from server.web.pages.editions import Editions
 from server.web.pages.personal_marks import OwnMarks
 from server.web.requests import error_answers
 from server.web.requests.begun_logins import BegunLogins
@@ -122,9 +120,8 @@ def _redis(settings: Settings, epoch: str, hear: Callable[[Message], None]) -> B
 
 def create_app(settings: Settings) -> Starlette:
     """Return the app. Its lifespan owns the database file; it raises CannotStart through `opened`."""
-    health, spoken = Health(), Offered(settings.languages).default
-    assets = Assets([spoken])
-    templates = thread_pages.templates(settings.base, spoken)
+    health, offered = Health(), Offered(settings.languages)
+    assets = Assets(list(offered.texts.values()))
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[State]:
@@ -181,16 +178,7 @@ def create_app(settings: Settings) -> Starlette:
                 database,
                 limits,
                 assets,
-                spoken,
-                templates,
-                Drawing(
-                    templates,
-                    page_templates.site(assets, settings, client_words.as_attribute(spoken, assets.words)),
-                ),
-                Drawing(
-                    thread_pages.templates(settings.address, spoken),
-                    page_templates.site(assets, settings, client_words.as_attribute(spoken, assets.embedded_words)),
-                ),
+                Editions(offered, assets, settings),
                 OwnMarks(database),
                 source,
                 shared,

@@ -21,13 +21,14 @@ MAX_DEPTH = 32
 @dataclass(frozen=True, slots=True)
 class Account:
     """`role` is what it may do here. `full_role`: its own, if the session gives it less. `is_signed`: a site's signed
-    statement began the session."""
+    statement began the session. `language`: what it has chosen to read, or "" for what its browser asks for."""
 
     id: int
     name: str
     role: Role
     full_role: Role | None = None
     is_signed: bool = False
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)

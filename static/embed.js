@@ -21,7 +21,7 @@ function load() {
 }
 
 class LiveThread extends HTMLElement {
-  static observedAttributes = ["key", "url", "site", "sort", "sso", "sso-url"];
+  static observedAttributes = ["key", "url", "site", "sort", "sso", "sso-url", "lang"];
   /** @type {Promise<import("./embed/thread_element.js").Guest> | undefined} */
   #guest;
 
@@ -78,13 +78,11 @@ async function ask() {
   const names = [...new Set(places.map(([, name]) => name))];
   for (let from = 0; from < names.length; from += AT_ONCE) {
     const keys = names.slice(from, from + AT_ONCE).map((one) => encodeURIComponent(encodeURIComponent(one)));
-    const query = `?site=${site}&keys=${keys.join(",")}`;
+    const query = `?site=${site}&keys=${keys.join(",")}&lang=${document.documentElement.lang}`;
     const answer = await fetch(home.concat("/api/counts", query), { credentials: "omit" });
-    const { counts = {} } = answer.ok ? await answer.json() : {};
+    const { counts = {}, labels } = answer.ok ? await answer.json() : {};
     for (const [place, name] of places) {
-      const is = counts[name];
-      if (is === undefined) continue;
-      place.textContent = place.matches("live-count") ? is : `${is} comment${is === 1 ? "" : "s"}`;
+      if (name in counts) place.textContent = (place.matches("live-count") ? counts : labels)[name];
     }
   }
 }

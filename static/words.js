@@ -5,6 +5,8 @@ const known = {};
 
 /** The language that is spoken here. */
 export let language = "";
+/** As whom it writes numbers and times. */
+export let locale = "en-GB";
 /** How it counts, and writes numbers. @type {Intl.PluralRules | undefined} */
 let rules;
 /** @type {Intl.NumberFormat | undefined} */
@@ -19,6 +21,7 @@ export function learn(of, texts) {
 export function speak(spoken, texts) {
   learn(spoken, texts);
   language = spoken;
+  locale = spoken === "en" ? "en-GB" : spoken;
   rules = new Intl.PluralRules(spoken);
   numbers = new Intl.NumberFormat(spoken);
 }

@@ -1,4 +1,4 @@
-"""Changes of an account by its owner: read marks, feed address, name and password."""
+"""Changes of an account by its owner: read marks, feed address, name, language and password."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from server import names
 from server.actions import passwords
 from server.actions.sessions import token_hash
 from server.actions.sign_in import check_free_to_take
-from server.errors import Conflict
+from server.errors import Conflict, Invalid
 from server.model import Account
 from server.rate_limits import Limits
 from server.settings import Settings
@@ -69,6 +69,21 @@ async def change_name(database: Database, limits: Limits, settings: Settings, ac
     if names.key(clean) != names.key(account.name):
         await check_free_to_take(database, settings, clean)
     return await rename_account(database, account, clean, by_itself=True)
+
+
+async def choose_language(
+    database: Database, limits: Limits, settings: Settings, account: Account, language: str
+) -> None:
+    """Answer the account in one of the languages that are offered, or with "" as its browser asks. Raises Invalid."""
+    limits.spend("change", account.id, settings.limit_changes_account)
+    if language and language not in settings.languages:
+        raise Invalid("error.language", field="language", names=", ".join(settings.languages))
+
+    def work(write: Write) -> None:
+        accounts.confirm(write.sql, account)
+        accounts.set_language(write, account.id, language)
+
+    await database.write(work)
 
 
 async def rename_account(database: Database, account: Account, to: str, *, by_itself: bool) -> str:

@@ -10,12 +10,14 @@ import functools
 import json
 import re
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup, escape
 
 from server.locales.pseudo import PSEUDO
+from server.locales.times import Times
 
 FOLDER = Path(__file__).parent
 DEFAULT = "en"
@@ -26,6 +28,8 @@ _VALUE = re.compile(r"\{\{(\w+(?:, number)?)\}\}")
 _CATEGORIES = ("zero", "one", "two", "few", "many", "other")
 # As whom a language writes numbers and times, where it is not said by its name.
 _WRITTEN_AS = {"en": "en-GB", "en-XA": "en", "ar-XB": "ar"}
+# CLDR's minimumGroupingDigits, which Babel does not know.
+_GROUPS_FROM_FIVE_DIGITS = ("es", "pl")
 _PLURAL = re.compile(rf"(.+)_({'|'.join(_CATEGORIES)})")
 
 
@@ -40,9 +44,14 @@ class Texts:
 
         locale = Locale.parse(_WRITTEN_AS.get(language, language), sep="-")
         self.language = language
+        self._is_real = language not in PSEUDO
         self.direction = locale.text_direction
         self._category: Callable[[int], str] = locale.plural_form
-        self._number: Callable[[Value], str] = lambda value: format_decimal(value, locale=locale)
+        self.times = Times(locale)
+        least_grouped = 10_000 if locale.language in _GROUPS_FROM_FIVE_DIGITS else 0
+        self._number: Callable[[Value], str] = lambda value: format_decimal(
+            value, locale=locale, group_separator=int(value) >= least_grouped
+        )
         self._forms: dict[str, dict[str, _Form]] = {}
         self._plain: dict[str, Markup] = {}
         self._given = given = dict(flat(sections))
@@ -74,6 +83,26 @@ class Texts:
         """Yield a text as the catalogue has it: under its key, or as a form for each plural category."""
         named = (key, *(f"{key}_{category}" for category in _CATEGORIES))
         return ((name, self._given[name]) for name in named if name in self._given)
+
+    @property
+    def name(self) -> str:
+        """Return the language's name in itself, as "Deutsch" or "Português (Brasil)"."""
+        from babel import Locale  # noqa: PLC0415
+
+        known = Locale.parse(self.language, sep="-").get_display_name() if self._is_real else None
+        return (known or self.language)[:1].upper() + (known or self.language)[1:]
+
+    def moment(self, at: datetime) -> str:
+        """Return "6 Jan 2026, 14:02 UTC"."""
+        return self._moment(self.times.day(at), at)
+
+    def recent_moment(self, at: datetime, now: datetime) -> str:
+        """Return "14:02 UTC" of today, else "6 Jan, 14:02 UTC"."""
+        is_today = at.date() == now.date()
+        return f"{self.times.time(at)} UTC" if is_today else self._moment(self.times.short_day(at), at)
+
+    def _moment(self, day: str, at: datetime) -> str:
+        return f"{self('time.day_and_time', day=day, time=self.times.time(at))} UTC"
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._forms)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from html import unescape
 
 from server.model import MAX_BODY_CHARACTERS
 from server.text import markup
 
+# A mark that is kept in texts and sent with them; `said` and the script put the reader's words in its place.
 GONE = "What was quoted here is gone."
-_GONE_HTML = f"<blockquote>\n<p>{GONE}</p>\n</blockquote>"
+_GONE_PARAGRAPH = f"<p>{GONE}</p>"
+_GONE_HTML = f"<blockquote>\n{_GONE_PARAGRAPH}\n</blockquote>"
 _MARK = re.compile(
     r'<blockquote\b(?: data-sourcepos="(\d+):(\d+)-(\d+):\d+")?[^<>]*+>|(</blockquote>)'
     r'|href="/t/([A-Za-z0-9._~-]{1,200})/c/(\d{1,16})"'
@@ -39,6 +41,11 @@ class Quotation:
     end: int = 0
     sources: set[tuple[str, int]] = field(default_factory=set)
     lines: tuple[int, int, int] | None = None
+
+
+def said(html: str, words: Callable[[str], str]) -> str:
+    """Return the HTML with the words of a language for the quotes that are gone; `words` returns them as HTML."""
+    return html.replace(_GONE_PARAGRAPH, f"<p>{words('comment.quote_gone')}</p>") if GONE in html else html
 
 
 def find(html: str) -> list[Quotation]:

@@ -6,6 +6,7 @@
 import { ask, speakAs } from "../live/api.js";
 import { at, named } from "../live/server.js";
 import { browser, tab } from "../live/storage.js";
+import { language } from "../words.js";
 
 const BEARER = "bearer";
 const PAIR = "login";
@@ -40,6 +41,7 @@ class Session extends EventTarget {
       site: origin,
       challenge: this.#pair.challenge,
       back: origin + pathname + search,
+      lang: language,
     });
     const address = at(`/embed/login?${query}`);
     if (window.open(address, "livethread-login", WINDOW)) return true;

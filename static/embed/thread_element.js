@@ -194,6 +194,9 @@ export class Guest {
     const given = (/** @type {string} */ name) => this.#element.getAttribute(name) ?? "";
     const query = new URLSearchParams({ only: "fragment", url: this.#page });
     for (const name of ["key", "site", "sort"]) if (given(name)) query.set(name, given(name));
+    // The page's own language is for who wants none of the server's.
+    const spoken = /** @type {HTMLElement | null} */ (this.#element.closest("[lang]"))?.lang;
+    if (spoken) query.set("lang", spoken);
     return query;
   }
 
@@ -211,9 +214,11 @@ export class Guest {
     this.#live?.end();
     const place = ownerDocument.createElement("div");
     place.className = "guest";
-    place.dir = this.#element.dir || getComputedStyle(this.#element).direction;
     build(html, place, (tag, attributes) => make(ownerDocument, tag, attributes));
     const root = /** @type {HTMLElement} */ (place.querySelector(".thread"));
+    place.lang = root.lang;
+    if (this.#element.dir) root.dir = this.#element.dir;
+    place.dir = root.dir;
     speak(root.lang, JSON.parse(root.getAttribute("words") ?? "{}"));
     place.className += /( light| dark)?$/.exec(root.className)?.[0];
     const viewer = root.getAttribute("viewer") ?? "";

@@ -1,6 +1,6 @@
 /** Requests to the server, over HTTP. Never touches the DOM. */
 
-import { t } from "../words.js";
+import { language, t } from "../words.js";
 import { at } from "./server.js";
 
 const PATIENCE_MS = 15_000;
@@ -52,7 +52,12 @@ export async function ask(method, path, body, outlives = false) {
       method,
       keepalive: outlives,
       credentials,
-      headers: body ? { ...headers, "content-type": "application/json" } : headers,
+      // Errors are said in the language of the page.
+      headers: {
+        ...headers,
+        ...(language && { "accept-language": language }),
+        ...(body && { "content-type": "application/json" }),
+      },
       body: body && JSON.stringify(body),
       signal: AbortSignal.timeout(PATIENCE_MS),
     });

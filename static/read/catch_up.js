@@ -3,6 +3,7 @@
 import { ask } from "../live/api.js";
 import { browser } from "../live/storage.js";
 import { showVote } from "../view/item.js";
+import { when, written } from "../view/times.js";
 import { t } from "../words.js";
 
 /**
@@ -107,7 +108,7 @@ export class LastVisit {
     const told = place?.querySelector("time");
     // As one new text: nothing of it moves.
     if (told) {
-      told.textContent = when(told.dateTime);
+      told.textContent = since(told.dateTime);
       told.parentNode?.replaceChildren(told.parentNode.textContent ?? "");
     }
     if (!last || !(place instanceof HTMLElement) || Date.now() - Date.parse(last.at) < SHORT_MS) return;
@@ -125,7 +126,7 @@ export class LastVisit {
     if (removed.length) parts.push(t("since.removed", { count: removed.length }));
     const [text, toggle] = /** @type {[HTMLElement, HTMLButtonElement]} */ ([...place.children]);
     // What the server has counted is all of it.
-    if (!told) text.textContent = t("thread.since", { time: when(last.at), counts: parts.join(t("since.separator")) });
+    if (!told) text.textContent = t("thread.since", { time: since(last.at), counts: parts.join(t("since.separator")) });
     toggle.addEventListener("click", () => this.#onlyNew(toggle));
     // A page of only the new has no more to show.
     toggle.hidden = !fresh.length || this.root.classList.contains("only-new");
@@ -255,9 +256,7 @@ function nameIn(item) {
 }
 
 /** @param {string} moment @returns {string} "14:02" today, else with the day */
-function when(moment) {
-  const at = new Date(moment);
-  const time = at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
-  const isToday = at.toDateString() === new Date().toDateString();
-  return isToday ? time : `${at.toLocaleDateString("en-GB", { day: "numeric", month: "short" })}, ${time}`;
+function since(moment) {
+  const isToday = new Date(moment).toDateString() === new Date().toDateString();
+  return isToday ? written("time", moment) : when(moment, "short");
 }

@@ -163,7 +163,7 @@ function tellWhoIsOut(root, page) {
       form.querySelector(".preview")?.remove();
     }
     page.host.loggedOut();
-    page.say(error.code === "banned" ? t("live.draft_saved", { why: error.message }) : t("live.logged_out"), 0);
+    page.say(error.code === "banned" ? t("live.draft_saved", { why: t("error.banned") }) : t("live.logged_out"), 0);
   });
 }
 

@@ -4,7 +4,7 @@ import { at } from "../live/server.js";
 import { t } from "../words.js";
 import { showAvatar } from "./avatar.js";
 import { picture, putHtml } from "./safe_html.js";
-import { ago } from "./times.js";
+import { ago, when } from "./times.js";
 
 /** @typedef {import("../live/store.js").Comment} Comment */
 
@@ -156,7 +156,7 @@ export function vacate(item) {
 /** @param {HTMLTimeElement} time @param {string} moment */
 export function showTime(time, moment) {
   time.dateTime = moment;
-  time.title = new Date(moment).toLocaleString();
+  time.title = when(moment);
   const text = ago(moment, Date.now());
   if (time.textContent !== text) time.textContent = text;
 }

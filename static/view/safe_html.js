@@ -4,9 +4,12 @@
  */
 
 import { at } from "../live/server.js";
+import { t } from "../words.js";
 import { build } from "./html_parser.js";
 
 const REL = "nofollow ugc noopener noreferrer";
+// As the server marks it in texts; what the reader sees is in their language.
+const GONE = "<p>What was quoted here is gone.</p>";
 const ANY = /(?:)/;
 const NONE = /** @type {Record<string, RegExp>} */ ({});
 /** What each element may have, and its values in full. @type {Record<string, Record<string, RegExp>>} */
@@ -25,9 +28,10 @@ for (const tag of "blockquote br code del em hr li p pre strong ul i b s".split(
 /**
  * Show the HTML in `place`. The same text is left as it stands, and what is selected in it; another revision is not all
  * that changes one: a quote goes with its source.
- * @param {HTMLElement} place @param {string} html
+ * @param {HTMLElement} place @param {string} given
  */
-export function putHtml(place, html) {
+export function putHtml(place, given) {
+  const html = given.replaceAll(GONE, `<p>${t("comment.quote_gone")}</p>`);
   if (place.innerHTML === html) return;
   const made = /** @type {HTMLElement} */ (place.cloneNode());
   build(html, made, (tag, attributes) => element(place.ownerDocument, tag, attributes));

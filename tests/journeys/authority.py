@@ -149,6 +149,7 @@ ROWS: dict[str, Row] = {
     "GET /account": Row(signed_in(200)),
     "POST /account/feed": Row(signed_in(303), {}),
     "POST /account/sessions": Row(signed_in(303), {"id": "others"}),
+    "POST /account/language": Row(signed_in(422), {"language": "xx"}),
     "POST /account/name": Row(signed_in(422), {"name": ""}),
     "POST /account/password": Row(signed_in(401), {"password": "not this one", "new_password": PASSWORD}),
     "POST /account/close": Row(signed_in(401), {"password": "not this one", "comments": "erase"}),

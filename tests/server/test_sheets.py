@@ -16,7 +16,7 @@ from server.model import Account, Head
 from server.storage.engine.database import Database
 from server.storage.threads import paging
 from server.visibility import is_drawn, sight
-from server.web.pages import gzip_segments, thread_page_builder, thread_pages
+from server.web.pages import editions, gzip_segments, thread_page_builder
 from server.web.pages.comment_fragments import Drawing, Fragment, Personal
 from server.web.pages.nesting import Place
 from server.web.pages.shared_pages import Sheet
@@ -37,7 +37,7 @@ class Counted(Drawing):
 
     def __init__(self) -> None:
         site = {"static": "/static/x", "preloads": (), "live_url": "", "votes": "both"}
-        super().__init__(thread_pages.templates("", texts()), site)
+        super().__init__(editions.templates("", texts()), site)
         self.drawn: list[int] = []
 
     def fragments(self, drawn: Sequence[tuple[Place, Comment]], thread_key: str, *, moderates: bool) -> list[Fragment]:

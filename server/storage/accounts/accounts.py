@@ -116,13 +116,13 @@ def by_name(sql: sqlite3.Connection, name: str) -> tuple[Account, str | None] | 
     key = names.key(name)
     row = first(
         sql.execute(
-            "SELECT id AS id, name AS name, role AS role, password AS password FROM accounts"
+            "SELECT id AS id, name AS name, role AS role, password AS password, language AS language FROM accounts"
             " WHERE state = 'open' AND id = coalesce("
             "(SELECT id FROM accounts WHERE key = ?1), (SELECT account FROM former_names WHERE key = ?1))",
             (key,),
         )
     )
-    return (Account(row["id"], row["name"], row["role"]), row["password"]) if row else None
+    return (Account(row["id"], row["name"], row["role"], language=row["language"]), row["password"]) if row else None
 
 
 def rename(write: Write, account: int, name: str) -> bool:
@@ -139,6 +139,12 @@ def rename(write: Write, account: int, name: str) -> bool:
     # Its sessions stay, but cached sessions and their sockets have the old name.
     write.concern(account, is_end=True)
     return True
+
+
+def set_language(write: Write, account: int, language: str) -> None:
+    write.sql.execute("UPDATE accounts SET language = ? WHERE id = ?", (language, account))
+    # Its sessions stay, but cached sessions have the old language.
+    write.concern(account, is_end=True)
 
 
 def _claim(write: Write, account: int, name: str) -> None:
@@ -187,7 +193,7 @@ def close(write: Write, account: int) -> None:
     """
     write.sql.execute(
         "UPDATE accounts SET state = 'closed', name = '', key = char(10) || id, password = NULL, feed = NULL,"
-        " role = 'reader' WHERE id = ?",
+        " role = 'reader', language = '' WHERE id = ?",
         (account,),
     )
     write.sql.execute("UPDATE threads SET author = NULL WHERE author = ?", (account,))
@@ -209,7 +215,9 @@ def everything(sql: sqlite3.Connection, account: int) -> dict[str, Any]:
 
     Of texts that quote what is hidden, without it.
     """
-    name, role, created = sql.execute("SELECT name, role, created FROM accounts WHERE id = ?", (account,)).fetchone()
+    name, role, created, language = sql.execute(
+        "SELECT name, role, created, language FROM accounts WHERE id = ?", (account,)
+    ).fetchone()
     found = sql.execute(
         "SELECT c.id AS id, t.key AS thread, c.parent AS parent, c.state AS state, c.body AS body,"
         " c.revision AS revision, c.created AS created, c.edited AS edited"
@@ -237,7 +245,7 @@ def everything(sql: sqlite3.Connection, account: int) -> dict[str, Any]:
         (account,),
     )
     return {
-        "account": {"name": name, "role": role, "created": created},
+        "account": {"name": name, "role": role, "created": created, "language": language},
         "logins": list(named(logins)),
         "sessions": list(named(held)),
         "comments": _without_hidden(sql, written, "id"),

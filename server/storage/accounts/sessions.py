@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from server.model import Account, Role
 from server.sites import OWN
@@ -87,8 +87,9 @@ def by_token(sql: sqlite3.Connection, token_hash: bytes) -> Session | None:
     """Return the session, also where its time is over; None if it has ended, or its account is banned or closed."""
     row = first(
         sql.execute(
-            "SELECT a.id AS id, a.name AS name, a.role AS role, s.created AS created, s.seen AS seen,"
-            " s.site AS site, s.moderates AND i.moderates AS moderates, s.signed AS signed,"
+            "SELECT a.id AS id, a.name AS name, a.role AS role, a.language AS language,"
+            " s.created AS created, s.seen AS seen, s.site AS site,"
+            " s.moderates AND i.moderates AS moderates, s.signed AS signed,"
             " s.signed AND i.moderates AND EXISTS (SELECT 1 FROM identities d"
             " WHERE d.account = a.id AND d.issuer = 'site:' || s.site AND d.moderates) AS appointed"
             " FROM sessions s JOIN accounts a ON a.id = s.account JOIN sites i ON i.id = s.site"
@@ -98,12 +99,12 @@ def by_token(sql: sqlite3.Connection, token_hash: bytes) -> Session | None:
     )
     if row is None:
         return None
-    account = Account(row["id"], row["name"], row["role"])
+    account = Account(row["id"], row["name"], row["role"], language=row["language"])
     if row["site"] != OWN:
         # Never more than a moderator's powers, which pages of ours alone can lend, or the site by its signature.
         is_moderator = row["moderates"] and account.role in ("moderator", "staff")
         role: Role = "moderator" if is_moderator or row["appointed"] else "reader"
-        account = Account(account.id, account.name, role, account.role, bool(row["signed"]))
+        account = replace(account, role=role, full_role=account.role, is_signed=bool(row["signed"]))
     return Session(account, row["created"], row["seen"], row["site"])
 
 

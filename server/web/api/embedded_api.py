@@ -14,7 +14,7 @@ from server.storage.accounts import notifications
 from server.storage.engine.database import Sql
 from server.storage.threads import threads
 from server.web.api import thread_api
-from server.web.requests import session
+from server.web.requests import language, session
 from server.web.requests.context import Visit
 
 MAX_COUNTS = 100
@@ -74,7 +74,11 @@ async def counts(visit: Visit) -> Response:
         return {one: found.get(keys.get(one, ""), 0) for one in asked}
 
     found = await visit.state["context"].database.read(find)
-    return thread_api.answer({"counts": found}, cache=f"public, max-age={COUNTS_SECONDS}")
+    # For the page that asks, whoever reads it: anybody may keep the answer.
+    offered = visit.state["context"].editions.offered
+    words = offered.matching(visit.query_params.get("lang", "")[: language.MOST_CHARACTERS]) or offered.default
+    labels = {one: words("count.counted_comments", count=count) for one, count in found.items()}
+    return thread_api.answer({"counts": found, "labels": labels}, cache=f"public, max-age={COUNTS_SECONDS}")
 
 
 async def unread(visit: Visit) -> Response:

@@ -34,7 +34,7 @@ def told(since: visits.Since | None, words: Texts) -> dict[str, Any] | None:
     parts += [words(what, count=count) for count, what in _counts(since) if count]
     return {
         "at": moment(since.at),
-        "when": when(since.at),
+        "when": words.recent_moment(datetime.fromtimestamp(since.at / 1000, UTC), datetime.now(UTC)),
         "counts": words("since.separator").join(parts),
         "fresh": len(since.fresh),
     }
@@ -42,13 +42,6 @@ def told(since: visits.Since | None, words: Texts) -> dict[str, Any] | None:
 
 def _counts(since: visits.Since) -> list[tuple[int, str]]:
     return [(since.by_author, "since.by_author"), (since.to_account, "since.to_you"), (since.removed, "since.removed")]
-
-
-def when(milliseconds: int) -> str:
-    """Return "14:02 UTC" of today, else with the day."""
-    at = datetime.fromtimestamp(milliseconds / 1000, UTC)
-    day = "" if at.date() == datetime.now(UTC).date() else f"{at.day} {at:%b}, "
-    return f"{day}{at:%H:%M} UTC"
 
 
 def read_up_to(version: int, at: int) -> dict[str, int]:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import jinja2
 from markupsafe import Markup, escape
 
 from channels.messages import Comment
+from server.locales import Texts
 from server.model import MAX_DEPTH
 from server.web.pages.nesting import Place
 from server.web.pages.slots import Cut, cut
@@ -79,6 +80,7 @@ def key(place: Place, drawing: Drawing, *, moderates: bool) -> Hashable:
     return (
         "fragment",
         drawing.base,
+        drawing.language,
         head.id,
         head.version,
         head.state,
@@ -125,6 +127,7 @@ class Drawing:
     def __init__(self, environment: jinja2.Environment, site: dict[str, Any]) -> None:
         self.environment = environment
         self.base = str(environment.globals["base"])
+        self.language = cast("Texts", environment.globals["texts"]).language
         self.site = site
         self._fragments = environment.get_template("fragments.html")
         self._module = environment.get_template("parts.html").make_module({"site": site})

@@ -18,11 +18,11 @@ from server.storage.accounts import accounts, notifications
 from server.storage.comments import comments
 from server.storage.engine.database import Sql
 from server.storage.threads import threads
-from server.text import markup
+from server.text import markup, quotations
 from server.visibility import moment
 from server.web.api import thread_api
 from server.web.pages.nesting import name_of
-from server.web.requests import language, schemas
+from server.web.requests import schemas
 from server.web.requests.context import Visit
 from server.web.requests.queue_owner import in_turn
 
@@ -47,6 +47,7 @@ def atom(server: str, path: str, title: str, found: Iterable[Any], words: Texts)
         comment: Comment = one.comment
         link = f"{server}/t/{one.thread}/c/{comment.id}"
         name = name_of(comment) or words("comment.anonymous")
+        whole = markup.with_whole_links(str(comment.html), server)
         lines += [
             "<entry>",
             f"<id>{escape(link)}</id>",
@@ -54,7 +55,7 @@ def atom(server: str, path: str, title: str, found: Iterable[Any], words: Texts)
             f"<author><name>{escape(name)}</name></author>",
             f"<published>{comment.created}</published><updated>{_moment(comment)}</updated>",
             f"<link href={quoteattr(link)}/>",
-            f'<content type="html">{escape(markup.with_whole_links(str(comment.html), server))}</content>',
+            f'<content type="html">{escape(quotations.said(whole, words.html))}</content>',
             "</entry>",
         ]
     return _ILLEGAL.sub("", "\n".join([*lines, "</feed>", ""]))
@@ -64,10 +65,13 @@ def _moment(comment: Comment) -> str:
     return str(comment.edited or comment.created)
 
 
+def _words(visit: Visit) -> Texts:
+    """Return the server's own language: a feed is one for all who read it."""
+    return visit.state["context"].editions.offered.default
+
+
 async def _feed(visit: Visit, title: str, found: Iterable[Any], *, path: str | None = None) -> Response:
-    text = atom(
-        visit.state["context"].settings.address, path or visit.url.path, title, found, language.texts_for(visit)
-    )
+    text = atom(visit.state["context"].settings.address, path or visit.url.path, title, found, _words(visit))
     return Response(text, headers={"Cache-Control": "no-cache"}, media_type="application/atom+xml; charset=utf-8")
 
 
@@ -89,7 +93,7 @@ async def thread(visit: Visit) -> Response:
 
 async def answers(visit: Visit) -> Response:
     key, id_ = schemas.key(visit.path_params["key"]), thread_api.comment_id(visit)
-    words = language.texts_for(visit)
+    words = _words(visit)
 
     def read(sql: Sql) -> tuple[str, list[comments.Found]]:
         stored, seen = comments.seen_by(sql, None, id_)
@@ -113,7 +117,7 @@ async def mine(visit: Visit) -> Response:
         return account.name, [one for one in told if one.kind in ("reply", "mention")]
 
     name, found = await visit.state["context"].database.read(read)
-    response = await _feed(visit, language.texts_for(visit)("feed.replies_to", name=name), found, path="/inbox")
+    response = await _feed(visit, _words(visit)("feed.replies_to", name=name), found, path="/inbox")
     response.headers["Cache-Control"] = "private, no-store"
     return response
 

@@ -29,6 +29,7 @@ async def leave(visit: Visit, name: str, wanted: Wanted) -> Response:
     except DomainError:
         context.begun.take(begun.state, begun.cookie)
         raise
+    await session.identify(visit)
     title = language.texts_for(visit)("oidc.leaving", provider=client.provider.label)
     response = await page_templates.page(visit, "leaving.html", title=title, to=to)
     response.headers["Cache-Control"] = "private, no-store"

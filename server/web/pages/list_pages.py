@@ -20,7 +20,7 @@ from server.storage.engine.database import Sql
 from server.storage.threads import threads
 from server.text import search_words
 from server.web.api import activity_api, thread_api
-from server.web.pages import page_templates, thread_pages
+from server.web.pages import editions, page_templates
 from server.web.requests import language, schemas, session
 from server.web.requests.context import Visit
 from server.web.requests.queue_owner import in_turn
@@ -63,7 +63,7 @@ async def profile(visit: Visit) -> Response:
     account, found = await visit.state["context"].database.read(read)
     if names.key(account.name) != names.key(visit.path_params["name"]):
         # The name that it had before. It may have it again: nobody is to keep this answer.
-        return RedirectResponse(f"/u/{thread_pages.quoted(account.name)}", 302, {"Cache-Control": "no-store"})
+        return RedirectResponse(f"/u/{editions.quoted(account.name)}", 302, {"Cache-Control": "no-store"})
     viewer = await session.identify(visit)
     unseen: list[comments.Found] = []
     if (known := viewer) is not None and known.id == account.id:
@@ -85,7 +85,7 @@ async def find(visit: Visit) -> Response:
             empty = words("list.none_found")
         except Invalid as error:
             empty = language.sentence(visit, error)
-    query = f"q={thread_pages.quoted(text)}&" + (f"thread={thread_pages.quoted(key)}&" if key else "")
+    query = f"q={editions.quoted(text)}&" + (f"thread={editions.quoted(key)}&" if key else "")
     return await _listing(
         visit, words("action.search"), found, empty=empty, search_for={"q": text, "thread": key}, query=query
     )

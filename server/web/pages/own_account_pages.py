@@ -11,7 +11,7 @@ from server.errors import DomainError, Invalid
 from server.storage.accounts import accounts
 from server.web.api import own_account_api, thread_api
 from server.web.pages import page_templates
-from server.web.requests import language, schemas, session
+from server.web.requests import language, schemas, session, user_agents
 from server.web.requests.context import Visit
 
 
@@ -22,18 +22,23 @@ async def show(visit: Visit) -> Response:
 async def page(visit: Visit, form: str = "", error: DomainError | None = None) -> Response:
     """Return the page; `error` stands in the form of that name."""
     account = await session.require(visit)
-    context = visit.state["context"]
+    context, words = visit.state["context"], language.texts_for(visit)
     secret = await context.database.read(lambda sql: accounts.feed(sql, account.id))
     response = await page_templates.page(
         visit,
         "mine.html",
-        title=language.texts_for(visit)("mine.title"),
+        title=words("mine.title"),
         status=error.status if error else 200,
         feed=f"{context.settings.address}/feed/mine/{secret}" if secret else None,
-        sessions=await own_account_api.listed(visit, account),
+        sessions=[
+            one | {"browser": user_agents.said(one["browser"], words)}
+            for one in await own_account_api.listed(visit, account)
+        ],
         ways=await openid.ways(context.database, account),
         labels={one.issuer: one.label for one in context.settings.oidc},
         providers=context.settings.oidc,
+        languages=context.editions.offered.texts.values(),
+        chosen=account.language,
         errors={form: language.sentence(visit, error)} if error else {},
     )
     if error and error.retry_after:
@@ -83,6 +88,18 @@ async def change_name(visit: Visit) -> Response:
     return RedirectResponse("/account", 303)
 
 
+async def choose_language(visit: Visit) -> Response:
+    account, form = await session.require(visit), await visit.form()
+    context = visit.state["context"]
+    try:
+        await own.choose_language(
+            context.database, context.limits, context.settings, account, str(form.get("language", ""))
+        )
+    except DomainError as error:
+        return await page(visit, "language", error)
+    return RedirectResponse("/account", 303)
+
+
 async def change_password(visit: Visit) -> Response:
     account, form = await session.require(visit), await visit.form()
     try:
@@ -122,6 +139,7 @@ routes = [
     Route("/account/sessions", end_sessions, methods=["POST"]),
     Route("/account/logins", remove_login, methods=["POST"]),
     Route("/account/name", change_name, methods=["POST"]),
+    Route("/account/language", choose_language, methods=["POST"]),
     Route("/account/password", change_password, methods=["POST"]),
     Route("/account/close", close, methods=["POST"]),
 ]

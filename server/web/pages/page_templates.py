@@ -13,12 +13,10 @@ from markupsafe import Markup
 from starlette.responses import Response
 
 from server.model import Account, Thread
-from server.settings import Settings
 from server.storage.accounts import notifications
 from server.visibility import info, moment
-from server.web.assets import Assets
 from server.web.pages.comment_fragments import Drawing
-from server.web.requests import session
+from server.web.requests import language, session
 from server.web.requests.context import Visit
 
 
@@ -27,13 +25,16 @@ async def page(
 ) -> Response:
     """Render a page for `viewer`, or for the current visitor; pages for an account are never cached."""
     viewer = viewer or await session.identify(visit)
+    if viewer is not None:
+        language.prefer(visit, viewer)
     told = 0
     if (known := viewer) is not None:
         told = await visit.state["context"].database.read(lambda sql: notifications.unread(sql, known.id))
     seen_as = {"id": viewer.id, "name": viewer.name, "role": viewer.role} if viewer else None
     drawn = html(visit, template, title, seen_as, told=told, **values)
     cache = "private, no-store" if viewer else "no-cache"
-    return Response(drawn, status, {"Cache-Control": cache, "Vary": "Cookie"}, media_type="text/html; charset=utf-8")
+    headers = {"Cache-Control": cache, "Vary": "Cookie, Accept-Language"}
+    return Response(drawn, status, headers, media_type="text/html; charset=utf-8")
 
 
 def html(
@@ -44,23 +45,11 @@ def html(
     drawing: Drawing | None = None,
     **values: Any,
 ) -> str:
-    drawing = drawing or visit.state["context"].drawing
+    drawing = drawing or language.edition_for(visit).drawing
     drawn: str = drawing.environment.get_template(template).render(
         site=drawing.site, viewer=viewer, title=title, path=path(visit), **values
     )
     return drawn
-
-
-def site(assets: Assets, settings: Settings, words: Markup) -> dict[str, Any]:
-    """Return what all pages have in common. `words`: what the script says at once, as an attribute."""
-    return {
-        "words": words,
-        "static": assets.prefix,
-        "preloads": assets.preloads,
-        "live_url": settings.live_url,
-        "address": settings.address,
-        "votes": settings.votes,
-    }
 
 
 def path(visit: Visit) -> str:

@@ -15,9 +15,10 @@ from server.storage.engine.database import Sql
 from server.storage.threads import paging
 from server.web.api import thread_api
 from server.web.pages import catch_up, comment_fragments, nesting, page_templates, personal_marks, thread_page_builder
+from server.web.pages.editions import Edition
 from server.web.pages.shared_pages import Sheet
 from server.web.pages.slots import Cut, cut
-from server.web.requests import schemas, session
+from server.web.requests import language, schemas, session
 from server.web.requests.context import Visit
 from server.web.requests.encodings import takes_gzip
 from server.web.requests.queue_owner import own_in_turn, shared_in_turn
@@ -33,9 +34,10 @@ async def thread_page(
 ) -> Response:
     """What all of a role see is made once until the thread changes; for an account only its own is put in."""
     viewer = await session.identify(visit)
+    edition = language.edition_for(visit)
     is_packed = takes_gzip(visit.headers.get("accept-encoding", ""))
-    headers = {"Vary": "Cookie, Accept-Encoding"} | ({"Content-Encoding": "gzip"} if is_packed else {})
-    asked = _Asked(visit, key, find, sort, replies, is_new_only)
+    headers = {"Vary": "Cookie, Accept-Encoding, Accept-Language"} | ({"Content-Encoding": "gzip"} if is_packed else {})
+    asked = _Asked(visit, edition, key, find, sort, replies, is_new_only)
     if viewer is not None:
         if visit.state["context"].shared.knows(key, asked.question(viewer.role)):
             html = await _page_for(asked, viewer, is_packed)
@@ -47,7 +49,7 @@ async def thread_page(
         sheet = await _kept_sheet(asked, "")
         return await _finished(asked, sheet, {"nonce": page_templates.fresh_nonce().encode()}, {}, is_packed), sheet.tag
 
-    question = "page", page_templates.path(visit), asked.theme, is_packed
+    question = "page", edition.texts.language, page_templates.path(visit), asked.theme, is_packed
     html, tag = await shared_in_turn(visit, key, question, made, lambda page: len(page[0]))
     headers |= {"Cache-Control": "no-cache", "ETag": tag}
     if tag in visit.headers.get("if-none-match", ""):
@@ -61,6 +63,7 @@ class _Asked:
     """Which page of a thread a request asks for. `is_new_only`: only what is new to the account, if anything is."""
 
     visit: Visit
+    edition: Edition
     key: str
     find: Find
     sort: str
@@ -70,8 +73,7 @@ class _Asked:
     @property
     def drawing(self) -> comment_fragments.Drawing:
         """Return what draws it: links on other sites' pages are whole."""
-        context = self.visit.state["context"]
-        return context.guest_drawing if self.is_fragment else context.drawing
+        return self.edition.guest_drawing if self.is_fragment else self.edition.drawing
 
     @property
     def is_fragment(self) -> bool:
@@ -89,7 +91,7 @@ class _Asked:
 
     def question(self, role: str) -> Hashable:
         """Return what the sheet for everybody with this role is kept by."""
-        return "sheet", role, page_templates.path(self.visit), self.theme
+        return "sheet", role, self.edition.texts.language, page_templates.path(self.visit), self.theme
 
 
 async def _page_for(asked: _Asked, viewer: Account, is_packed: bool) -> bytes:
@@ -106,7 +108,7 @@ async def _page_for(asked: _Asked, viewer: Account, is_packed: bool) -> bytes:
         "signed": b" signed" if viewer.is_signed else b"",
         "told": str(own.told or "").encode(),
         "nonce": page_templates.fresh_nonce().encode(),
-        "news": asked.drawing.news(asked.key, catch_up.told(own.since, context.texts), mark, only_new=is_alone),
+        "news": asked.drawing.news(asked.key, catch_up.told(own.since, asked.edition.texts), mark, only_new=is_alone),
         "unseen": asked.drawing.unseen(own.unseen),
     }
     changed = sheet.changed(asked.drawing, personal_marks.personal(own, viewer, sheet))
@@ -160,7 +162,7 @@ async def _sheet(asked: _Asked, role: str, fresh: frozenset[int]) -> Sheet:
         return page_templates.html(
             visit,
             "thread.html",
-            page.thread.title or context.texts("thread.title", key=asked.key),
+            page.thread.title or asked.edition.texts("thread.title", key=asked.key),
             viewer,
             asked.drawing,
             thread=page_templates.describe(page.thread, page.epoch),
@@ -196,7 +198,9 @@ async def _sheet(asked: _Asked, role: str, fresh: frozenset[int]) -> Sheet:
         lambda sql: asked.find(sql, fresh),
         is_flat=asked.sort == "flat",
         moderates=role in ("moderator", "staff"),
-        tag=lambda page: f'W/"{page.epoch}-{page.thread.version}-{context.assets.version}-{asked.theme}"',
+        tag=lambda page: (
+            f'W/"{page.epoch}-{page.thread.version}-{context.assets.version}-{asked.theme}-{asked.drawing.language}"'
+        ),
         shell=shell,
         within=within,
         after=after,

@@ -66,6 +66,7 @@ async def show(
     again: str = "",
 ) -> Response:
     """Return the page for logging in or registering; `again`: the provider by which it may be tried again."""
+    await session.identify(visit)
     response = await page_templates.page(
         visit,
         "account.html",

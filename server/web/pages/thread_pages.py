@@ -3,32 +3,25 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
-from pathlib import Path
-from urllib.parse import quote
 
-import jinja2
 import msgspec
-from markupsafe import Markup
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from server import thread_keys
 from server.actions.post import Post
 from server.errors import DomainError, Invalid, NotFound, NotSignedIn
-from server.locales import Texts
 from server.model import Account, Head
 from server.storage.accounts import accounts
 from server.storage.comments import comments
 from server.storage.engine.database import Sql
 from server.storage.threads import paging, threads
-from server.text import characters, markup
+from server.text import characters
 from server.visibility import info, moment, view
 from server.web.api import thread_api
 from server.web.pages import avatars, nesting
 from server.web.pages.page_templates import composer, describe, fresh_nonce, page
 from server.web.pages.personal_thread_page import REPLIES_SHOWN, thread_page
-from server.web.pages.template_cache import Compiled
 from server.web.requests import language, schemas, session
 from server.web.requests.context import Visit, address
 from server.web.requests.queue_owner import in_turn
@@ -37,37 +30,6 @@ COMMENTS_ON_A_PAGE = 200
 # Of one branch, by its link.
 REPLIES_IN_A_PART = 100
 THREADS_ON_HOME = 50
-TEMPLATES = Path(__file__).parents[1] / "templates"
-
-
-def templates(base: str, texts: Texts) -> jinja2.Environment:
-    """Return the templates in one language, of a site below the path `base`: every link in them begins with it."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        bytecode_cache=Compiled(TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["when"] = when
-    environment.filters["quoted"] = quoted
-    environment.filters["linked"] = lambda html: Markup(markup.with_whole_links(html, base) if base else html)
-    environment.globals["base"] = base
-    environment.globals["texts"] = texts
-    environment.globals["t"] = texts.html
-    return environment
-
-
-def when(moment: str) -> str:
-    """Return an RFC 3339 moment as people read it."""
-    at = datetime.fromisoformat(moment)
-    return f"{at.day} {at:%b %Y, %H:%M} UTC"
-
-
-def quoted(text: str) -> str:
-    # As encodeURIComponent does.
-    return quote(text, safe="!'()*")
 
 
 async def home(visit: Visit) -> Response:

@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypedDict
 
-import jinja2
 from starlette.requests import Request
 
 from channels.brokers.broker import Broker
@@ -21,7 +20,6 @@ from channels.sockets.heartbeat import Heartbeat
 from server.actions.vote import Votes
 from server.client_address import Clients, wide_network
 from server.connection_budget import HttpBudget
-from server.locales import Texts
 from server.openid.client import Client
 from server.rate_limits import Admission, Limits
 from server.settings import Settings
@@ -30,7 +28,7 @@ from server.storage.engine.database import Database
 from server.storage.threads.orders import Rankings
 from server.text.render_process import Renderer
 from server.web.assets import Assets
-from server.web.pages.comment_fragments import Drawing
+from server.web.pages.editions import Editions
 from server.web.pages.personal_marks import OwnMarks
 from server.web.requests.begun_logins import BegunLogins
 from server.web.requests.known_sessions import KnownSessions
@@ -73,11 +71,7 @@ class Context(LiveContext):
     database: Database
     limits: Limits
     assets: Assets
-    texts: Texts
-    templates: jinja2.Environment
-    drawing: Drawing
-    # For pages of other sites.
-    guest_drawing: Drawing
+    editions: Editions
     own_marks: OwnMarks
     source: DiffSource
     shared: Shared

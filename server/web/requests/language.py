@@ -1,4 +1,8 @@
-"""In which language a request is answered."""
+"""In which language a request is answered.
+
+The account's choice decides, then what the browser asks for, then the page under which the thread is (`lang`), then the
+server's first language.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +12,36 @@ from starlette.requests import Request
 
 from server.errors import DomainError
 from server.locales import Texts, texts
+from server.model import Account
+from server.web.pages.editions import Edition, Editions
+
+_CHOSEN = "livethread.language"
+# Of a language's tag.
+MOST_CHARACTERS = 35
+
+
+def prefer(request: Request[Any], account: Account) -> None:
+    """Answer it as the account has chosen: known once it is known who asks."""
+    request.scope[_CHOSEN] = account.language
 
 
 def texts_for(request: Request[Any]) -> Texts:
     """Return the texts that answer this request, also where it was refused before anything is known of it."""
     context = request.scope.get("state", {}).get("context")
-    return texts() if context is None else cast("Texts", context.texts)
+    if context is None:
+        return texts()
+    offered = cast("Editions", context.editions).offered
+    return (
+        offered.named(request.scope.get(_CHOSEN, ""))
+        or offered.for_header(request.headers.get("accept-language", ""))
+        or offered.matching(request.query_params.get("lang", "")[:MOST_CHARACTERS])
+        or offered.default
+    )
+
+
+def edition_for(request: Request[Any]) -> Edition:
+    editions: Editions = request.scope["state"]["context"].editions
+    return editions.of(texts_for(request))
 
 
 def sentence(visit: Request[Any], error: DomainError | None) -> str:

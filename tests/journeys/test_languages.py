@@ -1,0 +1,141 @@
+"""Each reader's own language: pages, threads on other sites' pages, errors and the script, from one server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx2
+import pytest
+from playwright.async_api import expect
+
+from server.locales import texts
+from tests.journeys.people import Person
+from tests.processes import Server
+
+LONG, MIRRORED, ENGLISH = texts("en-XA"), texts("ar-XB"), texts()
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with Server(tmp_path_factory.mktemp("app"), LIVETHREAD_LANGUAGES="en en-XA ar-XB") as server:
+        yield server
+
+
+def get(app: Server, path: str, wanted: str = "", **headers: str) -> httpx2.Response:
+    return httpx2.get(app.origin + path, headers={"accept-language": wanted, **headers}, trust_env=False)
+
+
+def test_a_page_is_in_the_language_that_the_browser_wants(app: Server, key: str, name: str) -> None:
+    Person(app, name).post(key, "Words of a person")
+    seen: dict[str, httpx2.Response] = {}
+    # Twice: what is kept for one language is not given to another.
+    for language in (LONG, MIRRORED, ENGLISH) * 2:
+        answer = seen[language.language] = get(app, f"/t/{key}", f"sv, {language.language};q=0.5")
+        html = answer.text
+        assert f'<html lang="{language.language}" dir="{language.direction}">' in html
+        assert f'<live-thread lang="{language.language}" dir="{language.direction}"' in html
+        assert f">{language('action.reply')}</a>" in html.split('class="comments"')[1].split("<template")[0]
+        assert language("thread.not_live") in html
+        assert "Accept-Language" in answer.headers["vary"]
+    assert len({one.headers["etag"] for one in seen.values()}) == 3
+    etag = seen["en-XA"].headers["etag"]
+    same, other = (get(app, f"/t/{key}", one, **{"if-none-match": etag}) for one in ("en-XA", "ar-XB"))
+    assert (same.status_code, other.status_code) == (304, 200)
+    assert "Accept-Language" in same.headers["vary"]
+
+
+@pytest.mark.parametrize("path", ["/", "/login", "/search?q=x", "/nothing-is-here"])
+def test_pages_around_the_threads_are_as_well(app: Server, path: str) -> None:
+    answer = get(app, path, "en-XA")
+    assert '<html lang="en-XA" dir="ltr">' in answer.text
+    assert path == "/nothing-is-here" or "Accept-Language" in answer.headers["vary"]
+
+
+def test_who_wants_none_of_ours_gets_the_language_of_the_page_and_then_ours(app: Server, key: str) -> None:
+    fragment = f"/t?only=fragment&key={key}&lang="
+    given = [
+        get(app, fragment + lang, wanted).text.split('lang="')[1].split('"')[0]
+        for lang, wanted in (("ar-XB", "sv"), ("ar-XB-x", ""), ("xx", "sv"), ("ar-XB", "en-XA"), ("x" * 500, ""))
+    ]
+    assert given == ["ar-XB", "ar-XB", "en", "en-XA", "en"]
+
+
+def test_errors_are_said_in_the_language_of_the_reader(app: Server, key: str, name: str) -> None:
+    person = Person(app, name)
+    for language in (LONG, MIRRORED):
+        person.http.headers["accept-language"] = language.language
+        answer = person.http.post(f"/api/threads/{key}/comments", json={"body": " ", "nonce": "n" * 20})
+        assert answer.json()["error"]["message"] == language("error.empty_comment")
+        form = person.http.post(f"/t/{key}/comments", data={"body": " ", "nonce": "n" * 20})
+        assert language("error.empty_comment") in form.text
+
+
+def test_an_account_reads_what_it_chose_whatever_its_browser_wants(app: Server, key: str, name: str) -> None:
+    person = Person(app, name)
+    person.post(key, "Words")
+    person.http.headers["accept-language"] = "en-XA"
+    pages = ["/", "/account", "/inbox", f"/u/{name}", "/search", f"/t/{key}", "/login", f"/t?only=fragment&key={key}"]
+
+    def read() -> set[str]:
+        found = {person.http.get(path).text.split('lang="')[1].split('"')[0] for path in pages}
+        titles = {person.http.get(path).text.split("<title>")[1].split("<")[0] for path in pages[1:3]}
+        assert titles == {texts(*found)("mine.title"), texts(*found)("list.replies_to_you")}
+        return found
+
+    def choose(language: str) -> httpx2.Response:
+        return person.http.post("/account/language", data={"language": language})
+
+    assert read() == {"en-XA"}
+    assert choose("ar-XB").headers["location"] == "/account"
+    assert read() == {"ar-XB"}
+    assert '<option value="ar-XB" lang="ar-XB" selected>' in person.http.get("/account").text
+    refused = choose("de")
+    assert (refused.status_code, MIRRORED("error.language", names="en, en-XA, ar-XB") in refused.text) == (422, True)
+    assert person.do("GET", "/api/me/export")["account"]["language"] == "ar-XB"
+    answer = person.http.post(f"/t/{key}/comments", data={"body": " ", "nonce": "n" * 20})
+    assert MIRRORED("error.empty_comment") in answer.text
+    assert '<html lang="ar-XB"' in person.http.get("/c/999999/edit").text
+    choose("")
+    assert read() == {"en-XA"}
+
+
+def test_feeds_are_in_the_language_of_the_server(app: Server, key: str, name: str) -> None:
+    Person(app, name).post(key, "Words")
+    entry = ENGLISH("feed.entry", name=name, thread=key)
+    assert entry in get(app, f"/t/{key}/feed", "en-XA").text
+
+
+def test_counts_are_labelled_in_the_language_of_the_page_that_asks(app: Server, key: str, name: str) -> None:
+    Person(app, name).post(key, "Words")
+    answer = get(app, f"/api/counts?keys={key}&lang=ar-XB", "en-XA").json()
+    assert answer == {"counts": {key: 1}, "labels": {key: MIRRORED("count.counted_comments", count=1)}}
+    assert get(app, f"/api/counts?keys={key}").json()["labels"] == {key: "1 comment"}
+
+
+async def test_the_script_speaks_as_its_page_does(app: Server, key: str, name: str, visit: Any) -> None:
+    author = Person(app, name)
+    id_ = author.post(key, "Words")["id"]
+    reader = await visit(locale="ar-XB")
+    page = await reader.read(f"{app.origin}/t/{key}")
+    await expect(page.locator(".connection")).to_have_text(f"● {MIRRORED('live.here', count=1)}")
+    await page.click(f"#c-{id_} .reply")
+    await expect(page.locator(".answering .actions .quiet").last).to_have_text(MIRRORED("composer.close"))
+    author.post(key, "More words")
+    await expect(page.locator(".pill")).to_have_text(f"↑ {MIRRORED('unread.new_comments', count=1)}")
+
+
+async def test_marks_in_texts_are_said_in_the_language_of_the_reader(
+    app: Server, key: str, name: str, visit: Any
+) -> None:
+    author = Person(app, name)
+    first = author.post(key, "Words that are quoted")["id"]
+    second = author.post(key, f"> Words that are quoted\n>\n> — [{name}](/t/{key}/c/{first})\n\nMine")["id"]
+    reader = await visit(locale="ar-XB")
+    page = await reader.read(f"{app.origin}/t/{key}")
+    body = page.locator(f"#c-{second} blockquote")
+    await expect(body).to_contain_text("Words that are quoted")
+    author.do("DELETE", f"/api/comments/{first}")
+    await expect(body).to_have_text(MIRRORED("comment.quote_gone"))
+    assert MIRRORED("comment.quote_gone") in get(app, f"/t/{key}", "ar-XB").text
+    assert ENGLISH("comment.quote_gone") in get(app, f"/t/{key}/feed", "ar-XB").text
