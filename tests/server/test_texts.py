@@ -6,7 +6,7 @@ import pytest
 from markupsafe import Markup
 
 from server import errors
-from server.locales import Texts
+from server.locales import Texts, whole
 
 
 def test_a_count_takes_the_form_of_its_language() -> None:
@@ -51,3 +51,11 @@ def test_an_error_says_its_sentence_in_the_language_of_the_reader() -> None:
     assert str(error) == "A password needs at least 8 characters."
     german = Texts("de", {"error": {"password_short_other": "Mindestens {{count}} Zeichen."}})
     assert error.sentence(german) == "Mindestens 8 Zeichen."
+
+
+def test_a_text_that_a_catalogue_lacks_is_english_in_all_its_forms() -> None:
+    japanese = Texts("ja", whole({"unread": {"count_other": "未読 {{count, number}}"}}))
+    assert [japanese("unread.count", count=count) for count in (1, 2)] == ["未読 1", "未読 2"]
+    assert dict(japanese.forms("unread.count")) == {"unread.count_other": "未読 {{count, number}}"}
+    assert japanese("unread.new_replies", count=2) == "2 new replies"
+    assert japanese("action.reply") == "Reply"
