@@ -194,7 +194,7 @@ QUERIES = {
     "only": ["/t/bad"],
     "next": ["/login", "/register"],
 }
-FLAGS = {"held", "anew"}
+FLAGS = {"held", "anew", "print"}
 STRICT = {"limit", "after", "before", "sort"}
 NUMBERS = {"limit", "after", "before", "reply", "replies", "branch"}
 

@@ -181,4 +181,4 @@ def test_a_page_is_an_eighth_as_long_compressed_and_the_same(app: Server) -> Non
         assert CHANGING.sub("", gzip.decompress(raw).decode()) == CHANGING.sub("", whole.decode())
         assert len(raw) <= 12 * 1024
         assert len(whole) > 5 * len(raw)
-        assert answer.headers["vary"] == "Cookie, Accept-Encoding, Origin"
+        assert answer.headers["vary"] == "Cookie, Accept-Encoding, Accept-Language, Origin"

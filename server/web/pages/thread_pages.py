@@ -19,7 +19,7 @@ from server.storage.threads import paging, threads
 from server.text import characters
 from server.visibility import info, moment, view
 from server.web.api import thread_api
-from server.web.pages import avatars, nesting
+from server.web.pages import avatars, nesting, print_pages
 from server.web.pages.page_templates import composer, describe, fresh_nonce, page
 from server.web.pages.personal_thread_page import REPLIES_SHOWN, thread_page
 from server.web.requests import language, schemas, session
@@ -49,7 +49,10 @@ async def thread(visit: Visit) -> Response:
 
     With `only=fragment` the thread alone, for the pages of other sites; `part` then says what `only` says otherwise.
     With `only=new`, and where something is, only what is new to the account and what that answers, from the oldest on.
+    With `print` all of it.
     """
+    if "print" in visit.query_params:
+        return await print_pages.printed(visit, _page_key(visit))
     query, rankings = visit.query_params, visit.state["context"].rankings
     key, sort, cursor = _page_key(visit), schemas.sort(query.get("sort")), query.get("cursor", "")
     branch = schemas.whole(query.get("branch"), "branch", least=1, most=thread_api.MAX_VERSION, default=0)
