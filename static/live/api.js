@@ -48,16 +48,14 @@ export async function ask(method, path, body, outlives = false) {
   let answer;
   try {
     const { credentials, headers } = known();
+    // Errors are said in the language of the page.
+    headers["accept-language"] = language;
+    if (body) headers["content-type"] = "application/json";
     response = await fetch(at(path), {
       method,
       keepalive: outlives,
       credentials,
-      // Errors are said in the language of the page.
-      headers: {
-        ...headers,
-        ...(language && { "accept-language": language }),
-        ...(body && { "content-type": "application/json" }),
-      },
+      headers,
       body: body && JSON.stringify(body),
       signal: AbortSignal.timeout(PATIENCE_MS),
     });

@@ -3,7 +3,7 @@
 import { ask } from "../live/api.js";
 import { browser } from "../live/storage.js";
 import { showVote } from "../view/item.js";
-import { when, written } from "../view/times.js";
+import { TIME, when, written } from "../view/times.js";
 import { t } from "../words.js";
 
 /**
@@ -258,5 +258,5 @@ function nameIn(item) {
 /** @param {string} moment @returns {string} "14:02" today, else with the day */
 function since(moment) {
   const isToday = new Date(moment).toDateString() === new Date().toDateString();
-  return isToday ? written("time", moment) : when(moment, "short");
+  return isToday ? written(moment, TIME) : when(moment, { day: "numeric", month: "short" });
 }

@@ -20,12 +20,12 @@ MOMENTS = [datetime(2026, 1, 6, 0, 5, tzinfo=UTC) + timedelta(days=29 * step, ho
 CATEGORIES = ("zero", "one", "two", "few", "many", "other")
 SCRIPT = """
 import { speak, t } from "./words.js";
-import { when, written } from "./view/times.js";
+import { DAY, when, written } from "./view/times.js";
 const { languages, moments, numbers, forms } = JSON.parse(process.argv[2]);
 const found = languages.map((language) => {
   speak(language, forms);
   return [
-    moments.map((one) => [written("day", one), when(one), when(one, "short")]),
+    moments.map((one) => [written(one, DAY), when(one), when(one, { day: "numeric", month: "short" })]),
     numbers.map((count) => [t("number", { count }), t("form", { count })]),
   ];
 });
