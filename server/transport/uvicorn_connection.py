@@ -106,7 +106,7 @@ class BoundedHttp(Reading):
     def _read_on(self) -> None:
         # Else it has been read since, or is to be read after an answer, or never.
         if self._unparsed and not (self.pipeline or self._is_deaf or self._is_lingering or self.transport.is_closing()):
-            later, self._unparsed = self._unparsed, NOTHING
+            later = self._resumed()
             self.flow.resume_reading()
             self._feed(later)
 
@@ -233,7 +233,7 @@ class BoundedHttp(Reading):
         elif self.pipeline:
             self._begin(cast("Answering", self.pipeline.pop()[0]))
         elif self._unparsed and not self._is_deaf:
-            later, self._unparsed = self._unparsed, NOTHING
+            later = self._resumed()
             self.flow.resume_reading()
             self._feed(later)
         elif self._is_deaf or self._has_peer_ended:

@@ -63,6 +63,13 @@ class Reading(HttpToolsProtocol):
         if self._share is not None:
             self._share.hold(len(data))
 
+    def _resumed(self) -> bytes:
+        """Take what was put off, to be read now: it is counted once more as it is."""
+        later, self._unparsed = self._unparsed, NOTHING
+        if self._share is not None:
+            self._share.hold(-len(later))
+        return later
+
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._is_in_head, self._overhead, self._body_bytes = True, 0, 0

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
+from typing import Any
+
+from uvicorn.protocols.http.flow_control import FlowControl
 
 from server.connection_budget import CONNECTION_BYTES, MAX_BYTES, MAX_BYTES_OF_ALL, HttpBudget, Share
 from server.transport.descriptors import room
+from server.transport.uvicorn_reading import Reading
 from tests.processes import eventually
 
 MIB = 1024 * 1024
@@ -158,3 +163,35 @@ async def test_thousands_who_are_late_at_once_are_not_cut_in_one_turn_of_the_loo
     assert not any(peer.ended for peer in late)
     await eventually(lambda: all(peer.ended == "late" for peer in late))
     assert reprieved.ended is None
+
+
+class Slow(Reading):
+    """A connection that has no time for more than a slice in each turn."""
+
+    def __init__(self, share: Share) -> None:
+        self._share = share
+        self.pipeline = deque()
+        self.flow = FlowControl(asyncio.Transport())
+        self.flow.read_paused = True
+        self.parser: Any = self
+        self._body_bytes = 1 << 40
+        self.fed_bytes = 0
+
+    def feed_data(self, piece: bytes) -> None:
+        self.fed_bytes += len(piece)
+
+    def _has_time(self) -> bool:
+        return False
+
+    def _wait_for_turn(self) -> None:
+        pass
+
+
+def test_input_that_waits_for_many_turns_is_counted_once() -> None:
+    budget = HttpBudget()
+    reading = Slow(Peer(budget).share)
+    reading._feed(bytes(MIB))
+    while reading._unparsed:
+        assert budget.held_bytes == CONNECTION_BYTES + MIB
+        reading._feed(reading._resumed())
+    assert (reading.fed_bytes, budget.held_bytes) == (MIB, CONNECTION_BYTES + MIB)
