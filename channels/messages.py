@@ -25,11 +25,15 @@ Name = Annotated[str, Meta(max_length=100)]
 
 
 class Author(Struct, frozen=True):
-    """The public form of an account under a comment: `avatar` is a path, `badge` a word or None."""
+    """The public form of an account under a comment: `avatar` is a path, `badge` a word or None.
+
+    `picture`: the hash of a picture of one's own.
+    """
 
     name: str
     avatar: str
     badge: Literal["author", "staff", "moderator"] | None = None
+    picture: str | UnsetType = UNSET
 
 
 class Comment(Struct, frozen=True, kw_only=True):

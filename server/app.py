@@ -23,6 +23,7 @@ from channels.rooms.hub import Hub
 from channels.sockets.heartbeat import Heartbeat
 from channels.tasks import Health, Tasks
 from server import operator_commands, private_files
+from server.actions import pictures
 from server.actions.sessions import lifetime, sweep
 from server.actions.sites import follow_setting, reload
 from server.actions.vote import Votes
@@ -32,6 +33,7 @@ from server.connection_budget import HttpBudget
 from server.errors import CannotStart, Unavailable
 from server.locales.offered import Offered
 from server.openid.client import clients
+from server.pictures.process import Pictures
 from server.rate_limits import Limits
 from server.settings import Settings
 from server.sites import Sites
@@ -131,7 +133,7 @@ def create_app(settings: Settings) -> Starlette:
             shared = Shared(tasks, lambda: Unavailable("error.response_not_built", retry_after=1))
             sessions = KnownSessions(database, lifetime(settings))
             sites, codes = Sites(), LoginCodes()
-            await follow_setting(database, settings.sites)
+            await _follow_settings(database, settings)
             read_sites = partial(_read_sites, database, sites, sessions)
             await read_sites()
             source = DatabaseSource(database, shared)
@@ -188,6 +190,7 @@ def create_app(settings: Settings) -> Starlette:
                 Rankings(),
                 votes,
                 renderer,
+                Pictures(),
                 codes,
                 read_sites,
                 BegunLogins(),
@@ -256,6 +259,11 @@ def with_secret(settings: Settings) -> Settings:
         raise CannotStart(
             f"LIVETHREAD_SECRET: it is not set, and a new one cannot be saved: {private_files.why(path, error)}."
         ) from error
+
+
+async def _follow_settings(database: Database, settings: Settings) -> None:
+    await follow_setting(database, settings.sites)
+    await pictures.follow_setting(database, settings)
 
 
 async def _read_sites(database: Database, sites: Sites, sessions: KnownSessions) -> None:

@@ -53,7 +53,8 @@ class Thread:
 class StoredComment(Struct, frozen=True):
     """A comment as it is kept, with what is known of its thread and author; what anybody sees of it is `view`'s.
 
-    Times in milliseconds. `author_name` and `author_role` are None if there is no account, or it was closed.
+    Times in milliseconds. `author_name` and `author_role` are None if there is no account, or it was closed;
+    `author_picture` is the hash of one's own.
     `hidden_quotes`: which quotes of the text are of comments that are not visible, numbers joined by commas.
     """
 
@@ -80,6 +81,7 @@ class StoredComment(Struct, frozen=True):
     author: int | None
     author_name: str | None
     author_role: Role | None
+    author_picture: str | None
     hidden_quotes: str | None
 
 
@@ -98,5 +100,6 @@ class Head(NamedTuple):
     author: int | None
     author_name: str | None
     author_role: Role | None
+    author_picture: str | None
     is_of_thread_author: int
     hidden_quotes: str | None

@@ -77,7 +77,12 @@ def _author(comment: StoredComment) -> Author | None:
     if name is None or role is None:
         return None
     badge: Literal["author", "staff", "moderator"] | None = None if role == "reader" else role
-    return Author(name, avatar(name), "author" if comment.author == comment.thread_author else badge)
+    return Author(
+        name,
+        avatar(name),
+        "author" if comment.author == comment.thread_author else badge,
+        comment.author_picture or UNSET,
+    )
 
 
 def info(thread: Thread) -> Info:

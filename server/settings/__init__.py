@@ -230,7 +230,7 @@ class Settings:
         Setting(
             "30/3600",
             values.rate,
-            "changes of an account's name and feed address",
+            "changes of an account's name and feed address, and of its picture",
         ),
     ]
     limit_deletions_account: Annotated[Rate, Setting("120/60", values.rate, "deletions of own comments by an account")]
@@ -250,6 +250,9 @@ class Settings:
     ]
     votes: Annotated[str, Setting("both", values.one_of("both", "up", "off"), "`up`: upvotes only; `off`: no votes")]
     hold: Annotated[str, Setting("off", values.one_of("off", "all"), "`all`: every comment awaits approval")]
+    pictures: Annotated[
+        bool, Setting("on", values.switch, "people may give themselves a picture; `off`: none is taken or shown")
+    ]
     edit_seconds: Annotated[int, Setting("900", values.seconds, "how long an author may edit a comment")]
     keep_alive_seconds: Annotated[
         int,

@@ -4,10 +4,11 @@ import { read } from "../live/api.js";
 import { at } from "../live/server.js";
 import { tab } from "../live/storage.js";
 import { Live } from "../mount.js";
-import { drawAvatar } from "../view/avatar.js";
+import { showBy } from "../view/avatar.js";
 import { build } from "../view/html_parser.js";
 import { focused } from "../view/selection.js";
 import { speak, t } from "../words.js";
+import { canvas, drawing, show } from "./pictures.js";
 import { session } from "./session.js";
 
 const NEAR = "800px";
@@ -30,6 +31,8 @@ let isBlocked = false;
 addEventListener("securitypolicyviolation", ({ effectiveDirective, blockedURI }) => {
   isBlocked ||= effectiveDirective === "connect-src" && /^wss?\b/.test(blockedURI);
 });
+
+showBy(show);
 
 /** @param {string} code */
 export function begin(code) {
@@ -364,11 +367,9 @@ export class Guest {
 /** @param {Document} document @param {string} tag @param {[string, string][]} attributes */
 function make(document, tag, attributes) {
   if (tag === "img") {
-    // A strict page allows no pictures of ours.
-    const picture = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-    picture.setAttribute("class", "avatar");
-    drawAvatar(picture, new Map(attributes).get("src") ?? "");
-    return picture;
+    const given = new Map(attributes);
+    const made = given.get("class") === "picture" ? canvas : drawing;
+    return made(document, given.get("src") ?? "");
   }
   const made = document.createElement(tag);
   for (const [name, value] of attributes) made.setAttribute(name, value);

@@ -5,7 +5,7 @@
  * pages that were loaded), and, where its branch is cut, before the cut; everything else is kept aside. Only snapshots,
  * changes and joined move the position.
  *
- * @typedef {{name: string, avatar: string, badge: string | null}} Author
+ * @typedef {{name: string, avatar: string, badge: string | null, picture?: string}} Author
  * @typedef {{id: number, version: number, parent?: number | null, state?: string, revision?: number,
  *   author?: Author | null, html?: string, created?: string, placed?: string, arrived?: number,
  *   edited?: string | null, score?: number, replies?: number, nonce?: string}} Comment

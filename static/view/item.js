@@ -2,8 +2,8 @@
 
 import { at } from "../live/server.js";
 import { t } from "../words.js";
-import { showAvatar } from "./avatar.js";
-import { picture, putHtml } from "./safe_html.js";
+import { showPicture } from "./avatar.js";
+import { ownPicture, picture, putHtml } from "./safe_html.js";
 import { ago, when } from "./times.js";
 
 /** @typedef {import("../live/store.js").Comment} Comment */
@@ -94,8 +94,7 @@ export function fill(item, comment, place) {
 function showAuthor(part, author, isVisible) {
   part(".name").textContent = isVisible ? (author?.name ?? t("comment.anonymous")) : t("comment.nameless");
   link(part(".name"), isVisible && author ? `/u/${encodeURIComponent(author.name)}` : "");
-  const src = picture(author?.avatar);
-  showAvatar(part(".avatar"), src);
+  showPicture(part(".avatar"), picture(author?.avatar), ownPicture(author?.picture));
   const badge = BADGES[author?.badge ?? ""];
   part(".badge").textContent = badge ? t(badge) : "";
   part(".badge").classList.toggle("author", author?.badge === "author");

@@ -57,6 +57,9 @@ export function picture(path) {
   return at(/^\/avatar\/[^/?#\\]+$/.test(String(path)) ? String(path) : "/avatar/anonymous.svg");
 }
 
+/** @param {unknown} hash @returns {string} the address of somebody's own picture; "": none */
+export const ownPicture = (hash) => (/^[0-9a-f]{32}$/.test(String(hash)) ? at(`/picture/${hash}.webp`) : "");
+
 /** Say whether the ids and versions are such. @param {import("../live/store.js").Change} change */
 export function isSound({ version, after, comments }) {
   return [version, after, ...comments.flatMap((one) => [one.id, one.version])].every(Number.isSafeInteger);

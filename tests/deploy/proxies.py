@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import getpass
 import random
 import re
 import signal
@@ -107,9 +108,10 @@ class Proxy:
             whole = self.folder / "whole.conf"
             parts = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
             folders = "".join(f"{name}_temp_path {self.folder}/{name};" for name in parts)
+            # Its workers write large bodies into the folder, which is ours.
             whole.write_text(
                 f"daemon off; pid {self.folder}/nginx.pid; error_log {self.folder}/error.log;\n"
-                "worker_rlimit_nofile 8192; events { worker_connections 4096; }\n"
+                f"user {getpass.getuser()}; worker_rlimit_nofile 8192; events {{ worker_connections 4096; }}\n"
                 f"http {{ access_log off; {folders} include {site}; }}\n",
                 encoding="utf-8",
             )

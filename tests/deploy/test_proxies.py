@@ -13,6 +13,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
+from server.pictures import MAX_BYTES
 from tests.deploy.proxies import FILES, proxied
 from tests.processes import Server, valkey
 from tests.torture.clients import Posters, following, tokens, until_equal, until_live
@@ -82,6 +83,19 @@ def test_what_is_not_for_visitors_is_not_found(kind: str, tmp_path: Path) -> Non
         assert visitor.get("/t/some-thread").status_code == 200
         for path in ("/metrics", "/internal/poll", "/internal/anything"):
             assert visitor.get(path).status_code == 404, path
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_a_picture_of_five_megabytes_comes_through(kind: str, tmp_path: Path) -> None:
+    with (
+        Server(tmp_path) as app,
+        proxied(kind, tmp_path, {8000: app.port, 8001: app.port, 8002: app.port}) as proxy,
+        httpx2.Client(base_url=proxy.origin, trust_env=False, timeout=30) as visitor,
+    ):
+        visitor.headers["authorization"] = f"Bearer {app.token('Ana')}"
+        answer = visitor.put("/api/me/picture", content=bytes(MAX_BYTES))
+        # Of the app: it has read it.
+        assert (answer.status_code, answer.json()["error"]["field"]) == (422, "picture")
 
 
 def _until_ready(server: Server) -> None:

@@ -230,7 +230,8 @@ def test_a_bad_parameter_is_named_and_breaks_nothing(app: Server, staff: Person,
     [
         "/api/comments/{}", "/c/{}/history", "/c/{}/edit", "/c/{}/delete", "/c/{}/moderate", "/t/bad/c/{}", "/t/{}",
         "/t/bad/c/{}/feed", "/t/{}/feed", "/api/threads/{}", "/api/threads/{}/changes", "/api/threads/{}/mine",
-        "/api/accounts/{}", "/u/{}", "/avatar/{}", "/feed/mine/{}", "/static/v/{}", "/api/threads/{}/names",
+        "/api/accounts/{}", "/u/{}", "/avatar/{}", "/picture/{}", "/feed/mine/{}", "/static/v/{}",
+        "/api/threads/{}/names",
     ],
 )  # fmt: skip
 def test_a_bad_address_is_refused_and_breaks_nothing(app: Server, staff: Person, path: str) -> None:
@@ -255,6 +256,7 @@ FORMS: dict[str, tuple[str | None, dict[str, str]]] = {
     "/account/language": (None, {"language": ""}),
     "/account/name": (None, {"name": ""}),
     "/account/password": (None, {"password": "wrong one", "new_password": PASSWORD}),
+    "/account/picture": (None, {"picture": ""}),
     "/account/close": (None, {"password": "wrong one", "comments": "keep"}),
     "/login": (
         "draft_body",

@@ -9,7 +9,8 @@ import pytest
 from tests.journeys.articles import Site
 from tests.journeys.embedding import thread_under
 from tests.journeys.firefox import GUEST, Firefox, Tab, started
-from tests.journeys.people import PASSWORD
+from tests.journeys.people import PASSWORD, Person
+from tests.journeys.test_pictures import given, picture
 from tests.journeys.test_single_sign_on import Signer, raw
 from tests.processes import Server
 
@@ -89,3 +90,16 @@ async def test_under_a_policy_without_sockets_the_thread_is_live_a_few_seconds_l
         body = {"body": "By a request", "nonce": "n" * 20}
         other.post(f"/api/threads/{thread_under(app, url)}/comments", json=body)
     await tab.until(f"{GUEST}.querySelector('.body')?.textContent === 'By a request'")
+
+
+async def test_a_persons_own_picture_is_painted_where_no_images_of_ours_are_allowed(
+    app: Server, site: Site, firefox: Firefox, key: str, name: str
+) -> None:
+    url = site.article(key, head=site.policy, loading="eager")
+    ana = Person(app, name)
+    ana.post(thread_under(app, url), "Words")
+    given(ana, picture("red"))
+    tab = await firefox.tab()
+    await tab.go(url)
+    own = f"{GUEST}?.querySelector('canvas.picture')?.getContext('2d').getImageData(32, 32, 1, 1).data"
+    await tab.until(f"((seen) => seen?.[0] > 200 && seen[2] < 50)({own})")

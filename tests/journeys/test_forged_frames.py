@@ -53,14 +53,20 @@ NOT_ALLOWED = """(() => {
 SHOWN = """(document.querySelector(".pill:not([hidden])")?.click(),
   document.querySelectorAll(".comments li[data-id]").length)"""
 AUTHORS = """[...document.querySelectorAll(".comments li[data-id]")].map((item) => [
-  item.querySelector("img").getAttribute("src"), item.querySelector(".badge").textContent,
+  [...item.querySelectorAll("header img")].map((one) => one.getAttribute("src")).join(),
+  item.querySelector(".badge").textContent,
   item.querySelector(".name").getAttribute("href")])"""
 LAST = "[...document.querySelectorAll('.comments .body')].at(-1).innerHTML"
 UNTOUCHED = "[location.pathname, typeof hacked, document.baseURI === location.href, document.forms.f === undefined]"
 
 
 def forged(html: str, id_: int, **more: Any) -> dict[str, Any]:
-    author = {"name": "../login", "avatar": "https://evil.example/a.png", "badge": "Owner <b>"}
+    author = {
+        "name": "../login",
+        "avatar": "https://evil.example/a.png",
+        "badge": "Owner <b>",
+        "picture": "../../login",
+    }
     return {
         "id": id_, "version": id_, "parent": None, "revision": 1, "state": "visible", "author": author, "html": html,
         "created": "2026-01-01T00:00:00.000Z", "placed": f"{id_}", "arrived": id_, "edited": None, "score": 0,

@@ -21,7 +21,8 @@ def comment(author: int, shown: int = 1) -> StoredComment:
         state="visible" if shown else "pending",
         shown=shown, version=1, revision=1, body="text", html="text", created=1_000, edited=None,
         placed=1_000, arrived=1,
-        nonce=None, replies=0, score=0, author=author, author_name="Ana", author_role="reader", hidden_quotes=None,
+        nonce=None, replies=0, score=0, author=author, author_name="Ana", author_role="reader", author_picture=None,
+    hidden_quotes=None,
     )  # fmt: skip
 
 

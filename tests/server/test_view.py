@@ -21,7 +21,8 @@ VIEWERS = {
 COMMENT = StoredComment(
     id=7, thread=1, thread_key="t", thread_title="T", thread_author=None, parent=None, depth=0, state="visible",
     shown=1, version=9, revision=2, body="words", html="<p>words</p>", created=0, edited=5, placed=0, arrived=3,
-    nonce="n" * 16, replies=1, score=4, author=1, author_name="Ana", author_role="reader", hidden_quotes=None,
+    nonce="n" * 16, replies=1, score=4, author=1, author_name="Ana", author_role="reader", author_picture=None,
+    hidden_quotes=None,
 )  # fmt: skip
 GONE = "What was quoted here is gone."
 

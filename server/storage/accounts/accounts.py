@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from base64 import b64encode
 from collections.abc import Callable, Collection
 from itertools import groupby
 from operator import itemgetter
@@ -12,6 +13,7 @@ from channels.messages import AccountEvent
 from server import names
 from server.errors import NotSignedIn
 from server.model import Account, Kind, Role
+from server.storage.accounts import pictures
 from server.storage.accounts.sessions import end_all as end_sessions
 from server.storage.comments import comments, quotes
 from server.storage.engine.rows import first, named
@@ -193,12 +195,12 @@ def close(write: Write, account: int) -> None:
     """
     write.sql.execute(
         "UPDATE accounts SET state = 'closed', name = '', key = char(10) || id, password = NULL, feed = NULL,"
-        " role = 'reader', language = '' WHERE id = ?",
+        " role = 'reader', language = '', picture = NULL WHERE id = ?",
         (account,),
     )
     write.sql.execute("UPDATE threads SET author = NULL WHERE author = ?", (account,))
     write.sql.execute("UPDATE looks SET account = NULL WHERE account = ?", (account,))
-    for table in ("notices", "visits", "people", "identities", "former_names", "mentions"):
+    for table in ("notices", "visits", "people", "identities", "former_names", "mentions", "pictures"):
         write.sql.execute(f"DELETE FROM {table} WHERE account = ?", (account,))
     end_sessions(write, account)
     # The name leaves the file too.
@@ -244,8 +246,10 @@ def everything(sql: sqlite3.Connection, account: int) -> dict[str, Any]:
         " ORDER BY issuer, subject",
         (account,),
     )
+    picture = pictures.kept(sql, account)
     return {
         "account": {"name": name, "role": role, "created": created, "language": language},
+        "picture": {"type": "image/webp", "base64": b64encode(picture).decode()} if picture else None,
         "logins": list(named(logins)),
         "sessions": list(named(held)),
         "comments": _without_hidden(sql, written, "id"),

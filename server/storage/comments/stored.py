@@ -31,6 +31,7 @@ _COLUMNS = {
     "author": "c.author",
     "author_name": "a.name",
     "author_role": "a.role",
+    "author_picture": "a.picture",
     "hidden_quotes": """(SELECT group_concat(q.place) FROM quotes q JOIN comments s ON s.id = q.source
         WHERE q.comment = c.id AND q.revision = c.revision AND s.state <> 'visible')""",
 }

@@ -13,8 +13,9 @@ from server.storage.comments import stored
 from server.storage.threads.changes import change
 from server.visibility import sight, view
 
-# Jobs of the outbox; words of an erased text, wherever they are quoted; what searches find; bytes that leave the file.
-Owed = Literal["jobs", "erase", "index", "scrub"]
+# Jobs of the outbox; words of an erased text, wherever they are quoted; what searches find; bytes that leave the file,
+# or the log of writes alone.
+Owed = Literal["jobs", "erase", "index", "scrub", "empty"]
 
 
 class Write:

@@ -12,7 +12,7 @@ from server.actions import account as own
 from server.errors import NotFound
 from server.model import Account
 from server.storage import search
-from server.storage.accounts import accounts, notifications, visits
+from server.storage.accounts import accounts, notifications, pictures, visits
 from server.storage.comments import comments, votes
 from server.storage.engine.database import Sql
 from server.storage.threads import threads
@@ -88,21 +88,23 @@ async def profile(visit: Visit) -> Response:
     """An account as everybody sees it, with its visible comments, the newest first."""
     before = schemas.whole(visit.query_params.get("before"), "before", least=1, most=thread_api.MAX_VERSION, default=0)
     limit = schemas.whole(visit.query_params.get("limit"), "limit", least=1, most=100, default=20)
-    account, found = await visit.state["context"].database.read(
-        lambda sql: _profile(sql, visit.path_params["name"], before, limit)
+    account, picture, found = await visit.state["context"].database.read(
+        lambda sql: profile_of(sql, visit.path_params["name"], before, limit)
     )
     return thread_api.answer(
         {
-            "account": thread_api.public_account(account),
+            "account": thread_api.public_account(account, picture),
             "comments": found,
             "before": found[-1].comment.id if len(found) == limit else None,
         }
     )
 
 
-def _profile(sql: Sql, name: str, before: int, limit: int) -> tuple[Account, list[comments.Found]]:
+def profile_of(sql: Sql, name: str, before: int, limit: int) -> tuple[Account, str | None, list[comments.Found]]:
+    """Return the open account of that name, its picture, and its latest comments. Raises NotFound."""
     account = named(sql, name)
-    return account, search.latest(sql, author=account.id, before=before, limit=limit)
+    found = search.latest(sql, author=account.id, before=before, limit=limit)
+    return account, pictures.shown(sql, account.id), found
 
 
 def named(sql: Sql, name: str) -> Account:

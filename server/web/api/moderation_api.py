@@ -6,7 +6,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from server import permissions
-from server.actions import moderate
+from server.actions import moderate, pictures
 from server.errors import Forbidden
 from server.storage.comments import comments
 from server.web.api import thread_api
@@ -41,6 +41,13 @@ async def ban(visit: Visit) -> Response:
     return thread_api.answer({"account": thread_api.public_account(banned), "banned": wanted.banned})
 
 
+async def remove_picture(visit: Visit) -> Response:
+    account = await session.require_for(visit, "moderate")
+    database = visit.state["context"].database
+    found = await pictures.remove_picture_of(database, account, visit.path_params["name"])
+    return thread_api.answer({"account": thread_api.public_account(found)})
+
+
 async def pending(visit: Visit) -> Response:
     """What waits for approval, the oldest first."""
     account = await session.require(visit)
@@ -56,5 +63,6 @@ routes = [
     Route("/api/comments/{id}/state", set_state, methods=["PUT"]),
     Route("/api/threads/{key}/lock", lock, methods=["PUT"]),
     Route("/api/accounts/{name:path}/ban", ban, methods=["PUT"]),
+    Route("/api/accounts/{name:path}/picture", remove_picture, methods=["DELETE"]),
     Route("/api/pending", pending),
 ]

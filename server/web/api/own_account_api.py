@@ -1,4 +1,4 @@
-"""The JSON API of one's own account: sessions, name, password, the feed's address, its export and its end."""
+"""The JSON API of one's own account: sessions, name, password, picture, the feed's address, its export and its end."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from server.actions import account as own
-from server.actions import close_account, sessions
+from server.actions import close_account, pictures, sessions
 from server.actions.sessions import token_hash
 from server.errors import NotSignedIn
 from server.model import Account
@@ -17,7 +17,7 @@ from server.storage.accounts.sessions import of as sessions_of
 from server.text import links
 from server.visibility import moment
 from server.web.api import thread_api
-from server.web.requests import schemas, session
+from server.web.requests import schemas, session, uploads
 from server.web.requests.context import Visit
 from server.web.requests.queue_owner import in_turn
 
@@ -90,6 +90,27 @@ async def set_password(visit: Visit, account: Account, password: str, fresh: str
     await own.change_password(context.database, context.settings, account, token, password, fresh)
 
 
+async def set_picture(visit: Visit) -> Response:
+    account = await session.require(visit)
+    admit_picture(visit, account)
+    context = visit.state["context"]
+    picture = await pictures.set_picture(context.database, context.pictures, account, await uploads.body(visit))
+    return thread_api.answer({"account": thread_api.public_account(account, picture)})
+
+
+def admit_picture(visit: Visit, account: Account) -> None:
+    """Raises before a picture is read: TooLarge, Forbidden (pictures_off), Unavailable, TooMany."""
+    context = visit.state["context"]
+    uploads.check_length(visit)
+    pictures.admit(context.pictures, context.limits, context.settings, account)
+
+
+async def remove_picture(visit: Visit) -> Response:
+    account = await session.require(visit)
+    await pictures.remove_picture(visit.state["context"].database, account)
+    return thread_api.answer({"account": thread_api.public_account(account)})
+
+
 async def renew_feed(visit: Visit) -> Response:
     context = visit.state["context"]
     account = await session.require(visit)
@@ -129,6 +150,8 @@ routes = [
     Route("/api/me/sessions/{id}", end_session, methods=["DELETE"]),
     Route("/api/me/name", change_name, methods=["PUT"]),
     Route("/api/me/password", change_password, methods=["PUT"]),
+    Route("/api/me/picture", set_picture, methods=["PUT"], max_body_size=uploads.BOUNDED_HERE),
+    Route("/api/me/picture", remove_picture, methods=["DELETE"]),
     Route("/api/me/feed", renew_feed, methods=["POST"]),
     Route("/api/me/export", in_turn(export)),
     Route("/api/me", close, methods=["DELETE"]),

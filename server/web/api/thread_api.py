@@ -40,8 +40,10 @@ def answer(content: Any, status: int = 200, *, cache: str = "no-store") -> Respo
     )
 
 
-def public_account(account: Account) -> dict[str, str]:
-    return {"name": account.name, "avatar": avatar(account.name), "role": account.role}
+def public_account(account: Account, picture: str | None = None) -> dict[str, str]:
+    """Return the account as the API says it; `picture`: the hash of its own, where that is told."""
+    shown = {"name": account.name, "avatar": avatar(account.name), "role": account.role}
+    return shown | {"picture": picture} if picture else shown
 
 
 async def thread(visit: Visit) -> Response:

@@ -1,4 +1,4 @@
-"""Avatars: a letter on a colour, drawn from the address alone."""
+"""Avatars: a letter on a colour, drawn from the address alone; and pictures of one's own, by their hash."""
 
 from __future__ import annotations
 
@@ -8,9 +8,13 @@ import re
 from starlette.responses import Response
 
 from server.errors import NotFound
+from server.storage.accounts import pictures
 from server.web.requests.context import Visit
 
 _NAME = re.compile(r"(?:(.)-(\d{1,2})|anonymous)\.svg", re.DOTALL)
+_PICTURE = re.compile(rf"([0-9a-f]{{{pictures.HASH_CHARACTERS}}})\.webp")
+# What was removed is in caches no longer than that.
+PICTURE_SECONDS = 24 * 3600
 
 
 async def avatar(visit: Visit) -> Response:
@@ -35,6 +39,24 @@ async def avatar(visit: Visit) -> Response:
         media_type="image/svg+xml",
         headers={
             "Cache-Control": "public, max-age=31536000, immutable",
+            "Content-Security-Policy": "default-src 'none'",
+        },
+    )
+
+
+async def picture(visit: Visit) -> Response:
+    match = _PICTURE.fullmatch(visit.path_params["name"])
+    if match is None:
+        raise NotFound("error.no_image")
+    name = match[1]
+    content = await visit.state["context"].database.read(lambda sql: pictures.content(sql, name))
+    if content is None:
+        raise NotFound("error.no_image")
+    return Response(
+        content,
+        media_type="image/webp",
+        headers={
+            "Cache-Control": f"public, max-age={PICTURE_SECONDS}, immutable",
             "Content-Security-Policy": "default-src 'none'",
         },
     )

@@ -86,6 +86,7 @@ def key(place: Place, drawing: Drawing, *, moderates: bool) -> Hashable:
         head.state,
         head.author_name,
         head.author_role,
+        head.author_picture,
         head.is_of_thread_author,
         head.hidden_quotes,
         place.depth,

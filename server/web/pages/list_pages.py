@@ -12,8 +12,8 @@ from starlette.routing import Route
 
 from server import names, permissions
 from server.actions import account as own
+from server.actions import pictures
 from server.errors import Forbidden, Invalid
-from server.storage import search
 from server.storage.accounts import notifications
 from server.storage.comments import comments
 from server.storage.engine.database import Sql
@@ -56,11 +56,10 @@ _NOTHING: dict[str, Any] = {
 
 
 async def profile(visit: Visit) -> Response:
-    def read(sql: Sql) -> tuple[Any, list[comments.Found]]:
-        account = activity_api.named(sql, visit.path_params["name"])
-        return account, search.latest(sql, author=account.id, before=_before(visit), limit=AT_ONCE)
-
-    account, found = await visit.state["context"].database.read(read)
+    before = _before(visit)
+    account, picture, found = await visit.state["context"].database.read(
+        lambda sql: activity_api.profile_of(sql, visit.path_params["name"], before, AT_ONCE)
+    )
     if names.key(account.name) != names.key(visit.path_params["name"]):
         # The name that it had before. It may have it again: nobody is to keep this answer.
         return RedirectResponse(f"/u/{editions.quoted(account.name)}", 302, {"Cache-Control": "no-store"})
@@ -68,8 +67,15 @@ async def profile(visit: Visit) -> Response:
     unseen: list[comments.Found] = []
     if (known := viewer) is not None and known.id == account.id:
         unseen = await visit.state["context"].database.read(lambda sql: comments.unseen(sql, known))
-    shown, words = thread_api.public_account(account), language.texts_for(visit)
+    shown = thread_api.public_account(account) | {"picture": picture}
+    words = language.texts_for(visit)
     return await _listing(visit, account.name, found, empty=words("list.no_comments"), account=shown, unseen=unseen)
+
+
+async def remove_picture(visit: Visit) -> Response:
+    account = await session.require_for(visit, "moderate")
+    found = await pictures.remove_picture_of(visit.state["context"].database, account, visit.path_params["name"])
+    return RedirectResponse(f"/u/{editions.quoted(found.name)}", 303)
 
 
 async def find(visit: Visit) -> Response:
@@ -140,6 +146,7 @@ async def waiting(visit: Visit) -> Response:
 
 
 routes = [
+    Route("/u/{name:path}/picture/remove", remove_picture, methods=["POST"]),
     Route("/u/{name:path}", in_turn(profile)),
     Route("/search", in_turn(find)),
     Route("/inbox", in_turn(inbox)),

@@ -1,4 +1,4 @@
-"""The page of one's own account, by plain forms: sessions, name, password, the feed's address, and its end."""
+"""The page of one's own account, by plain forms: sessions, name, password, picture, the feed's address, and its end."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from server.actions import account as own
-from server.actions import close_account, openid, passwords, sessions
+from server.actions import close_account, openid, passwords, pictures, sessions
 from server.errors import DomainError, Invalid
 from server.storage.accounts import accounts
+from server.storage.accounts import pictures as stored_pictures
 from server.web.api import own_account_api, thread_api
 from server.web.pages import page_templates
-from server.web.requests import language, schemas, session, user_agents
+from server.web.requests import language, schemas, session, uploads, user_agents
 from server.web.requests.context import Visit
 
 
@@ -23,13 +24,17 @@ async def page(visit: Visit, form: str = "", error: DomainError | None = None) -
     """Return the page; `error` stands in the form of that name."""
     account = await session.require(visit)
     context, words = visit.state["context"], language.texts_for(visit)
-    secret = await context.database.read(lambda sql: accounts.feed(sql, account.id))
+    secret, picture = await context.database.read(
+        lambda sql: (accounts.feed(sql, account.id), stored_pictures.shown(sql, account.id))
+    )
     response = await page_templates.page(
         visit,
         "mine.html",
         title=words("mine.title"),
         status=error.status if error else 200,
         feed=f"{context.settings.address}/feed/mine/{secret}" if secret else None,
+        shown=thread_api.public_account(account) | {"picture": picture},
+        takes_pictures=context.settings.pictures,
         sessions=[
             one | {"browser": user_agents.said(one["browser"], words)}
             for one in await own_account_api.listed(visit, account)
@@ -111,6 +116,23 @@ async def change_password(visit: Visit) -> Response:
     return RedirectResponse("/account", 303)
 
 
+async def set_picture(visit: Visit) -> Response:
+    account, context = await session.require(visit), visit.state["context"]
+    try:
+        own_account_api.admit_picture(visit, account)
+        content = await uploads.from_form(visit)
+        await pictures.set_picture(context.database, context.pictures, account, content)
+    except DomainError as error:
+        return await page(visit, "picture", error)
+    return RedirectResponse("/account", 303)
+
+
+async def remove_picture(visit: Visit) -> Response:
+    account = await session.require(visit)
+    await pictures.remove_picture(visit.state["context"].database, account)
+    return RedirectResponse("/account", 303)
+
+
 async def close(visit: Visit) -> Response:
     account, form = await session.require(visit), await visit.form()
     kept = str(form.get("comments", ""))
@@ -141,5 +163,7 @@ routes = [
     Route("/account/name", change_name, methods=["POST"]),
     Route("/account/language", choose_language, methods=["POST"]),
     Route("/account/password", change_password, methods=["POST"]),
+    Route("/account/picture", set_picture, methods=["POST"], max_body_size=uploads.BOUNDED_HERE),
+    Route("/account/picture/remove", remove_picture, methods=["POST"]),
     Route("/account/close", close, methods=["POST"]),
 ]

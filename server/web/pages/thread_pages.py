@@ -200,4 +200,5 @@ routes = [
     Route("/t/{key}/c/{id}", permalink),
     Route("/t/{key}/comments", post, methods=["POST"]),
     Route("/avatar/{name}", avatars.avatar),
+    Route("/picture/{name}", avatars.picture),
 ]

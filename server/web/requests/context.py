@@ -21,6 +21,7 @@ from server.actions.vote import Votes
 from server.client_address import Clients, wide_network
 from server.connection_budget import HttpBudget
 from server.openid.client import Client
+from server.pictures.process import Pictures
 from server.rate_limits import Admission, Limits
 from server.settings import Settings
 from server.sites import Sites
@@ -81,6 +82,7 @@ class Context(LiveContext):
     rankings: Rankings
     votes: Votes
     renderer: Renderer
+    pictures: Pictures
     codes: LoginCodes
     # After a change of the sites: from then on requests are answered by it.
     reread_sites: Callable[[], Awaitable[None]]

@@ -22,7 +22,7 @@ _DELETE = re.compile(r"/api/(?:comments/[^/]+|session)")
 _MAY = {"GET": _GET, "HEAD": _GET, "POST": _POST, "PUT": _PUT, "PATCH": _PATCH, "DELETE": _DELETE}
 _MODERATION = re.compile(r"/api/comments/[^/]+/state")
 # The same for everybody, without a session.
-_PUBLIC = re.compile(r"/static/.*|/embed\.js|/api/counts")
+_PUBLIC = re.compile(r"/static/.*|/picture/.*|/embed\.js|/api/counts")
 
 
 def may_ask(site: Site, method: str, path: str) -> bool:
