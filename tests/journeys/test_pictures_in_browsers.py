@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from PIL import Image
 from playwright.async_api import FilePayload, Page, expect
 
+from server.pictures import MAX_BYTES
+from server.pictures.square import ORIENTATION
 from tests.journeys.articles import Site
 from tests.journeys.embedding import thread_under
 from tests.journeys.people import PASSWORD, Person
@@ -32,6 +36,11 @@ REVEALED = """(id) => {
 }"""
 HEADS = """() => [...document.querySelectorAll(".comment header > :is(.avatar, .picture)")]
   .map((one) => [one.className, one.getAttribute("src"), one.getAttribute("loading"), one.getAttribute("width")])"""
+IS_BLUE = """(own, x) => {
+  const seen = document.createElement("canvas").getContext("2d");
+  seen.drawImage(own, 0, 0);
+  return seen.getImageData(x, 64, 1, 1).data[2] > 128;
+}"""
 SHIFTS = """() => {
   window.shift = 0;
   const seen = (list) => { for (const entry of list.getEntries()) window.shift += entry.value; };
@@ -103,6 +112,36 @@ async def test_a_picture_is_given_and_removed_and_everybody_sees_it_at_once(
     await own.click("text=Remove picture")
     await expect(page.locator(".picture")).to_have_count(0)
     await expect(own.locator(".own-picture .picture")).to_have_count(0)
+
+
+async def test_a_picture_that_is_larger_than_any_is_made_small_before_it_is_sent(
+    app: Server, visit: Any, name: str
+) -> None:
+    Person(app, name)
+    page = await logged_in(visit, app, name)
+    photo = Image.new("RGB", (300, 200), "red")
+    photo.paste((0, 0, 255), (0, 0, 300, 100))
+    exif = Image.Exif()
+    exif[ORIENTATION], exif[0x010F] = 6, "SECRET camera"
+    written = io.BytesIO()
+    photo.save(written, "JPEG", exif=exif)
+    await page.goto(f"{app.origin}/account")
+    large = written.getvalue() + bytes(MAX_BYTES)
+    await page.set_input_files("#picture", FilePayload(name="me.jpg", mimeType="image/jpeg", buffer=large))
+    await page.wait_for_function("() => document.querySelector('#picture').files[0].type === 'image/png'")
+    chosen = bytes(
+        await page.evaluate(
+            "document.querySelector('#picture').files[0].arrayBuffer().then((all) => [...new Uint8Array(all)])"
+        )
+    )
+    assert chosen[:4] == b"\x89PNG"
+    assert b"SECRET" not in chosen
+    await page.click(".upload button")
+    own = page.locator(".own-picture .picture")
+    await page.wait_for_function(LOADED, arg=[await page.locator(".own-picture").element_handle()])
+    # The camera was held upright: what was above is on the right.
+    blue = [await own.evaluate(IS_BLUE, x) for x in (20, 108)]
+    assert blue == [False, True]
 
 
 async def test_a_moderator_removes_a_picture_and_it_leaves_open_pages(
