@@ -96,7 +96,7 @@ def languages(text: str) -> tuple[str, ...]:
     known = {language.lower(): language for language in (*locales.real(), *PSEUDO)}
     named = text.lower().split()
     if unknown := [language for language in named if language not in known]:
-        raise ValueError(f"names {unknown[0]}, and there are: {' '.join(locales.real())}")
+        raise ValueError(f"names {unknown[0]!a}, and there are: {' '.join(locales.real())}")
     return tuple(dict.fromkeys(known[language] for language in named)) or locales.real()
 
 

@@ -180,6 +180,7 @@ ROWS: dict[str, Row] = {
     "POST /t/{key}/lock": Row(only(*MODERATORS, status=303), {"locked": "yes"}, changes=True),
     "POST /t/{key}/visit": Row(signed_in(303), {"comment": "1", "version": "1", "at": "1"}),
     "POST /c/{id}/vote": Row(voting(303), {"value": "1"}, changes=True),
+    "GET /c/{id}/more": Row(reading),
     "GET /c/{id}/edit": Row(editing(200)),
     "POST /c/{id}/edit": Row(editing(303), {"body": "new words", "revision": "{revision}"}, changes=True),
     "GET /c/{id}/history": Row(drawn),
