@@ -49,7 +49,8 @@ _UNSEEN = frozenset("\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\U0001d159")
 def clean(text: str) -> str:
     """Return a text as it is kept: Unix line ends, NFC but in code and addresses, nothing dangerous, without blank
     lines around it. At most four accents stand on a letter, and twelve marks of its script."""
-    text = _DANGEROUS.sub(r"\1", _LINE_ENDS.sub("\n", text))
+    if not _is_plain(text):
+        text = _DANGEROUS.sub(r"\1", _LINE_ENDS.sub("\n", text))
     if not text.isascii():
         text = "".join(part if is_exact else _loose(part) for part, is_exact in _parts(text))
         text = _TOO_MANY_MARKS.sub(r"\1\2", text)
@@ -73,7 +74,12 @@ def clean_body(text: str) -> str:
 
 def without_dangerous(text: str) -> str:
     """Return the text without what must not reach a reader wherever it stands."""
-    return _TOO_MANY_MARKS.sub(r"\1\2", _DANGEROUS.sub(r"\1", text))
+    return text if _is_plain(text) else _TOO_MANY_MARKS.sub(r"\1\2", _DANGEROUS.sub(r"\1", text))
+
+
+def _is_plain(text: str) -> bool:
+    """Say whether there is nothing but ASCII's signs in it: most texts are so, and that is known in no time."""
+    return text.isascii() and text.replace("\n", "").replace("\t", "").isprintable()
 
 
 def is_visible(text: str) -> bool:

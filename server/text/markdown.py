@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import cache
 from html import escape
 from itertools import count, islice
 
@@ -50,6 +51,12 @@ def render(text: str, *, positions: bool = False) -> str:
     """Return the HTML of Markdown; `positions`: each element tells where it stands in the text."""
     if len(text) > MAX_CHARACTERS:
         return _paragraphs(text)
+    html = comrak.render_markdown(_marked(text), *_options(positions=positions))
+    return _bounded(_unmarked(html))
+
+
+@cache
+def _options(*, positions: bool) -> tuple[comrak.ExtensionOptions, comrak.ParseOptions, comrak.RenderOptions]:
     extension = comrak.ExtensionOptions()
     extension.autolink = True
     extension.strikethrough = True
@@ -63,8 +70,7 @@ def render(text: str, *, positions: bool = False) -> str:
     render.hardbreaks = True
     render.ignore_empty_links = True
     render.sourcepos = positions
-    html = comrak.render_markdown(_marked(text), extension, parse, render)
-    return _bounded(_unmarked(html))
+    return extension, parse, render
 
 
 def _paragraphs(text: str) -> str:
@@ -74,15 +80,16 @@ def _paragraphs(text: str) -> str:
 
 def _marked(text: str) -> str:
     """Mark single tildes and operators as text, and where bare addresses end."""
-    text = text.translate(_OURS)
+    text = text if text.isascii() else text.translate(_OURS)
     if "~" in text or "||" in text or "*" in text:
         text = _SIGNS.sub(_sign, text)
-    return _ADDRESS.sub(_address, text)
+    # Most texts have no address, and looking for one takes longer than comrak.
+    return _ADDRESS.sub(_address, text) if "://" in text or "www." in text.lower() else text
 
 
 def _unmarked(html: str) -> str:
     html = html.replace(_END, "").replace(_TILDE, "~").replace(_BAR, "|").replace(_STAR, "*")
-    return _HREF.sub(_unmarked_address, html)
+    return _HREF.sub(_unmarked_address, html) if "%EF%B7%9" in html else html
 
 
 def _unmarked_address(match: re.Match[str]) -> str:
@@ -141,6 +148,8 @@ def _is_foreign_sign(letter: str) -> bool:
 
 def _bounded(html: str) -> str:
     """Return comrak's HTML with nothing nested too deep, and with links for its images."""
+    if "<img" not in html and html.count("<") <= 2 * min(MAX_DEPTH.values()):
+        return html
     depth = dict.fromkeys(MAX_DEPTH, 0)
     links = 0
 
