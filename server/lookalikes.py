@@ -44,9 +44,7 @@ class _Pair(msgspec.Struct):
 
 def skeleton(text: str) -> str:
     """Return the skeleton of UTS #39: it is equal for texts that look alike. Case matters, and marks do."""
-    prototypes = _prototypes()
-    shown = "".join(prototypes.get(one, one) for one in _decomposed(text) if not is_invisible(one))
-    return _decomposed(shown)
+    return _decomposed(_decomposed(text).translate(_table()))
 
 
 def is_invisible(character: str) -> bool:
@@ -84,6 +82,13 @@ def _scripts() -> tuple[list[int], list[int], list[str]]:
         [last for _, last, *_ in ranges],
         [table.iso_15924_aliases[script] for *_, script, _ in ranges],
     )
+
+
+@cache
+def _table() -> dict[int, str]:
+    """Return what each character becomes that does not stand for itself."""
+    unseen = (code for first, last in _INVISIBLE for code in range(first, last + 1))
+    return {ord(one): text for one, text in _prototypes().items()} | dict.fromkeys(unseen, "")
 
 
 @cache

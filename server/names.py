@@ -41,12 +41,15 @@ def clean(name: str) -> str:
     name = " ".join(_SELECTORS.sub("", unicodedata.normalize("NFKC", name)).split())
     if not 1 <= len(name) <= MAX_CHARACTERS:
         raise Invalid("error.name_length", field="name", count=MAX_CHARACTERS)
-    if any(_is_hidden(name, place) for place in range(len(name))):
+    is_plain = name.isascii() and name.isprintable()
+    if not is_plain and any(_is_hidden(name, place) for place in range(len(name))):
         raise Invalid("error.name_hidden", field="name")
     if "/" in name or "\\" in name:
         raise Invalid("error.name_slash", field="name")
     if not any(_kind(one) in "LN" for one in name):
         raise Invalid("error.name_needs_letter", field="name")
+    if is_plain:
+        return name
     for word in name.split(" "):
         if _kind(word[0]) == "M" or _marks_in_a_row(word) > MAX_MARKS:
             raise Invalid("error.name_marks", field="name", count=MAX_MARKS)
@@ -61,6 +64,7 @@ def key(name: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", plain).translate(dict.fromkeys(map(ord, _JOINERS))).split())
 
 
+@lru_cache(maxsize=1_000)
 def skeletons(name: str) -> frozenset[int]:
     """Return digests of what the name looks like, also in other cases, and with letters, digits and marks alone.
 
@@ -82,13 +86,12 @@ def is_mixed(name: str) -> bool:
 
 def is_of_elsewhere(name: str) -> bool:
     """Say whether the name reads like a variant, as `variant` makes them."""
-    imported = _shown("imported") | _shown("Imported")
-    return any(one in shown for shown in _shown(name) for one in imported)
+    return any(one in shown for shown in _shown(name) for one in _written("imported"))
 
 
 def _is_of_guest(name: str) -> bool:
     """Say whether a word of the name is "guest", or looks like it."""
-    guest = _shown("guest") | _shown("Guest")
+    guest = _written("guest")
     return any(not _shown(word).isdisjoint(guest) for word in re.split(r"[\W_]+", name) if word)
 
 
@@ -129,8 +132,13 @@ def _marked(name: str, mark: str, number: int) -> str:
 @lru_cache(maxsize=1_000)
 def _shown(name: str) -> frozenset[str]:
     bare = "".join(one for one in name if _kind(one) in "LNM")
-    forms = {form for text in (name, bare) for form in (text, text.casefold(), text.upper())}
+    forms = {form for text in {name, bare} for form in (text, text.casefold(), text.upper())}
     return frozenset(lookalikes.skeleton(form).casefold().replace(" ", "") for form in forms) - {""}
+
+
+@cache
+def _written(word: str) -> frozenset[str]:
+    return _shown(word) | _shown(word.capitalize())
 
 
 @cache
