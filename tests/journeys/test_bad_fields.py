@@ -174,6 +174,7 @@ TEXTS = [
 QUERIES = {
     "limit": ["/api/threads/bad", "/api/search?q=words", "/api/accounts/Victim"],
     "after": ["/api/threads/bad/changes", "/api/me/changes"],
+    "done": ["/pending"],
     "before": ["/api/search?q=words", "/search?q=words", "/api/accounts/Victim", "/u/Victim"],
     "cursor": ["/api/threads/bad", "/t/bad", "/api/threads/bad?sort=newest", "/api/threads/bad?sort=flat"],
     "sort": ["/api/threads/bad", "/t/bad"],
@@ -196,7 +197,7 @@ QUERIES = {
 }
 FLAGS = {"held", "anew", "print"}
 STRICT = {"limit", "after", "before", "sort"}
-NUMBERS = {"limit", "after", "before", "reply", "replies", "branch"}
+NUMBERS = {"limit", "done", "after", "before", "reply", "replies", "branch"}
 
 
 def test_every_parameter_and_field_of_a_form_is_tried() -> None:
@@ -246,7 +247,7 @@ FORMS: dict[str, tuple[str | None, dict[str, str]]] = {
     "/t/bad/comments": ("body", {"body": "MY TEXT", "nonce": NONCE, "parent": "", "preview": ""}),
     "/c/{id}/edit": ("body", {"body": "MY TEXT", "revision": "1"}),
     "/c/{id}/vote": (None, {"value": "1"}),
-    "/c/{id}/state": (None, {"state": "visible"}),
+    "/c/{id}/state": (None, {"state": "visible", "from": "pending"}),
     "/c/{id}/ban": (None, {"name": "Victim", "banned": "no"}),
     "/t/bad/lock": (None, {"locked": "no"}),
     "/t/bad/visit": (None, {"version": "1", "at": "1"}),

@@ -158,9 +158,16 @@ async def test_a_moderator_needs_no_script_either(app: Server, key: str, name: s
         await follow(page, f"#c-{id_} .menu")
         await follow(page, ".choices >> text=Moderate")
         await follow(page, f"button:text-is('{button}')")
+        said = "removed" if back == "Restore" else "pending"
+        await expect(page.locator(".notice, main .meta").first).to_contain_text(said)
+        await page.goto(f"{app.origin}/t/{key}")
         await expect(page.locator(".count")).to_have_text("0")
         await page.goto(f"{app.origin}/c/{id_}/moderate" if back == "Restore" else f"{app.origin}/pending")
         await follow(page, page.locator(f"form[action='/c/{id_}/state'] >> text={back}"))
+        if back == "Approve":
+            # One stays where one decides, and is told what was done.
+            await expect(page.locator(".notice")).to_have_text(f"The comment by {name} T is shown now. Change this")
+            await page.goto(f"{app.origin}/t/{key}/c/{id_}")
         await expect(body).to_contain_text("Comment 0.")
     await page.goto(f"{app.origin}/t/{key}")
     await follow(page, "text=Lock the thread")
@@ -170,7 +177,8 @@ async def test_a_moderator_needs_no_script_either(app: Server, key: str, name: s
     await follow(page, f"#c-{id_} .menu")
     await follow(page, ".choices >> text=Moderate")
     await follow(page, "text=Ban account")
-    await expect(body).to_contain_text("Comment 0.")
+    await expect(page.locator("main")).to_contain_text("This account is banned.")
+    await expect(page.locator("button.danger")).to_have_text(["Remove"])
     answer = await page.request.post(
         f"{app.origin}/api/session", data={"name": f"{name} T", "password": PASSWORD}, headers={"origin": app.origin}
     )

@@ -200,15 +200,19 @@ async def set_state(visit: Visit) -> Response:
     except Outdated as outdated:
         # With the text as it is now, to be decided on.
         return await _moderation(visit, account, outdated)
-    return _back_to(await _key_of(visit), comment_id(visit), is_drawn=state == "visible")
+    id_ = comment_id(visit)
+    if form.get("from") == "pending":
+        return RedirectResponse(f"/pending?done={id_}", 303)
+    # What is held is drawn nowhere else.
+    return RedirectResponse(f"/c/{id_}/moderate", 303) if state == "pending" else _back_to(await _key_of(visit), id_)
 
 
 async def ban(visit: Visit) -> Response:
     account, form = await session.require_for(visit, "moderate"), await visit.form()
     name, banned = str(form.get("name", "")), str(form.get("banned", "")) == "yes"
-    key = await _key_of(visit)
+    await _key_of(visit)
     await moderate.ban_account(visit.state["context"].database, account, name, banned=banned)
-    return _back_to(key, comment_id(visit), is_drawn=False)
+    return RedirectResponse(f"/c/{comment_id(visit)}/moderate", 303)
 
 
 async def lock(visit: Visit) -> Response:
@@ -231,8 +235,8 @@ async def _key_of(visit: Visit) -> str:
     return stored.thread_key
 
 
-def _back_to(key: str, id_: int, *, is_drawn: bool = True) -> Response:
-    return RedirectResponse(f"/t/{key}/c/{id_}#c-{id_}" if is_drawn else f"/t/{key}", 303)
+def _back_to(key: str, id_: int) -> Response:
+    return RedirectResponse(f"/t/{key}/c/{id_}#c-{id_}", 303)
 
 
 routes = [

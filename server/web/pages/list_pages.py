@@ -14,6 +14,7 @@ from server import names, permissions
 from server.actions import account as own
 from server.actions import pictures
 from server.errors import Forbidden, Invalid
+from server.model import StoredComment
 from server.storage.accounts import notifications
 from server.storage.comments import comments
 from server.storage.engine.database import Sql
@@ -51,7 +52,7 @@ async def _listing(visit: Visit, title: str, found: list[Any], **more: Any) -> R
 
 _NOTHING: dict[str, Any] = {
     "empty": "", "search_for": None, "inbox": None, "waiting": False, "query": "", "account": None,
-    "unseen": [],
+    "unseen": [], "decided": None,
 }  # fmt: skip
 
 
@@ -141,8 +142,15 @@ async def waiting(visit: Visit) -> Response:
         raise Forbidden("error.only_moderators")
 
     words = language.texts_for(visit)
-    found = await visit.state["context"].database.read(lambda sql: comments.pending(sql, account, AT_ONCE))
-    return await _listing(visit, words("list.waiting"), found, empty=words("list.nothing_waits"), waiting=True)
+    done = schemas.whole(visit.query_params.get("done"), "done", least=1, most=thread_api.MAX_VERSION, default=0)
+
+    def read(sql: Sql) -> tuple[list[comments.Found], StoredComment | None]:
+        return comments.pending(sql, account, AT_ONCE), comments.by_id(sql, done)
+
+    found, decided = await visit.state["context"].database.read(read)
+    return await _listing(
+        visit, words("list.waiting"), found, empty=words("list.nothing_waits"), waiting=True, decided=decided
+    )
 
 
 routes = [
