@@ -4,6 +4,7 @@ import { later } from "./lazy_load.js";
 import * as api from "./live/api.js";
 import { Connection } from "./live/connection.js";
 import { liveUrl, settle } from "./live/server.js";
+import { browser } from "./live/storage.js";
 import { Store } from "./live/store.js";
 import { Place } from "./read/reading_position.js";
 import { isSound } from "./view/safe_html.js";
@@ -58,11 +59,13 @@ export class Live {
       version: Number(this.attribute("version")),
       next: this.attribute("next"),
       start: this.attribute("start"),
-      count: Number(this.#find(".count").textContent),
+      count: Number(this.attribute("count")),
       sort: this.attribute("sort"),
       locked: root.hasAttribute("locked"),
     });
     const { thread, viewer } = this;
+    // Of the last visit something will be told: room for it.
+    if (!viewer && browser.read(`visit:${thread}`)) this.#find(".news").classList.add("due");
     this.view = new View(root, this.store, { thread, viewer, isOwnPage: host.isOwn, signal });
     this.store.hydrate(this.view.hydrate(), JSON.parse(this.attribute("cuts")));
     this.place = new Place(this.view, { isOwnPage: host.isOwn, target: host.target(), signal });
@@ -83,6 +86,7 @@ export class Live {
     this.#ending.abort();
     // What is drawn goes beyond the first page: so do the links to more.
     this.root.setAttribute("next", this.store.next);
+    this.root.setAttribute("count", String(this.store.count));
     this.root.setAttribute("cuts", JSON.stringify(Object.fromEntries(this.store.cuts.map((cut) => [cut.root, cut]))));
   }
 
@@ -254,11 +258,13 @@ export class Live {
   say(text, forMs = SAID_MS, door) {
     const place = this.#find(".status");
     place.textContent = text;
+    place.className = "status";
     if (door) place.append(" ", door);
     place.ariaHidden = door ? null : "true";
     this.speak(text);
     clearTimeout(this.#saying);
-    if (forMs) this.#saying = setTimeout(() => place.replaceChildren(), forMs);
+    // What lasts gives way to what there is to read: the line at the top goes on saying it.
+    this.#saying = setTimeout(() => (forMs ? place.replaceChildren() : place.classList.add("calm")), forMs || SAID_MS);
   }
 
   /** @param {string} text */

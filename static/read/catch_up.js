@@ -4,6 +4,7 @@ import { ask } from "../live/api.js";
 import { browser } from "../live/storage.js";
 import { showVote } from "../view/item.js";
 import { TIME, when, written } from "../view/times.js";
+import { firstInSight, keep } from "../view/viewport.js";
 import { t } from "../words.js";
 
 /**
@@ -130,7 +131,9 @@ export class LastVisit {
     toggle.addEventListener("click", () => this.#onlyNew(toggle));
     // A page of only the new has no more to show.
     toggle.hidden = !fresh.length || this.root.classList.contains("only-new");
+    const line = firstInSight(this.view.list);
     place.hidden = false;
+    keep(line);
     this.#fresh = new Set(fresh.map(({ id }) => id));
     this.#newest = Math.max(...changed.map(({ id }) => id), this.view.newest);
     this.#look();

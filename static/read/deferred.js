@@ -14,6 +14,7 @@ import * as drafts from "../write/drafts.js";
 import { offerFormats } from "../write/formatting.js";
 import { Menu } from "../write/menu.js";
 import { publish } from "../write/posting.js";
+import { offerPreviews } from "../write/preview.js";
 import { hearWhatIsRead } from "./bell.js";
 import { LastVisit } from "./catch_up.js";
 import { Folds } from "./fold.js";
@@ -51,6 +52,7 @@ export function begin(live, signal) {
     typing: (parent) => connection.typing(parent),
     signal,
   });
+  if (live.host.isOwn) addStyle();
   const page = Object.assign(live, { composer });
   new Folds(live, signal);
   const line = firstInSight(view.list);
@@ -79,6 +81,7 @@ export function begin(live, signal) {
   goOnWithoutSockets(live, signal);
   hearWhatIsRead(live, signal);
   offerFormats(root, signal);
+  offerPreviews(root, signal);
   skipMeasured(view, signal);
   const visit = new LastVisit(root, store, view, { thread, viewer });
   const more = (/** @type {HTMLElement} */ link) => further.more(link).catch(() => live.say(t("thread.more_failed")));
@@ -104,6 +107,14 @@ export function begin(live, signal) {
 /** On a page of another site, a comment is there. @param {Live} live @param {string} id */
 function addressOf({ host, thread }, id) {
   return host.page ? `${host.page.url}#livethread-c-${id}` : new URL(at(`/t/${thread}/c/${id}`), location.href).href;
+}
+
+/** On another site's page it is part of the style of the shadow root. */
+function addStyle() {
+  const link = document.createElement("link");
+  link.rel = "stylesheet";
+  link.href = new URL("later.css", import.meta.url).href;
+  document.head.append(link);
 }
 
 /** Where one was may be behind links. @param {Page} page @param {Further} further */

@@ -119,10 +119,8 @@ export class View extends EventTarget {
     return this.document.visibilityState === "hidden";
   }
 
-  /** Draw again what depends on what was read, folded or chosen; no comment has changed. */
-  refresh() {
-    this.take([]);
-  }
+  /** Draw again what depends on what was read or chosen; no comment has changed. */
+  refresh = () => this.take([]);
 
   /** Something about these comments changed: draw it with the next frame. @param {Iterable<number>} touched */
   take(touched) {
@@ -360,12 +358,14 @@ export class View extends EventTarget {
     const { count, next, behind, locked } = this.store;
     this.root.toggleAttribute("locked", locked);
     this.#find(".locked").hidden = !locked;
-    setText(this.#find(".count"), String(count));
+    setText(this.#find(".count"), t("count.number", { count }));
     setText(this.#find(".noun"), t("count.comments", { count }));
     const held = [...this.#held].filter((id) => this.store.get(id)?.state === "visible").length;
-    setText(this.pill, `↑ ${t("unread.new_comments", { count: held })}`);
+    setText(this.pill, `↑ ${t("count.number", { count: held })}`);
+    this.pill.ariaLabel = t("unread.new_comments", { count: held });
     this.pill.hidden = !held;
-    setText(this.unreadButton, `${t("unread.count", { count: this.unread.size })} ↓`);
+    // One number at a time.
+    setText(this.unreadButton, `${held ? t("unread.next") : t("unread.count", { count: this.unread.size })} ↓`);
     this.unreadButton.hidden = !this.unread.size;
     const more = /** @type {HTMLAnchorElement} */ (this.#find(".more"));
     more.hidden = !next;

@@ -2,7 +2,6 @@
 
 import { ask } from "../live/api.js";
 import { showVote } from "../view/item.js";
-import { putHtml } from "../view/safe_html.js";
 import { selectedRange } from "../view/selection.js";
 import { t } from "../words.js";
 import { Editor } from "./editor.js";
@@ -25,7 +24,6 @@ export class Actions {
     this.speak = live.speak.bind(live);
     this.quoting = new Quoting(root, thread, answer, signal);
     document.addEventListener("selectionchange", () => this.quote(), { signal });
-    root.addEventListener("submit", (event) => this.#submitted(event), { signal });
     if (live.viewer) root.addEventListener("input", ({ target }) => this.#typed(target), { signal });
   }
 
@@ -63,30 +61,6 @@ export class Actions {
         this.speak(t("editor.saved"));
       },
     });
-  }
-
-  /** Show the text exactly as it will be shown, until it is changed. @param {HTMLFormElement} form */
-  async preview(form) {
-    const text = /** @type {HTMLTextAreaElement} */ (form.elements.namedItem("body"));
-    if (!text.value.trim()) return;
-    form.querySelector(".shown")?.remove();
-    const place = form.ownerDocument.createElement("div");
-    place.className = "body shown";
-    place.dir = "auto";
-    try {
-      putHtml(place, (await ask("POST", "/api/preview", { body: text.value })).html);
-    } catch (error) {
-      place.textContent = /** @type {Error} */ (error).message;
-    }
-    form.append(place);
-    const forget = () => place.remove();
-    text.addEventListener("input", forget, { once: true });
-    form.addEventListener("submit", (event) => event.submitter?.matches(".preview") || forget());
-  }
-
-  /** @param {SubmitEvent} event */
-  #submitted({ submitter, target }) {
-    if (submitter?.matches(".preview")) this.preview(/** @type {HTMLFormElement} */ (target));
   }
 
   /** @param {EventTarget | null} target */

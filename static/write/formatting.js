@@ -61,6 +61,9 @@ const written = (target) =>
 export function offerFormats(root, signal) {
   root.addEventListener("keydown", (event) => pressed(event), { signal });
   root.addEventListener("paste", (event) => pasted(event), { signal });
+  for (const type of ["dragover", "drop"]) {
+    root.addEventListener(type, (event) => dropped(/** @type {DragEvent} */ (event)), { signal });
+  }
   root.addEventListener("focusin", ({ target }) => addBar(written(target)), { signal });
   addBar(written(root.querySelector("textarea:focus")));
   signal.addEventListener("abort", () => {
@@ -82,10 +85,28 @@ function pressed(event) {
 /** @param {ClipboardEvent} event */
 function pasted(event) {
   const text = written(event.target);
+  if (refusesFiles(text, event.clipboardData)) event.preventDefault();
   const given = event.clipboardData?.getData("text/plain").trim() ?? "";
   if (!text || !selected(text).trim() || ADDRESS.test(selected(text)) || !ADDRESS.test(given)) return;
   event.preventDefault();
   link(text, given);
+}
+
+/** A file that is let go elsewhere would replace the page. @param {DragEvent} event */
+function dropped(event) {
+  const text = written(event.target);
+  if (!text || !event.dataTransfer?.types.includes("Files")) return;
+  event.preventDefault();
+  if (event.type === "drop") refusesFiles(text, event.dataTransfer);
+}
+
+/** Say what becomes of pictures. @param {HTMLTextAreaElement | null} text @param {DataTransfer | null} given */
+function refusesFiles(text, given) {
+  const says = text?.form?.querySelector(".says");
+  // What is copied from a page has its words as well.
+  const isFile = Boolean(given?.files.length && !given.getData("text/plain"));
+  if (says && isFile) says.textContent = t("composer.no_files");
+  return isFile;
 }
 
 /** @param {HTMLTextAreaElement | null} text */

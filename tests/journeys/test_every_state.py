@@ -97,6 +97,7 @@ async def states(conversation: Conversation, author: Page, moderator: Page) -> A
     await author.locator(".preview").first.click()
     await author.wait_for_selector(".composer .shown")
     yield "previewing", author
+    await author.locator(".preview").first.click()
     await text.fill("")
     await text.press_sequentially("@Eve")
     await author.wait_for_selector(".names button")

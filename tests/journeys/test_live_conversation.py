@@ -210,10 +210,30 @@ async def test_a_preview_is_what_will_be_shown(app: Server, key: str, name: str,
     await writer.page.click(".preview")
     shown = writer.page.locator(".composer .shown")
     await expect(shown).to_have_text("So be it <b>")
+    # Beside the text where there is room, else in its place; it follows what is typed.
+    text, button = writer.page.locator("textarea").first, writer.page.locator(".preview").first
+    await expect(text).to_be_visible()
+    await text.press_sequentially(" so")
+    await expect(shown).to_have_text("So be it <b> so")
+    await writer.page.set_viewport_size({"width": 390, "height": 844})
+    await expect(text).to_be_hidden()
+    await button.click()
+    await expect(shown).to_have_count(0)
+    await expect(text).to_be_visible()
+    await button.click()
+    await expect(shown).to_have_text("So be it <b> so")
     html = await shown.inner_html()
     await writer.page.click(".post")
     await expect(shown).to_have_count(0)
+    await expect(text).to_be_visible()
     assert await writer.page.locator("li[data-id] .body").inner_html() == html
+    # A picture that is pasted is not lost in silence.
+    await text.evaluate("""(text) => {
+      const given = new DataTransfer();
+      given.items.add(new File(["x"], "x.png", { type: "image/png" }));
+      text.dispatchEvent(new ClipboardEvent("paste", { clipboardData: given, bubbles: true, cancelable: true }));
+    }""")
+    await expect(writer.page.locator(".composer .says").first).to_contain_text("becomes a link")
 
 
 async def test_who_comes_back_is_told_what_is_new_since_then(app: Server, key: str, name: str, visit: Any) -> None:

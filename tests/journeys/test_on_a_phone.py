@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from playwright.async_api import expect
 
+from tests.journeys.people import Person
 from tests.journeys.test_two_browsers import SETTLED, SHIFTS, fill, sign_up
 from tests.processes import Server
 
@@ -25,6 +26,10 @@ async def test_what_came_is_said_whole_and_moves_nothing(
     fill(app, key, name, 3)
     reader = await visit(**{**PHONE, "viewport": {"width": width, "height": 844}})
     page = await reader.read(f"{app.origin}/t/{key}")
+    # At a first visit there is nothing to tell, and no room for it.
+    assert await page.evaluate("document.querySelector('.news').offsetHeight") == 0
+    await page.wait_for_selector("button[aria-label='Previous unread']", state="attached")
+    await reader.read(f"{app.origin}/t/{key}")
     await page.evaluate(SHIFTS)
     await page.evaluate(
         "(text) => { const since = document.querySelector('.since'); since.hidden = false;"
@@ -109,3 +114,23 @@ async def test_what_is_unread_is_printed_too(app: Server, key: str, name: str, v
     await page.emulate_media(media="print")
     await expect(page.locator(f"#c-{id_}")).to_be_visible()
     await expect(page.locator(".composer")).to_be_hidden()
+
+
+BROKEN = """() => [...document.querySelectorAll("ol.comments footer > *")]
+  .filter((one) => one.checkVisibility() && (one.offsetHeight > 33 || one.scrollWidth > one.clientWidth + 1))
+  .map((one) => `${one.outerHTML} ${one.offsetHeight}`)"""
+
+
+async def test_the_line_of_actions_breaks_no_word_in_a_longer_language(
+    app: Server, key: str, name: str, visit: Any
+) -> None:
+    bo = Person(app, name)
+    parent = None
+    for number in range(5):
+        parent = bo.post(key, f"Level {number}", parent)["id"]
+    reader = await visit(**{**PHONE, "viewport": {"width": 320, "height": 640}}, locale="de-DE")
+    page = await reader.read(f"{app.origin}/t/{key}")
+    await page.wait_for_selector(".fold")
+    await expect(page.locator(".reply").first).to_have_text("Antworten")
+    assert await page.evaluate(BROKEN) == []
+    assert await page.evaluate("document.documentElement.scrollWidth") == 320

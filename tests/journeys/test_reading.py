@@ -86,9 +86,12 @@ async def test_tabs_share_drafts_and_what_was_read(app: Server, key: str, name: 
         await page.evaluate("document.hasFocus = () => false")
     await one.locator("textarea").first.fill("Begun here")
     await expect(other.locator("textarea").first).to_have_value("Begun here")
+    # While one writes nothing lies over the text.
+    await expect(one.locator(".floating button:visible")).to_have_count(0)
+    await one.locator("textarea").first.blur()
     fill(app, key, f"{name} N", 2)
     for page in (one, other):
-        await expect(page.locator(".pill")).to_have_text("↑ 2 new comments")
+        await expect(page.locator(".pill")).to_have_text("↑ 2")
         await page.click(".pill")
         await expect(page.locator("li.unread")).to_have_count(2)
     await one.bring_to_front()
