@@ -112,6 +112,17 @@ def test_what_cannot_be_is_said_where_it_was_written_and_nothing_is_lost(app: Se
     assert staff.post("/sites/one/keys/remove", data={"key_id": "none"}).status_code == 404
 
 
+def test_the_home_page_asks_for_a_key_where_somebody_may_know_one(
+    app: Server, staff: httpx2.Client, tmp_path: Path
+) -> None:
+    with Server(tmp_path) as empty:
+        assert "/t/KEY" in httpx2.get(empty.origin, trust_env=False).text
+        assert 'name="key"' in httpx2.get(empty.origin, trust_env=False).text
+    Person(app, "First").post("anything", "Hello")
+    assert 'name="key"' in staff.get("/").text
+    assert 'name="key"' not in httpx2.get(app.origin, trust_env=False).text
+
+
 def test_nobody_else_manages_sites(app: Server, staff: httpx2.Client) -> None:
     app.run("site", "add", "https://kept.example", "--id", "kept", "--moderates")
     moderator = Person(app, "Mod", "moderator").http
