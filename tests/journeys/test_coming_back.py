@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from playwright.async_api import Page, WebSocketRoute, expect
 
 from tests.journeys.conftest import reveal
@@ -17,6 +18,7 @@ CHANGES = 10_000
 MOST_GROWTH_BYTES = 1_000_000
 
 
+@pytest.mark.scenario(12)
 async def test_a_socket_that_dies_in_silence_is_noticed_by_its_heartbeat_and_resumed(
     app: Server, key: str, name: str, visit: Any
 ) -> None:
@@ -50,6 +52,7 @@ async def test_a_socket_that_dies_in_silence_is_noticed_by_its_heartbeat_and_res
     assert await reader.painted() == await witness.painted()
 
 
+@pytest.mark.scenario(14)
 async def test_who_goes_back_to_a_thread_finds_it_live_and_caught_up(
     app: Server, key: str, name: str, visit: Any
 ) -> None:
@@ -71,6 +74,7 @@ async def test_who_goes_back_to_a_thread_finds_it_live_and_caught_up(
     assert await reader.painted() == await witness.painted()
 
 
+@pytest.mark.scenario(37)
 async def test_two_threads_on_one_page_live_each_for_itself(app: Server, key: str, name: str, visit: Any) -> None:
     other = f"{key}-other"
     fill(app, key, name, 1)
@@ -107,6 +111,7 @@ async def test_two_threads_on_one_page_live_each_for_itself(app: Server, key: st
     await expect(threads[0].locator(".count")).to_have_text("3")
 
 
+@pytest.mark.scenario(39)
 async def test_the_heap_stays_flat_over_ten_thousand_changes(app: Server, key: str, name: str, visit: Any) -> None:
     ids = fill(app, key, name, 100) + fill(app, key, f"{name} S", 100)
     reader = await visit()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import pytest
 from playwright.async_api import Page, expect
 
 from tests.journeys.navigation import choose
@@ -32,6 +33,7 @@ class Line:
         assert abs(await self.page.evaluate(TOP, self.id) - self.top) < 1, when
 
 
+@pytest.mark.scenario(10, 19)
 async def test_a_day_in_the_life(app: Server, key: str, name: str, visit: Any) -> None:
     ana, bo = Person(app, f"{name} A"), Person(app, f"{name} B")
     words = "Some words of a thread that people come back to. " * 4

@@ -85,6 +85,7 @@ def test_what_was_deleted_or_closed_is_in_no_answer_and_in_no_byte_of_the_files(
         assert word in kept
 
 
+@pytest.mark.scenario(22)
 def test_a_link_into_a_branch_that_is_gone_leads_at_once_to_what_is_left_above_it(app: Server, key: str) -> None:
     ana = Person(app, "Ana Deep")
     root = ana.post(key, "What stays")["id"]

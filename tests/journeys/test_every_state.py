@@ -112,6 +112,7 @@ async def states(conversation: Conversation, author: Page, moderator: Page) -> A
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.scenario(29)
 async def test_axe_finds_nothing_in_any_state_and_nothing_is_too_wide(
     app: Server, conversation: Conversation, visit: Any, scheme: str
 ) -> None:
@@ -154,6 +155,7 @@ async def test_axe_finds_nothing_when_somebody_comes_back(
         await expect(page.locator(f"#c-{new}")).to_be_visible()
 
 
+@pytest.mark.scenario(31)
 async def test_ten_levels_deep_a_phone_keeps_260_px_of_text(
     app: Server, conversation: Conversation, visit: Any
 ) -> None:
@@ -162,6 +164,7 @@ async def test_ten_levels_deep_a_phone_keeps_260_px_of_text(
     assert await page.locator(f"#c-{conversation.deep} > article .body").evaluate("(body) => body.clientWidth") >= 260
 
 
+@pytest.mark.scenario(34)
 async def test_print_shows_the_conversation_without_its_controls(
     app: Server, conversation: Conversation, visit: Any
 ) -> None:
@@ -177,6 +180,7 @@ async def test_print_shows_the_conversation_without_its_controls(
     )
 
 
+@pytest.mark.scenario(33)
 async def test_reduced_motion_leaves_none(app: Server, conversation: Conversation, visit: Any) -> None:
     page = (await visit(reduced_motion="reduce")).page
     await page.goto(f"{app.origin}/t/{conversation.key}")
@@ -187,6 +191,7 @@ async def test_reduced_motion_leaves_none(app: Server, conversation: Conversatio
     assert await page.evaluate(moving) == 0
 
 
+@pytest.mark.scenario(32)
 async def test_right_to_left_the_branch_hangs_on_the_right(app: Server, conversation: Conversation, visit: Any) -> None:
     page = (await visit()).page
     await page.goto(f"{app.origin}/t/{conversation.key}")

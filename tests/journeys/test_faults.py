@@ -110,6 +110,7 @@ async def test_redis_configured_but_absent_starts_and_says_degraded(tmp_path: Pa
             assert client.post("/api/threads/t/comments", json=comment).status_code == 201
 
 
+@pytest.mark.scenario(11)
 async def test_a_restart_asks_every_reader_to_come_back_later_each_at_its_own_time(tmp_path: Path) -> None:
     with Server(tmp_path) as app:
         readers = [await connect(app.live_url, proxy=None) for _ in range(30)]

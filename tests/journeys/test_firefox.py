@@ -38,6 +38,7 @@ async def painted(tab: Tab) -> Any:
     return await tab.look(f"({PAINTED})()")
 
 
+@pytest.mark.scenario(40)
 async def test_what_others_do_arrives_and_is_equal_to_a_fresh_load(
     app: Server, key: str, name: str, firefox: Firefox
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from playwright.async_api import Page, expect
 
 from tests.journeys.people import Person
@@ -11,6 +12,7 @@ from tests.journeys.test_two_browsers import SETTLED, SHIFTS
 from tests.processes import Server
 
 
+@pytest.mark.scenario(4)
 async def test_a_branch_is_folded_counted_and_opened_again(app: Server, key: str, name: str, visit: Any) -> None:
     ana = Person(app, name)
     ids = [ana.post(key, f"Comment {number}.")["id"] for number in range(8)]

@@ -33,6 +33,7 @@ async def assert_as_fresh(app: Server, key: str, reader: Any, visit: Any) -> Non
     assert await reader.painted() == await fresh.painted()
 
 
+@pytest.mark.scenario(6)
 async def test_an_edit_waits_for_the_reader_who_has_the_text_before_their_eyes(
     app: Server, key: str, name: str, visit: Any
 ) -> None:
@@ -112,6 +113,7 @@ async def test_a_vote_is_shown_at_once_and_reaches_others_as_a_score(
     await assert_as_fresh(app, key, reader, visit)
 
 
+@pytest.mark.scenario(8)
 async def test_what_a_moderator_removes_and_restores_goes_and_comes_live(
     app: Server, key: str, name: str, visit: Any
 ) -> None:
@@ -154,6 +156,7 @@ async def test_every_order_stays_live_and_equal_to_a_fresh_load(
     assert await reader.painted() == await fresh.painted()
 
 
+@pytest.mark.scenario(26)
 async def test_a_selection_becomes_a_quote_with_its_source(app: Server, key: str, name: str, visit: Any) -> None:
     (id_,) = fill(app, key, f"{name} Q", 1)
     reader = await visit()

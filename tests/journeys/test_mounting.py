@@ -105,6 +105,7 @@ async def host(app: Server, key: str, site: str, folder: Path) -> Any:
     return opened
 
 
+@pytest.mark.scenario(36)
 async def test_a_thread_is_live_in_a_shadow_root_where_no_html_may_be_parsed(
     app: Server, key: str, name: str, visit: Any, host: Any
 ) -> None:

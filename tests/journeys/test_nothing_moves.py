@@ -17,6 +17,7 @@ VERSION = "(version) => document.querySelector('live-thread').live.store.version
 
 @pytest.mark.parametrize("anchoring", ["auto", "none"])
 @pytest.mark.parametrize("phone", [True, False])
+@pytest.mark.scenario(6, 9)
 async def test_no_event_moves_the_line_that_is_read(
     app: Server, key: str, name: str, visit: Any, anchoring: str, phone: bool
 ) -> None:

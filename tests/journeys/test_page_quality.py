@@ -76,6 +76,7 @@ async def test_axe_finds_nothing(app: Server, key: str, name: str, visit: Any, s
         assert found.violations_count == 0, f"{path}: {found.generate_report()}"
 
 
+@pytest.mark.scenario(36)
 async def test_hostile_text_runs_nothing_in_anybodys_browser(app: Server, key: str, name: str, visit: Any) -> None:
     bodies = list(HOSTILE)
     for corpus in ("owasp_xss_filter_evasion", "patt_xss_dev"):

@@ -121,6 +121,7 @@ async def test_logging_in_leads_back_to_the_same_line_and_the_reply(app: Server,
     assert await page.evaluate(STILL, line) == pytest.approx(before, abs=1)
 
 
+@pytest.mark.scenario(21)
 async def test_a_link_to_a_comment_leads_to_it_and_marks_it(app: Server, visit: Any) -> None:
     ids = ids_in_order(app)
     later = httpx2.get(f"{app.origin}/api/threads/{KEY}?limit=200", trust_env=False).json()["next"]

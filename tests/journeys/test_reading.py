@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 import httpx2
+import pytest
 from playwright.async_api import Page, WebSocket, expect
 
 from tests.journeys.test_two_browsers import fill, sign_up
@@ -23,6 +24,7 @@ async def press(page: Page, key: str) -> str:
     return str(await page.evaluate(HERE))
 
 
+@pytest.mark.scenario(27)
 async def test_keys_go_from_comment_to_comment_only_within_the_thread(
     app: Server, key: str, name: str, visit: Any
 ) -> None:
@@ -50,6 +52,7 @@ async def test_keys_go_from_comment_to_comment_only_within_the_thread(
     assert await press(page, "j") == f"c-{second}"
 
 
+@pytest.mark.scenario(24, 27)
 async def test_keys_and_buttons_go_to_what_is_unread(app: Server, key: str, name: str, visit: Any) -> None:
     ids = fill(app, key, name, 12)
     reader = await visit(viewport={"width": 800, "height": 600})
@@ -75,6 +78,7 @@ async def test_keys_and_buttons_go_to_what_is_unread(app: Server, key: str, name
     await expect(page.locator(f"#c-{held} > article")).to_be_focused()
 
 
+@pytest.mark.scenario(20)
 async def test_tabs_share_drafts_and_what_was_read(app: Server, key: str, name: str, visit: Any) -> None:
     fill(app, key, name, 2)
     reader = await visit()
@@ -128,6 +132,7 @@ async def test_who_logs_in_or_out_in_one_tab_has_done_so_in_all(app: Server, key
     await expect(other.locator("textarea").first).to_have_value("Not lost again")
 
 
+@pytest.mark.scenario(13)
 async def test_a_hidden_tab_closes_its_socket_after_five_minutes_and_comes_back_whole(
     app: Server, key: str, name: str, visit: Any
 ) -> None:
@@ -202,6 +207,7 @@ async def test_on_a_phone_who_is_writing_is_shown_and_moves_nothing(
     assert before["height"] == 20
 
 
+@pytest.mark.scenario(23)
 async def test_what_is_new_is_counted_and_reached_behind_more_comments(
     app: Server, key: str, name: str, visit: Any
 ) -> None:

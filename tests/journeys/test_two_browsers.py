@@ -56,6 +56,7 @@ async def test_the_first_comment_of_an_empty_thread_arrives(app: Server, key: st
     assert await reader.painted() == await writer.painted()
 
 
+@pytest.mark.scenario(1, 2, 3)
 async def test_an_arrival_in_or_above_the_view_is_held_and_one_below_is_appended(
     app: Server, key: str, name: str, visit: Any
 ) -> None:
@@ -92,6 +93,7 @@ async def test_an_arrival_in_or_above_the_view_is_held_and_one_below_is_appended
     assert await page.evaluate("document.activeElement.matches('li li article')")
 
 
+@pytest.mark.scenario(7)
 async def test_a_deletion_leaves_a_tombstone_while_something_hangs_below_it(
     app: Server, key: str, name: str, visit: Any
 ) -> None:
@@ -122,6 +124,7 @@ async def test_a_deletion_leaves_a_tombstone_while_something_hangs_below_it(
     assert await reader.painted() == await fresh.painted()
 
 
+@pytest.mark.scenario(19)
 async def test_a_draft_survives_a_reload_and_a_burst_and_keeps_its_caret(
     app: Server, key: str, name: str, visit: Any
 ) -> None:
@@ -139,6 +142,7 @@ async def test_a_draft_survives_a_reload_and_a_burst_and_keeps_its_caret(
     await expect(page.locator("textarea").first).to_have_value("A half-written thought")
 
 
+@pytest.mark.scenario(38)
 async def test_a_reply_begun_before_logging_in_is_there_afterwards(
     app: Server, key: str, name: str, visit: Any
 ) -> None:
@@ -161,6 +165,7 @@ async def test_a_reply_begun_before_logging_in_is_there_afterwards(
     await page.wait_for_function("() => !Object.keys(localStorage).some((slot) => slot.includes(':draft:'))")
 
 
+@pytest.mark.scenario(18)
 async def test_a_post_that_fails_keeps_its_text_and_retried_is_one_comment(
     app: Server, key: str, name: str, visit: Any
 ) -> None:
@@ -187,6 +192,7 @@ async def test_a_post_that_fails_keeps_its_text_and_retried_is_one_comment(
 
 
 @pytest.mark.parametrize("width", [320, 360, 1280])
+@pytest.mark.scenario(30)
 async def test_no_page_scrolls_sideways(app: Server, key: str, name: str, visit: Any, width: int) -> None:
     with app.commenter(name) as client:
         parent = None
@@ -203,6 +209,7 @@ async def test_no_page_scrolls_sideways(app: Server, key: str, name: str, visit:
         assert await reader.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
 
 
+@pytest.mark.scenario(10)
 async def test_a_reader_who_was_away_is_told_and_whole_again(app: Server, key: str, name: str, visit: Any) -> None:
     fill(app, key, name, 2)
     reader = await visit()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from playwright.async_api import Page, expect
 
 from tests.journeys.navigation import follow
@@ -15,6 +16,7 @@ async def write(page: Page, text: str) -> None:
     await follow(page, page.locator("form.composer button.post").first)
 
 
+@pytest.mark.scenario(35)
 async def test_register_log_in_post_reply_delete_log_out(app: Server, key: str, name: str, visit: Any) -> None:
     visitor = await visit(java_script_enabled=False)
     page = visitor.page

@@ -14,6 +14,7 @@ SEEDS = range(12)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.scenario(16)
 async def test_changes_lost_doubled_reordered_and_merged_end_equal_to_a_fresh_snapshot(
     database: Database, seed: int
 ) -> None:
@@ -72,6 +73,7 @@ async def test_another_epoch_resets_and_a_reset_equals_a_fresh_snapshot(database
         await assert_equal_to_fresh(history, stores, "client")
 
 
+@pytest.mark.scenario(17)
 async def test_the_answer_to_an_own_post_and_its_echo_are_one_comment_in_either_order(database: Database) -> None:
     async with histories(database, 2, 1) as (history,), node() as stores:
         await stores.ask("open", name="answer first", snapshot=await history.page())
