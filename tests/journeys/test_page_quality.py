@@ -148,7 +148,9 @@ async def test_hostile_text_runs_nothing_on_any_other_page_that_shows_it(app: Se
     text = visitor.page.locator("textarea").first
     for piece in pieces:
         await text.fill(piece)
-        await visitor.page.locator(".preview").first.click()
+        # Once open it follows the text.
+        if await visitor.page.locator(".composer .shown").count() == 0:
+            await visitor.page.locator(".preview").first.click()
         await expect(visitor.page.locator(".composer .shown")).not_to_be_empty()
     await text.fill("")
     await text.press_sequentially("Well, @x")
