@@ -29,8 +29,8 @@ export class Menu {
       if (!(relatedTarget instanceof Node) || !this.list.contains(relatedTarget)) this.close();
     });
     live.root.append(this.list);
-    // It stays where it was opened; the comment may not.
-    addEventListener("scroll", () => this.close(), { signal, passive: true });
+    // It goes along with its comment, while that is in sight.
+    addEventListener("scroll", () => this.#follow(), { signal, passive: true });
     signal.addEventListener("abort", () => this.list.remove());
   }
 
@@ -53,6 +53,13 @@ export class Menu {
     button.ariaExpanded = "false";
     this.list.hidden = true;
     if (hadFocus) button.focus({ preventScroll: true });
+  }
+
+  #follow() {
+    const box = this.#button?.getBoundingClientRect();
+    if (!this.#button || !box) return;
+    if (box.bottom > 0 && box.top < innerHeight) this.#place(this.#button);
+    else this.close();
   }
 
   /** Below the button where there is room, else above it. @param {HTMLElement} button */
