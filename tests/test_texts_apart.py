@@ -29,7 +29,7 @@ SHOWS = re.compile(
 # What it asks of the page, or of the catalogue, and attributes that are no text.
 ASKS = re.compile(
     r"""\b(?:t|querySelector(?:All)?|closest|matches|find|part|getAttribute|attribute|createElement)\("[^"]*"|"""
-    r"""[!=]== "[^"]*"|\bnew [A-Z][A-Za-z]+\("[^"]*"|"""
+    r"""\b(?:includes|classList\.\w+)\("[^"]*"|[!=]== "[^"]*"|\bnew [A-Z][A-Za-z]+\("[^"]*"|"""
     r"""\bsetAttribute\("(?!aria-label"|alt"|placeholder"|title")[^"]*"(?:, "[^"]*")?"""
 )
 NAMES = re.compile("aria-label|alt|placeholder|title")
