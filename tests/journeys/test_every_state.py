@@ -197,7 +197,7 @@ async def test_right_to_left_the_branch_hangs_on_the_right(app: Server, conversa
     await page.goto(f"{app.origin}/t/{conversation.key}")
     hebrew = page.locator(".body", has_text="שלום")
     assert await hebrew.evaluate("(body) => getComputedStyle(body).direction") == "ltr"
-    await page.evaluate("document.documentElement.dir = 'rtl'")
+    await page.evaluate("document.documentElement.dir = document.querySelector('.thread').dir = 'rtl'")
     for width in WIDTHS:
         await page.set_viewport_size({"width": width, "height": 720})
         assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
