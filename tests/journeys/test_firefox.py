@@ -12,6 +12,11 @@ from tests.journeys.firefox import Firefox, Tab, started
 from tests.journeys.test_two_browsers import SETTLED, fill
 from tests.processes import Server
 
+# Whatever number stands there, the link beside it stays.
+PLACES = """((comment) => ["0", "-1", "-999", "1000", "9999"].map((score) => {
+  comment.querySelector(".score").textContent = score;
+  return comment.querySelector(".reply").getBoundingClientRect().left;
+}))"""
 COUNT = "document.querySelector('.count').textContent"
 
 
@@ -75,6 +80,8 @@ async def test_who_is_signed_in_writes_votes_and_edits(app: Server, key: str, na
     await writer.click(f"#c-{id_} .vote button")
     await writer.until(f"document.querySelector('#c-{id_} .vote button').ariaPressed === 'true'")
     await writer.until(f"document.querySelector('#c-{id_} .score').textContent === '1'")
+    places = await writer.look(f"{PLACES}(document.querySelector('#c-{id_}'))")
+    assert places == places[:1] * 5
     await writer.click(f"#c-{id_} .reply")
     await writer.until("document.activeElement.matches('.answering textarea')")
     await writer.type("Written in *Firefox*")
