@@ -43,3 +43,31 @@ async def test_a_branch_is_folded_counted_and_opened_again(app: Server, key: str
     await expect(fold).to_have_attribute("aria-expanded", "false")
     await page.goto(f"{app.origin}/t/{key}/c/{replies[2]}")
     await expect(page.locator(f"#c-{replies[2]}")).to_be_visible()
+
+
+WATCH = """() => {
+  window.drawn = new Set();
+  const watch = new MutationObserver((records) => {
+    for (const { target } of records) if (target.matches(".fold")) window.drawn.add(target.closest("li").id);
+  });
+  watch.observe(document.querySelector("ol.comments"), { attributes: true, subtree: true });
+}"""
+
+
+async def test_an_arrival_draws_the_buttons_of_its_own_branch_alone(
+    app: Server, key: str, name: str, visit: Any
+) -> None:
+    ana = Person(app, name)
+    roots = [ana.post(key, f"Comment {number}.")["id"] for number in range(4)]
+    replies = [ana.post(key, "A reply.", parent=root)["id"] for root in roots]
+    page: Page = (await visit()).page
+    await page.goto(f"{app.origin}/t/{key}")
+    folds = page.locator(".fold")
+    await expect(folds).to_have_count(4)
+    await page.locator(f"#c-{roots[2]} > article .fold").click()
+    await page.evaluate(SETTLED)
+    await page.evaluate(WATCH)
+    ana.post(key, "One more.", parent=replies[2])
+    await expect(page.locator(f"#c-{roots[2]} > article .fold")).to_have_text("▸ 2 replies, 1 new")
+    # Its parent is a branch now, which has a button of its own.
+    assert set(await page.evaluate("[...window.drawn]")) <= {f"c-{roots[2]}", f"c-{replies[2]}"}
