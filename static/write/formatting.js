@@ -2,19 +2,17 @@
 
 import { t } from "../words.js";
 
-/** @typedef {[label: string, name: string, before: string, after: string, key: string]} Format */
+/** @typedef {(text: HTMLTextAreaElement) => void} Act */
 
-/** @type {Format[]} */
-const AROUND = [
-  ["B", "formats.bold", "**", "**", "b"],
-  ["I", "formats.italic", "*", "*", "i"],
-  ["<>", "formats.code", "`", "`", "e"],
-  ["▒", "formats.spoiler", "||", "||", ""],
-];
-/** @type {[label: string, name: string, begin: string][]} before each line */
-const LINES = [
-  ["❝", "formats.quote", "> "],
-  ["•", "formats.list", "- "],
+/** @type {[label: string, name: string, keys: string, act: Act][]} `keys`: with Ctrl or Cmd; with Shift the place of the key */
+const FORMATS = [
+  ["B", "formats.bold", "b", (text) => wrap(text, "**")],
+  ["I", "formats.italic", "i", (text) => wrap(text, "*")],
+  ["<>", "formats.code", "e", (text) => wrap(text, "`")],
+  ["▒", "formats.spoiler", "Shift+KeyH", (text) => wrap(text, "||")],
+  ["", "formats.link", "k", (text) => link(text)],
+  ["❝", "formats.quote", "Shift+Period", (text) => prefix(text, "> ")],
+  ["•", "formats.list", "Shift+Digit8", (text) => prefix(text, "- ")],
 ];
 const ADDRESS = /^https?:\/\/[^\s]+$/;
 
@@ -30,11 +28,11 @@ function write(text, written) {
 /** @param {HTMLTextAreaElement} text */
 const selected = (text) => text.value.slice(text.selectionStart, text.selectionEnd);
 
-/** @param {HTMLTextAreaElement} text @param {string} before @param {string} after */
-function wrap(text, before, after) {
+/** @param {HTMLTextAreaElement} text @param {string} mark before and after it */
+function wrap(text, mark) {
   const [start, what] = [text.selectionStart, selected(text)];
-  write(text, before + what + after);
-  text.setSelectionRange(start + before.length, start + before.length + what.length);
+  write(text, mark + what + mark);
+  text.setSelectionRange(start + mark.length, start + mark.length + what.length);
 }
 
 /** @param {HTMLTextAreaElement} text @param {string} begin */
@@ -74,12 +72,12 @@ export function offerFormats(root, signal) {
 /** @param {KeyboardEvent} event */
 function pressed(event) {
   const text = written(event.target);
-  if (!text || event.isComposing || event.altKey || event.shiftKey || !(event.ctrlKey || event.metaKey)) return;
-  const format = AROUND.find(([, , , , key]) => key === event.key);
-  if (!format && event.key !== "k") return;
+  if (!text || event.isComposing || event.altKey || !(event.ctrlKey || event.metaKey)) return;
+  const pressed = event.shiftKey ? `Shift+${event.code}` : event.key;
+  const act = FORMATS.find(([, , keys]) => keys === pressed)?.[3];
+  if (!act) return;
   event.preventDefault();
-  if (format) wrap(text, format[2], format[3]);
-  else link(text);
+  act(text);
 }
 
 /** @param {ClipboardEvent} event */
@@ -117,20 +115,19 @@ function addBar(text) {
   bar.className = "formats";
   bar.role = "group";
   bar.ariaLabel = t("formats.title");
-  const add = (/** @type {string} */ label, /** @type {string} */ name, /** @type {() => void} */ act) => {
+  for (const [label, name, keys, act] of FORMATS) {
     const button = text.ownerDocument.createElement("button");
     button.type = "button";
     button.className = "quiet";
-    button.textContent = label;
+    button.textContent = label || t(name);
     button.title = t(name);
     button.ariaLabel = t(name);
+    const spoken = keys.replace(/Key|Digit/, "").replace(/Period/, ".");
+    button.setAttribute("aria-keyshortcuts", `Control+${spoken.replace(/^./, (letter) => letter.toUpperCase())}`);
     // The text keeps the focus, and what is selected in it.
     button.addEventListener("pointerdown", (event) => event.preventDefault());
-    button.addEventListener("click", act);
+    button.addEventListener("click", () => act(text));
     bar.append(button);
-  };
-  for (const [label, name, before, after] of AROUND) add(label, name, () => wrap(text, before, after));
-  add(t("formats.link"), "formats.link", () => link(text));
-  for (const [label, name, begin] of LINES) add(label, name, () => prefix(text, begin));
+  }
   actions.before(bar);
 }

@@ -46,6 +46,15 @@ async def test_formats_are_written_by_keys_buttons_and_paste(app: Server, key: s
     await text.evaluate(SELECT, [0, 7])
     await page.click(".formats button[title=Quote]")
     await expect(text).to_have_value("> one\n> two")
+    # Each button has its keys, and says them.
+    for keys, written in (("Shift+Digit8", "- w"), ("Shift+Period", "> w"), ("Shift+KeyH", "||w||"), ("e", "`w`")):
+        await text.fill("w")
+        await text.evaluate(SELECT, [0, 1])
+        await text.press(f"Control+{keys}")
+        await expect(text).to_have_value(written)
+    said = [await one.get_attribute("aria-keyshortcuts") for one in await page.locator(".formats button").all()]
+    assert said == [f"Control+{keys}" for keys in ("B", "I", "E", "Shift+H", "K", "Shift+.", "Shift+8")]
+    await text.fill("> one\n> two")
     await text.press("Control+Enter")
     await expect(page.locator("li[data-id] blockquote")).to_have_text("one\ntwo")
 
