@@ -4,7 +4,6 @@ import { later } from "./lazy_load.js";
 import * as api from "./live/api.js";
 import { Connection } from "./live/connection.js";
 import { liveUrl, settle } from "./live/server.js";
-import { browser } from "./live/storage.js";
 import { Store } from "./live/store.js";
 import { Place } from "./read/reading_position.js";
 import { isSound } from "./view/safe_html.js";
@@ -65,7 +64,6 @@ export class Live {
     });
     const { thread, viewer } = this;
     // Of the last visit something will be told: room for it.
-    if (!viewer && browser.read(`visit:${thread}`)) this.#find(".news").classList.add("due");
     this.view = new View(root, this.store, { thread, viewer, isOwnPage: host.isOwn, signal });
     this.store.hydrate(this.view.hydrate(), JSON.parse(this.attribute("cuts")));
     this.place = new Place(this.view, { isOwnPage: host.isOwn, target: host.target(), signal });

@@ -59,6 +59,8 @@ class Server:
             "LIVETHREAD_DATABASE": str(self.folder / "test.db"),
             "LIVETHREAD_SECRET": SECRET,
             "LIVETHREAD_LIMITS": "off",
+            # Each language takes time at the start; those who test them ask for all.
+            "LIVETHREAD_LANGUAGES": "en",
             **self.settings,
         }
 

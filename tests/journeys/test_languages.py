@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 from playwright.async_api import expect
 
-from server.locales import texts
+from server.locales import real, texts
 from tests.journeys.people import Person
 from tests.processes import Server
 
@@ -139,3 +140,11 @@ async def test_marks_in_texts_are_said_in_the_language_of_the_reader(
     await expect(body).to_have_text(MIRRORED("comment.quote_gone"))
     assert MIRRORED("comment.quote_gone") in get(app, f"/t/{key}", "ar-XB").text
     assert ENGLISH("comment.quote_gone") in get(app, f"/t/{key}/feed", "ar-XB").text
+
+
+def test_every_language_has_a_whole_page(tmp_path: Path) -> None:
+    with Server(tmp_path, LIVETHREAD_LANGUAGES="") as server:
+        for language in real():
+            for path in ("/", "/t/a-thread", "/login", "/nothing-here"):
+                answer = httpx2.get(f"{server.origin}{path}", headers={"Accept-Language": language}, trust_env=False)
+                assert f'<html lang="{language}" dir="{"rtl" if language == "ar" else "ltr"}">' in answer.text, path
