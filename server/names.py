@@ -60,6 +60,8 @@ def key(name: str) -> str:
     """Return by what the account of this name is found, however it is cased; "": no name is like that."""
     if len(name) > _MAX_GIVEN:
         return ""
+    if name.isascii():
+        return " ".join(name.lower().split())
     plain = _SELECTORS.sub("", unicodedata.normalize("NFKC", name)).casefold()
     return " ".join(unicodedata.normalize("NFKC", plain).translate(dict.fromkeys(map(ord, _JOINERS))).split())
 

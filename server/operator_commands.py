@@ -24,7 +24,7 @@ from server.settings import Settings
 from server.sites import Site
 from server.storage import sites as stored_sites
 from server.storage.accounts import accounts
-from server.storage.comments import comments
+from server.storage.comments import imported
 from server.storage.engine import backup
 from server.storage.engine.database import Database
 
@@ -117,7 +117,7 @@ class Desk:
 
     async def _imported(self, thread: str, origin: str) -> dict[str, Any]:
         """Return the ids here of what was imported into the thread, by their ids there."""
-        return {"ids": await self._database.read(lambda sql: comments.imported(sql, thread, origin))}
+        return {"ids": await self._database.read(lambda sql: imported.ids(sql, thread, origin))}
 
     async def _commenter(self, name: str) -> dict[str, Any]:
         """A session for `name`, as an account that nobody else can log in to: for replays."""

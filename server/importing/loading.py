@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import cache, partial
 from typing import Any, TypeVar
 
 import msgspec
@@ -12,11 +12,11 @@ import msgspec
 from server.errors import Unavailable
 from server.importing import authors, foreign_html
 from server.importing.record import Page, Record, checked
-from server.model import MAX_DEPTH, State, StoredComment
+from server.model import MAX_DEPTH, State
 from server.sites import OWN
 from server.storage import sites
 from server.storage.accounts import accounts
-from server.storage.comments import comments, quotes
+from server.storage.comments import comments, imported, quotes
 from server.storage.engine.database import Database, Sql
 from server.storage.engine.write import Write
 from server.storage.threads import threads
@@ -148,8 +148,10 @@ def _html(text: str, format_: str, people: Mapping[str, str] = NOBODY) -> str:
 
 def _load(write: Write, *, batch: Batch, rows: list[tuple[Record, Texts]]) -> list[list[str] | None]:
     """Return a remark for each record; None: it was imported before."""
-    thread = _thread(write, batch)
-    return [_load_one(write, thread, batch, record, texts) for record, texts in rows]
+    loading = _Loading(write, batch, [record for record, _ in rows])
+    notes = [loading.load(record, texts) for record, texts in rows]
+    imported.count(write, loading.thread, loading.added)
+    return notes
 
 
 def _thread(write: Write, batch: Batch) -> int:
@@ -173,53 +175,61 @@ def _thread(write: Write, batch: Batch) -> int:
     return thread
 
 
-def _load_one(write: Write, thread: int, batch: Batch, record: Record, texts: Texts) -> list[str] | None:
-    """Insert one record; return a remark for the report, or None if it was imported before."""
-    text, html, earlier = texts
-    key, origin = batch.thread, batch.origin
-    if comments.is_here(write.sql, thread, f"{origin}:{record.id}"):
-        return None
-    notes: list[str] = []
-    state: State
-    # Pointed at what is there already, nobody's words are shown for a moment if they are hidden at their source.
-    ids = _linked(write, thread, origin, record)
-    if ids:
-        linked = _texts(record, key, ids)
-        if any(map(quotations.are_too_many, (linked[1], *(one.html for one in linked[2])))):
-            notes.append(TOO_MANY_QUOTES)
-            ids = {}
-        else:
-            text, html, earlier = linked
-    parent = _parent(write, thread, origin, record, notes)
-    state = record.state or "visible"
-    if record.removed and state not in ("removed", "deleted"):
-        state = "removed"
-    is_erased = state == "deleted" or (record.removed and record.state != "removed")
-    # One of our exports has the full text, even if it shows nothing.
-    is_seen = bool(text) and (origin == OURS or record.format == "markdown" or not markup.shows_nothing(html))
-    if state in ("visible", "pending") and not is_seen:
-        notes.append(NO_TEXT)
-        state, is_erased = "deleted", True
-    author = None
-    if is_erased:
-        text, html, earlier = "", "", ()
-    elif record.author is not None:
-        author, told = authors.account(
-            write, origin, record.author, record.person, site=record.site, is_ours=batch.is_ours
+class _Loading:
+    """One write of some records. What they refer to is looked up once for all."""
+
+    def __init__(self, write: Write, batch: Batch, records: list[Record]) -> None:
+        self._write = write
+        self._batch = batch
+        self.thread = _thread(write, batch)
+        self.added: dict[int, comments.NewComment] = {}
+        self._here = _places(write, self.thread, batch.origin, records)
+        self._account = cache(partial(authors.account, write, batch.origin, is_ours=batch.is_ours))
+
+    def load(self, record: Record, texts: Texts) -> list[str] | None:
+        """Insert one record; return a remark for the report, or None if it was imported before."""
+        if record.id in self._here:
+            return None
+        text, html, earlier = texts
+        notes: list[str] = []
+        state: State
+        # Pointed at what is there already, nobody's words are shown for a moment if they are hidden at their source.
+        ids = _linked(self._here, record)
+        if ids:
+            linked = _texts(record, self._batch.thread, ids)
+            if any(map(quotations.are_too_many, (linked[1], *(one.html for one in linked[2])))):
+                notes.append(TOO_MANY_QUOTES)
+                ids = {}
+            else:
+                text, html, earlier = linked
+        parent, depth = self._parent(record, notes)
+        state = record.state or "visible"
+        if record.removed and state not in ("removed", "deleted"):
+            state = "removed"
+        is_erased = state == "deleted" or (record.removed and record.state != "removed")
+        # One of our exports has the full text, even if it shows nothing.
+        is_seen = bool(text) and (
+            self._batch.origin == OURS or record.format == "markdown" or not markup.shows_nothing(html)
         )
-        notes += told
-    comments.insert(
-        write,
-        comments.NewComment(
-            thread=thread,
-            parent=parent.id if parent else None,
-            depth=parent.depth + 1 if parent else 0,
+        if state in ("visible", "pending") and not is_seen:
+            notes.append(NO_TEXT)
+            state, is_erased = "deleted", True
+        author = None
+        if is_erased:
+            text, html, earlier = "", "", ()
+        elif record.author is not None:
+            author, told = self._account(record.author, record.person, site=record.site)
+            notes += told
+        new = comments.NewComment(
+            thread=self.thread,
+            parent=parent,
+            depth=depth,
             author=author,
             body=text,
             html=html,
             created=record.created,
             placed=record.placed,
-            source=f"{origin}:{record.id}",
+            source=f"{self._batch.origin}:{record.id}",
             state=state,
             format=record.format,
             edited=record.edited,
@@ -228,37 +238,46 @@ def _load_one(write: Write, thread: int, batch: Batch, record: Record, texts: Te
             revision=record.revision,
             earlier=earlier,
             known=frozenset(ids.values()),
-        ),
-    )
-    return notes
+        )
+        id_ = imported.add(self._write, new)
+        self.added[id_] = new
+        self._here[record.id] = imported.Place(id_, parent, depth)
+        return notes
+
+    def _parent(self, record: Record, notes: list[str]) -> tuple[int | None, int]:
+        """Return what the record is to hang from, and the record's depth there."""
+        if record.parent is None:
+            return None, 0
+        parent = self._here.get(record.parent)
+        if parent is None:
+            notes.append(NO_PARENT)
+            return None, 0
+        if parent.depth >= MAX_DEPTH - 1:
+            notes.append(TOO_DEEP)
+            return parent.parent, parent.depth
+        return parent.id, parent.depth + 1
 
 
-def _parent(write: Write, thread: int, origin: str, record: Record, notes: list[str]) -> StoredComment | None:
-    """Return what the record is to hang from."""
-    if record.parent is None:
-        return None
-    parent = comments.by_source(write.sql, thread, f"{origin}:{record.parent}")
-    if parent is None:
-        notes.append(NO_PARENT)
-    elif parent.depth >= MAX_DEPTH - 1:
-        notes.append(TOO_DEEP)
-        return comments.by_id(write.sql, parent.parent or 0)
-    return parent
+def _places(write: Write, thread: int, origin: str, records: list[Record]) -> dict[str, imported.Place]:
+    """Return where the records, and those that they refer to, stand in the thread, as far as they are here."""
+    ids = {id_ for one in records for id_ in (one.id, one.parent, *one.links.values()) if id_ is not None}
+    found = imported.places(write.sql, thread, [f"{origin}:{id_}" for id_ in ids])
+    return {source.removeprefix(f"{origin}:"): place for source, place in found.items()}
 
 
-def _linked(write: Write, thread: int, origin: str, record: Record) -> dict[str, int]:
+def _linked(here: Mapping[str, imported.Place], record: Record) -> dict[str, int]:
     """Return the ids here of the comments that the record links to, as far as they are here, by their ids there."""
-    found = {id_: comments.by_source(write.sql, thread, f"{origin}:{id_}") for id_ in set(record.links.values())}
-    return {id_: comment.id for id_, comment in found.items() if comment is not None}
+    return {id_: here[id_].id for id_ in record.links.values() if id_ in here}
 
 
 def _link(write: Write, *, batch: Batch, records: list[Record]) -> None:
     thread = threads.ensure(write, batch.thread)
+    here = _places(write, thread, batch.origin, records)
     for record in records:
-        comment = comments.by_source(write.sql, thread, f"{batch.origin}:{record.id}")
+        comment = imported.by_source(write.sql, thread, f"{batch.origin}:{record.id}")
         if comment is None:
             continue
-        ids = _linked(write, thread, batch.origin, record)
+        ids = _linked(here, record)
         for kept in quotes.texts(write.sql, comment.id):
             # What was edited here since then is not the file's.
             if kept.revision > record.revision or not kept.body:

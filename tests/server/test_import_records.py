@@ -4,6 +4,8 @@ were."""
 from __future__ import annotations
 
 import collections
+import contextlib
+import sqlite3
 import time
 from pathlib import Path
 
@@ -16,8 +18,8 @@ from server.storage.engine.database import Database
 from tests.server.test_imports import asked, backup, lines, one, remark, tree_of
 from tests.server.test_porting import bring, noted, skipped
 
-# Its row, what searches find, the counts above it, its author and what it answers.
-STATEMENTS_OF_A_COMMENT = 12
+# Its row, what searches find, and its author; what it answers and the counts above are asked for and kept for many.
+STATEMENTS_OF_A_COMMENT = 6
 
 
 async def test_a_comment_takes_few_statements(database: Database, tmp_path: Path) -> None:
@@ -31,6 +33,32 @@ async def test_a_comment_takes_few_statements(database: Database, tmp_path: Path
 
 
 # Answers
+
+
+async def test_counts_are_those_of_the_tree_wherever_a_file_is_cut(database: Database, tmp_path: Path) -> None:
+    """What answers what in one write of a hundred, in another, and in another import, is counted each time once."""
+    records = [one("0", removed=True)]
+    records += [one(f"{n}", f"{n // 3}", removed=n % 7 == 0, state="pending" if n % 11 == 0 else None)
+                for n in range(1, 350)]  # fmt: skip
+    for many in (130, 350, 350):
+        await bring(database, "x", "jsonl", lines(tmp_path / "x.jsonl", records[:many]))
+        with contextlib.closing(sqlite3.connect(database.path)) as sql:
+            kept = sql.execute("SELECT id, parent, state, replies, below, version FROM comments ORDER BY id").fetchall()
+            (count, head) = sql.execute("SELECT comments, version FROM threads").fetchone()
+        assert len(kept) == many
+        is_visible = {id_: state == "visible" for id_, _, state, *_ in kept}
+        replies, below, newest = collections.Counter[int](), collections.Counter[int](), dict[int, int]()
+        for id_, parent, *_, version in reversed(kept):
+            newest[id_] = max(newest.get(id_, 0), version * is_visible[id_])
+            if parent is not None:
+                replies[parent] += is_visible[id_]
+                below[parent] += below[id_] + is_visible[id_]
+                newest[parent] = max(newest.get(parent, 0), newest[id_])
+        assert {row[0]: row[3:5] for row in kept} == {row[0]: (replies[row[0]], below[row[0]]) for row in kept}
+        assert count == sum(is_visible.values())
+        # Its count of replies, or that it is drawn at all, shows differently: returning readers are told.
+        assert all(version >= newest[id_] for id_, _, state, *_, version in kept if state == "removed")
+        assert head == max(version for *_, version in kept)
 
 
 async def test_answers_come_in_whatever_becomes_of_what_they_answer(database: Database, tmp_path: Path) -> None:

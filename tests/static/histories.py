@@ -28,7 +28,7 @@ from server.importing.record import Record
 from server.model import Account, State
 from server.rate_limits import Limits
 from server.settings import read
-from server.storage.comments import comments, votes
+from server.storage.comments import comments, imported, votes
 from server.storage.engine.database import Database
 from server.storage.engine.write import Write
 from server.storage.threads import changes, paging
@@ -131,7 +131,7 @@ class History:
             removed = self.chance.random() < 0.2
             records.append(Record(line=1, id=number, parent=parent, created=created, removed=removed, body=number))
         await load_batch(self.database, Batch(thread=self.key, origin="old", records=records))
-        known = await self.database.read(lambda sql: comments.imported(sql, self.key, "old"))
+        known = await self.database.read(lambda sql: imported.ids(sql, self.key, "old"))
         there = {id_ for id_, _ in self.ids}
         self.ids += [(known[one], author) for one, author in self.old if one in known and known[one] not in there]
 

@@ -23,8 +23,10 @@ from server.text import markup
 
 def insert(write: Write, name: str, password: str | None, role: Role, kind: Kind = "local") -> Account | None:
     """Return the new account of this clean name, or None if one like it is taken, or was."""
-    if not is_free(write.sql, name):
-        return None
+    return _make(write, name, password, role, kind) if is_free(write.sql, name) else None
+
+
+def _make(write: Write, name: str, password: str | None, role: Role, kind: Kind) -> Account:
     cursor = write.sql.execute(
         "INSERT INTO accounts (name, key, password, role, created, kind) VALUES (?, ?, ?, ?, ?, ?)",
         (name, names.key(name), password, role, write.now, kind),
@@ -78,8 +80,8 @@ def first_free(sql: sqlite3.Connection, named: Callable[[int], str], account: in
 
 def guest(write: Write, name: str, site: str) -> Account:
     """Make the account of a guest of the site, under the clean name with a mark: `Ana (guest)`, `Ana (guest 2)`."""
-    made = insert(write, first_free(write.sql, lambda number: names.guest(name, number)), None, "reader")
-    assert made is not None
+    free = first_free(write.sql, lambda number: names.guest(name, number))
+    made = _make(write, free, None, "reader", "local")
     write.sql.execute("UPDATE accounts SET guest_of = ? WHERE id = ?", (site, made.id))
     return made
 
@@ -94,10 +96,12 @@ def imported(write: Write, name: str) -> Account:
 
 def elsewhere(sql: sqlite3.Connection, name: str) -> Account | None:
     """Return the account of that present name, if it is one that nobody can log in to."""
-    known, _ = by_name(sql, name) or (None, None)
-    if known is None or known.role != "reader" or not is_imported(sql, known.id):
-        return None
-    return known if names.key(known.name) == names.key(name) else None
+    row = sql.execute(
+        "SELECT id, name, role FROM accounts"
+        " WHERE key = ? AND state = 'open' AND role = 'reader' AND kind = 'imported'",
+        (names.key(name),),
+    ).fetchone()
+    return Account(*row) if row else None
 
 
 def is_imported(sql: sqlite3.Connection, account: int) -> bool:
@@ -108,9 +112,7 @@ def is_imported(sql: sqlite3.Connection, account: int) -> bool:
 
 def make_elsewhere(write: Write, name: str) -> Account:
     """Make an account that nobody can log in to, under this clean name or a variant that nobody has or had."""
-    made = insert(write, free_variant(write.sql, name), None, "reader", "imported")
-    assert made is not None
-    return made
+    return _make(write, free_variant(write.sql, name), None, "reader", "imported")
 
 
 def by_name(sql: sqlite3.Connection, name: str) -> tuple[Account, str | None] | None:

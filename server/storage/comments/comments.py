@@ -27,8 +27,6 @@ WITH RECURSIVE up(id, parent) AS (
 )
 SELECT up.id, c.state FROM up JOIN comments c USING (id)
 """
-
-
 _EARLIER = """
 SELECT revision AS revision, body AS body, html AS html, replaced AS replaced
 FROM revisions WHERE comment = ? ORDER BY revision
@@ -157,19 +155,18 @@ def said_lately(
     return int(row[0]) if row else None
 
 
-def is_here(sql: sqlite3.Connection, thread: int, source: str) -> bool:
-    """Say whether the comment was imported into the thread before."""
-    found = sql.execute("SELECT 1 FROM comments WHERE thread = ? AND source = ?", (thread, source))
-    return found.fetchone() is not None
-
-
-def by_source(sql: sqlite3.Connection, thread: int, source: str) -> StoredComment | None:
-    return next(stored.where(sql, "c.thread = ? AND c.source = ?", (thread, source)), None)
-
-
 def insert(write: Write, new: NewComment) -> int:
     """Insert a comment and stamp it, and what shows differently by it. One that is pending was never shown."""
-    placed = _placed(write, new)
+    placed = _last_place(write, new) if new.source is None else place_of_imported(new)
+    id_ = add(write, new, placed)
+    above = _count(write, new.thread, new.parent, 1, placed) if new.state == "visible" else []
+    if new.state != "pending":
+        write.stamp(new.thread, _shown_by(new.parent, above), made=[id_])
+    return id_
+
+
+def add(write: Write, new: NewComment, placed: int) -> int:
+    """Insert a comment alone: who calls this counts and stamps what it changes."""
     cursor = write.sql.execute(
         "INSERT INTO comments (thread, parent, depth, author, nonce, request_hash, source, state, shown, body, html,"
         " format, base_up, base_down, created, edited, revision, ended, version, placed, arrived)"
@@ -187,16 +184,16 @@ def insert(write: Write, new: NewComment) -> int:
         )
         quotes.remember_first(write, id_, text.revision, text.html, new.known)
     quotes.remember_first(write, id_, new.revision, new.html, new.known)
-    above = _count(write, new.thread, new.parent, 1, placed) if new.state == "visible" else []
-    if new.state != "pending":
-        write.stamp(new.thread, _shown_by(new.parent, above), made=id_)
     return id_
 
 
-def _placed(write: Write, new: NewComment) -> int:
-    """Return the time that orders the comment: a new post comes last, even if the clock jumps."""
-    if new.source is not None:
-        return min(new.created if new.placed is None else new.placed, LAST_TIME)
+def place_of_imported(new: NewComment) -> int:
+    """Return the time that orders it."""
+    return min(new.created if new.placed is None else new.placed, LAST_TIME)
+
+
+def _last_place(write: Write, new: NewComment) -> int:
+    """Return the time that orders a post: it comes last, even if the clock jumps."""
     (latest,) = write.sql.execute(
         "UPDATE clock SET latest = max(latest, ?) RETURNING latest", (new.created,)
     ).fetchone()
@@ -368,13 +365,3 @@ def visible_of(sql: sqlite3.Connection, account: int, *, after: int, limit: int)
 def with_text_of(sql: sqlite3.Connection, account: int, *, limit: int) -> list[StoredComment]:
     """Return the account's comments that are not deleted yet."""
     return list(stored.where(sql, "c.author = ? AND c.state <> 'deleted' ORDER BY c.id LIMIT ?", (account, limit)))
-
-
-def imported(sql: sqlite3.Connection, thread: str, origin: str) -> dict[str, int]:
-    """Return the ids of the thread's comments that came from `origin`, by their ids there."""
-    found = sql.execute(
-        "SELECT substr(c.source, ?), c.id FROM comments c JOIN threads t ON t.id = c.thread"
-        " WHERE t.key = ? AND c.source LIKE ? || ':%'",
-        (len(origin) + 2, thread, origin),
-    )
-    return dict(found.fetchall())

@@ -64,7 +64,7 @@ class Database:
     def __init__(self, path: Path, owner: Owner, health: Health) -> None:
         self.path = path
         self._owner = owner
-        self.on_commit: OnCommit = lambda change: None
+        self.on_commit: OnCommit | None = None
         self.on_account_event: OnAccountEvent = lambda concern: None
         self.on_owed: OnOwed = lambda owed: None
         self._queue: asyncio.Queue[_Queued] = asyncio.Queue(QUEUED_WRITES)
@@ -237,9 +237,8 @@ class Database:
             if self._must_reopen:
                 await self._reopen()
             began = time.perf_counter()
-            await self._at_work(
-                "writing", self._writer, partial(_commit_group, group=group, files=self._files, owner=self._owner)
-            )
+            commit = partial(_commit_group, group=group, files=self._files, owner=self._owner)
+            await self._at_work("writing", self._writer, partial(commit, is_heard=self.on_commit is not None))
             self.commit_seconds.observe(time.perf_counter() - began)
             self.group_size.observe(len(group))
         except _Lost as error:
@@ -253,9 +252,10 @@ class Database:
         try:
             if write.owed:
                 self._tell(self.on_owed, write.owed)
-            for change in write.changes:
-                change.__dict__["committed"] = time.time()
-                self._tell(self.on_commit, change)
+            if self.on_commit:
+                for change in write.changes:
+                    change.__dict__["committed"] = time.time()
+                    self._tell(self.on_commit, change)
             for concern in write.concerns:
                 self._tell(self.on_account_event, concern)
         finally:
@@ -327,15 +327,17 @@ class _Lost(Exception):
     """What was committed went into a file that nobody will find."""
 
 
-def _commit_group(sql: sqlite3.Connection, group: list[_Queued], files: database_files.Files, owner: Owner) -> None:
-    """Run every write of the group in its savepoint, then commit all.
+def _commit_group(
+    sql: sqlite3.Connection, group: list[_Queued], files: database_files.Files, owner: Owner, *, is_heard: bool
+) -> None:
+    """Run every write of the group in its savepoint, then commit all. Its changes are made where somebody hears them.
 
     Raises sqlite3.Error, and then none is written; _Lost where it was written in vain, and OSError where nobody knows.
     """
     sql.execute("BEGIN IMMEDIATE")
     try:
         for queued in group:
-            _run_in_savepoint(sql, queued)
+            _run_in_savepoint(sql, queued, is_heard=is_heard)
         (version,) = sql.execute("SELECT version FROM clock").fetchone()
         sql.execute("COMMIT")
         if lost := files.lost():
@@ -349,12 +351,12 @@ def _commit_group(sql: sqlite3.Connection, group: list[_Queued], files: database
         raise
 
 
-def _run_in_savepoint(sql: sqlite3.Connection, queued: _Queued) -> None:
+def _run_in_savepoint(sql: sqlite3.Connection, queued: _Queued, *, is_heard: bool) -> None:
     sql.execute("SAVEPOINT one")
     try:
         write = Write(sql)
         queued.result = queued.work(write)
-        queued.changes, queued.concerns = write.changes(), write.concerns
+        queued.changes, queued.concerns = write.changes() if is_heard else [], write.concerns
         queued.owed = write.owed
     except Exception as error:
         if not sql.in_transaction:

@@ -44,10 +44,10 @@ class Write:
             (self._version,) = self.sql.execute("UPDATE clock SET version = version + 1 RETURNING version").fetchone()
         return self._version
 
-    def stamp(self, thread: int, comments: Iterable[int] = (), *, made: int | None = None) -> None:
+    def stamp(self, thread: int, comments: Iterable[int] = (), *, made: Iterable[int] = ()) -> None:
         """Declare that the public form of `thread` and of these `comments` of it changes with this write.
 
-        `made` is a new comment of it, which was given the version of this write.
+        `made` are new comments of it, which were given the version of this write.
         """
         if thread not in self._stamped:
             (head,) = self.sql.execute("SELECT version FROM threads WHERE id = ?", (thread,)).fetchone()
@@ -55,9 +55,7 @@ class Write:
             self._stamped[thread] = (head, set())
             self.owed.add("index")
         ids = list(comments)
-        self._stamped[thread][1].update(ids)
-        if made is not None:
-            self._stamped[thread][1].add(made)
+        self._stamped[thread][1].update(ids, made)
         if self._answered is not None and self._answered[1].id in ids:
             self._answered = None
         self.sql.executemany(

@@ -106,14 +106,15 @@ def introduce(write: Write, thread: int, url: str, title: str) -> None:
 
 
 def count(write: Write, thread: int, by: int, placed: int) -> None:
-    """One visible comment more or less (`by`), which stands at the time `placed`: the last one's is the thread's.
+    """So many visible comments more, or one less (`by`); the last stands at the time `placed`: it is the thread's.
 
     Where no comment is visible, the thread was last active when it was made. No time is later than the present.
     """
     if by > 0:
         write.sql.execute(
-            "UPDATE threads SET active = iif(comments = 0, ?1, max(active, ?1)), comments = comments + 1 WHERE id = ?2",
-            (min(placed, write.now), thread),
+            "UPDATE threads SET active = iif(comments = 0, ?1, max(active, ?1)), comments = comments + ?2"
+            " WHERE id = ?3",
+            (min(placed, write.now), by, thread),
         )
         return
     write.sql.execute("UPDATE threads SET comments = comments - 1 WHERE id = ?", (thread,))
