@@ -32,6 +32,10 @@ class Effort:
         """Return so many seconds, or a tenth of them."""
         return full / 10 if self.is_small else full
 
+    def many(self, full: int) -> int:
+        """Return so many, or an eighth of them."""
+        return full // 8 if self.is_small else full
+
 
 @dataclass(slots=True)
 class Machine:
