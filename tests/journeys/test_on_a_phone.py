@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,8 +27,6 @@ async def test_what_came_is_said_whole_and_moves_nothing(
     fill(app, key, name, 3)
     reader = await visit(**{**PHONE, "viewport": {"width": width, "height": 844}})
     page = await reader.read(f"{app.origin}/t/{key}")
-    # At a first visit there is nothing to tell, and no room for it.
-    assert await page.evaluate("document.querySelector('.news').offsetHeight") == 0
     await page.wait_for_selector("button[aria-label='Previous unread']", state="attached")
     await reader.read(f"{app.origin}/t/{key}")
     await page.evaluate(SHIFTS)
@@ -121,16 +120,15 @@ BROKEN = """() => [...document.querySelectorAll("ol.comments footer > *")]
   .map((one) => `${one.outerHTML} ${one.offsetHeight}`)"""
 
 
-async def test_the_line_of_actions_breaks_no_word_in_a_longer_language(
-    app: Server, key: str, name: str, visit: Any
-) -> None:
-    bo = Person(app, name)
-    parent = None
-    for number in range(5):
-        parent = bo.post(key, f"Level {number}", parent)["id"]
-    reader = await visit(**{**PHONE, "viewport": {"width": 320, "height": 640}}, locale="de-DE")
-    page = await reader.read(f"{app.origin}/t/{key}")
-    await page.wait_for_selector(".fold")
-    await expect(page.locator(".reply").first).to_have_text("Antworten")
-    assert await page.evaluate(BROKEN) == []
-    assert await page.evaluate("document.documentElement.scrollWidth") == 320
+async def test_the_line_of_actions_breaks_no_word_in_a_longer_language(tmp_path: Path, visit: Any) -> None:
+    with Server(tmp_path, LIVETHREAD_LANGUAGES="de") as app:
+        bo = Person(app, "Bo")
+        parent = None
+        for number in range(5):
+            parent = bo.post("levels", f"Level {number}", parent)["id"]
+        reader = await visit(**{**PHONE, "viewport": {"width": 320, "height": 640}})
+        page = await reader.read(f"{app.origin}/t/levels")
+        await page.wait_for_selector(".fold")
+        await expect(page.locator(".reply").first).to_have_text("Antworten")
+        assert await page.evaluate(BROKEN) == []
+        assert await page.evaluate("document.documentElement.scrollWidth") == 320

@@ -9,7 +9,7 @@ import httpx2
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.journeys.navigation import choose
+from tests.journeys.navigation import choose, follow
 from tests.journeys.test_live_conversation import assert_as_fresh, pair
 from tests.journeys.test_two_browsers import fill, sign_up
 from tests.processes import Server, eventually
@@ -35,8 +35,7 @@ async def with_role(app: Server, name: str, role: str, back: str, visit: Any) ->
 
 async def set_state(page: Page, app: Server, id_: int, state: str) -> None:
     await page.goto(f"{app.origin}/c/{id_}/moderate")
-    await page.click(f"button[value={state}]")
-    await page.wait_for_url("**/t/**")
+    await follow(page, f"button[value={state}]")
 
 
 async def test_a_quote_is_seen_and_goes_and_comes_with_its_source(app: Server, key: str, name: str, visit: Any) -> None:
@@ -223,8 +222,7 @@ async def test_who_is_banned_is_out_at_once_and_keeps_what_they_wrote(
     # Who tries before they are told.
     await writer.page.route("**/api/ticket", lambda route: route.abort())
     await moderator.goto(f"{app.origin}/c/{id_}/moderate")
-    await moderator.click("text=Ban account")
-    await moderator.wait_for_url(f"{app.origin}/t/{key}")
+    await follow(moderator, "text=Ban account")
     await writer.page.locator(".post").first.click()
     told = "Not posted. Your text is saved. This account was banned."
     await expect(writer.page.locator(".composer .says").first).to_have_text(told)
