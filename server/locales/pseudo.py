@@ -15,7 +15,7 @@ _ACCENTED = str.maketrans(
 _LONGER_BY = 0.4
 _PADDING = "ñöñé "
 _LETTER = re.compile("[A-Za-z]")
-_WORD = re.compile(r"\S*[A-Za-z]\S*")
+_WORD = re.compile(r"\S+")
 # Right-to-left override and its end, between right-to-left marks.
 _MIRRORED = "\u200f\u202e{}\u202c\u200f"
 
@@ -29,11 +29,12 @@ def _accented(text: str) -> str:
     return f"{whole} {(_PADDING * missing)[:missing].strip()}"
 
 
+def _turned(word: re.Match[str]) -> str:
+    return _MIRRORED.format(word[0]) if _LETTER.search(word[0]) else word[0]
+
+
 def _mirrored(text: str) -> str:
-    return "".join(
-        part if place % 2 else _WORD.sub(lambda word: _MIRRORED.format(word[0]), part)
-        for place, part in enumerate(_VALUES.split(text))
-    )
+    return "".join(part if place % 2 else _WORD.sub(_turned, part) for place, part in enumerate(_VALUES.split(text)))
 
 
 PSEUDO: Mapping[str, Callable[[str], str]] = {"en-XA": _accented, "ar-XB": _mirrored}

@@ -10,6 +10,7 @@ import pytest
 from channels.cache import Shared
 from channels.messages import Comment
 from channels.tasks import Health, Tasks
+from server.actions.moderate import set_state
 from server.actions.sign_in import create_account
 from server.locales import texts
 from server.model import Account, Head
@@ -100,15 +101,27 @@ async def test_what_is_an_accounts_own_is_put_in_and_not_kept(database: Database
         everybodys = sheet.plain({}, {})
         own = sheet.changed(drawing, {ids[1]: Personal(vote=-1, score=41, is_own=True, is_fresh=True)})
         text = sheet.plain({}, own).decode()
-        assert f"/c/{ids[1]}/edit" in text
+        own_item = text.partition(f'<li id="c-{ids[1]}"')[2].partition("<li ")[0]
+        assert own_item.count(" disabled") == text.count(" disabled") > 0
         assert text.count(">41<") == text.count(" unread since-last") == text.count('aria-pressed="true"') == 1
         assert sheet.plain({}, {}) == everybodys
-        assert b"/edit" not in everybodys
+        assert b" disabled" not in everybodys
         await thread_page_builder.pack(shared, sheet)
         assert gzip.decompress(sheet.packed({}, own)).decode() == text
         assert gzip.decompress(sheet.packed({}, {})) == everybodys
-        moderated = await sheet_of(database, shared, drawing, moderates=True)
-        assert moderated.plain({}, {}).count(b'class="moderate"') == 3
+
+
+async def test_a_moderator_reaches_what_can_be_done_with_a_removed_comment(database: Database, ana: Account) -> None:
+    kept, removed = [(await post(database, ana, body=f"Comment {number}")).id for number in range(2)]
+    await post(database, ana, removed)
+    moderator = await create_account(database, "Mo", None, "moderator")
+    assert moderator is not None
+    await set_state(database, moderator, removed, "removed")
+    async with Tasks(Health()) as tasks:
+        shared, drawing = Shared(tasks), Counted()
+        for moderates, menus in ((False, [True, False]), (True, [True, True])):
+            text = (await sheet_of(database, shared, drawing, moderates=moderates)).plain({}, {}).decode()
+            assert [f'href="/c/{id_}/more"' in text for id_ in (kept, removed)] == menus
 
 
 @pytest.mark.parametrize("length", [0, 1, 127, 128, 4095, 4096, 70_000, 140_000])
