@@ -25,7 +25,12 @@ PACKAGE = Path(__file__).resolve().parents[1]
 FOLDER = next(
     folder for folder in (PACKAGE / "static" / "built", PACKAGE.parent / "static" / "built") if folder.is_dir()
 )
-TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
+TYPES = {
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+}
 JSON = "application/json"
 META = "meta.json"
 ENTRY = "thread.js"

@@ -81,7 +81,9 @@ def test_an_account_reads_what_it_chose_whatever_its_browser_wants(app: Server, 
     def read() -> set[str]:
         found = {person.http.get(path).text.split('lang="')[1].split('"')[0] for path in pages}
         titles = {person.http.get(path).text.split("<title>")[1].split("<")[0] for path in pages[1:3]}
-        assert titles == {texts(*found)("mine.title"), texts(*found)("list.replies_to_you")}
+        words = texts(*found)
+        wanted = (words("mine.title"), words("list.replies_to_you"))
+        assert titles == {words("site.titled", title=one, site="livethread") for one in wanted}
         return found
 
     def choose(language: str) -> httpx2.Response:

@@ -200,7 +200,7 @@ def test_an_error_page_leads_back_and_asks_to_log_in_only_where_that_helps(app: 
     # Who asks is not known there.
     assert "/login" not in lost
     with httpx2.Client(base_url=app.origin, trust_env=False) as nobody:
-        assert '<a href="/login?next=/inbox">Log in</a>' in nobody.get("/inbox").text
+        assert '<a class="more" href="/login?next=/inbox">Log in</a>' in nobody.get("/inbox").text
 
 
 def test_a_moderator_is_offered_what_fits_the_account(app: Server, key: str, name: str) -> None:
@@ -246,3 +246,10 @@ def test_the_list_of_what_waits_sends_the_text_that_it_showed(tmp_path: Path) ->
         late = moderator.http.post(f"/c/{comment['id']}/state", data={"state": "visible", "revision": "1"})
         assert (late.status_code, "Worse words" in late.text) == (409, True)
         assert moderator.do("GET", "/api/pending")["pending"][0]["comment"]["revision"] == 2
+
+
+def test_a_page_that_was_refused_for_a_moment_is_asked_for_again_by_its_link(tmp_path: Path) -> None:
+    with Server(tmp_path, LIVETHREAD_LIMITS="on", LIVETHREAD_LIMIT_SEARCHES_ADDRESS="1/3600") as app:
+        answers = [httpx2.get(f"{app.origin}/search?q=a&thread=b", trust_env=False) for _ in range(2)]
+    assert [one.status_code for one in answers] == [200, 429]
+    assert '<a class="more" href="/search?q=a&amp;thread=b">Try again</a>' in answers[1].text

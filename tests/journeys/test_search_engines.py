@@ -56,3 +56,19 @@ def test_the_addresses_in_the_head_are_whole_or_lead_somewhere(app: Server, key:
     whole = address if "://" in address else app.origin + address
     assert part == "alternate" or address == whole
     assert httpx2.get(whole, trust_env=False, timeout=20).status_code == 200
+
+
+def test_titles_name_the_site_and_only_threads_and_their_list_are_for_search_engines(
+    app: Server, key: str, name: str
+) -> None:
+    Person(app, name).post(key, "A first")
+    pages = {f"/t/{key}": True, "/": True, f"/u/{name}": False, "/search": False, "/login": False, "/nowhere": False}
+    for path, is_indexed in pages.items():
+        html = httpx2.get(app.origin + path, trust_env=False, timeout=20).text
+        assert re.search(r"<title>(.+ · )?livethread</title>", html), path
+        assert ('<meta name="robots" content="noindex">' in html) is not is_indexed, path
+        (icon,) = re.findall(r'<link rel="apple-touch-icon" href="(.*?)">', html)
+    assert httpx2.get(app.origin + icon, trust_env=False).headers["content-type"] == "image/png"
+    home = httpx2.get(app.origin, trust_env=False).text
+    assert f'<link rel="canonical" href="{app.origin}/">' in home
+    assert 'type="application/atom+xml"' in home

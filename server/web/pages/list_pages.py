@@ -51,7 +51,7 @@ async def _listing(visit: Visit, title: str, found: list[Any], **more: Any) -> R
 
 
 _NOTHING: dict[str, Any] = {
-    "empty": "", "search_for": None, "inbox": None, "waiting": False, "query": "", "account": None,
+    "empty": "", "hint": "", "search_for": None, "inbox": None, "waiting": False, "query": "", "account": None,
     "unseen": [], "decided": None,
 }  # fmt: skip
 
@@ -83,18 +83,24 @@ async def find(visit: Visit) -> Response:
     text, key = visit.query_params.get("q", "").strip(), visit.query_params.get("thread") or None
     found: list[comments.Found] = []
     words = language.texts_for(visit)
-    empty = words("list.enter_word")
+    empty, hint = words("list.enter_word"), ""
     if text:
         try:
             found = await thread_api.found_by(visit, text, schemas.key(key) if key else None, _before(visit), AT_ONCE)
             # Many long texts take a while: beside the event loop.
             found = await asyncio.to_thread(_marked, found, search_words.phrases(text))
-            empty = words("list.none_found")
+            empty, hint = words("list.none_found"), words("list.hint_search")
         except Invalid as error:
             empty = language.sentence(visit, error)
     query = f"q={editions.quoted(text)}&" + (f"thread={editions.quoted(key)}&" if key else "")
     return await _listing(
-        visit, words("action.search"), found, empty=empty, search_for={"q": text, "thread": key}, query=query
+        visit,
+        words("action.search"),
+        found,
+        empty=empty,
+        hint=hint,
+        search_for={"q": text, "thread": key},
+        query=query,
     )
 
 
@@ -123,6 +129,7 @@ async def inbox(visit: Visit) -> Response:
         words("list.replies_to_you"),
         found,
         empty=words("list.no_replies"),
+        hint=words("list.hint_inbox"),
         # The newest come first, and so do those that are unread.
         inbox={"unread": unread, "version": version, "answered": parents},
     )
@@ -149,7 +156,13 @@ async def waiting(visit: Visit) -> Response:
 
     found, decided = await visit.state["context"].database.read(read)
     return await _listing(
-        visit, words("list.waiting"), found, empty=words("list.nothing_waits"), waiting=True, decided=decided
+        visit,
+        words("list.waiting"),
+        found,
+        empty=words("list.nothing_waits"),
+        hint=words("list.hint_waiting"),
+        waiting=True,
+        decided=decided,
     )
 
 

@@ -68,12 +68,18 @@ def respond(request: Request[Any], error: DomainError) -> Response:
             key=place[1] if (place := _PLACE_IN_A_THREAD.match(request.scope["path"])) else None,
             title=heading,
             path=request.scope["path"] if request.method == "GET" else "/",
+            # What was sent by a form is not sent again by a link.
+            again=_address(request) if error.status in (429, 503) and request.method == "GET" else "",
             status=error.status,
             heading=heading,
             message=error.sentence(words),
         )
     )
     return Response(page, error.status, headers, "text/html; charset=utf-8")
+
+
+def _address(request: Request[Any]) -> str:
+    return f"{request.scope['path']}?{request.url.query}" if request.url.query else str(request.scope["path"])
 
 
 async def _domain_error(request: Request | WebSocket, error: Exception) -> Response | None:
