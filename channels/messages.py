@@ -65,7 +65,7 @@ class Comment(Struct, frozen=True, kw_only=True):
 
 
 class Info(Struct, frozen=True, kw_only=True):
-    """What a thread shows of itself; `comments` counts the visible ones."""
+    """What a thread shows of itself; `comments` counts the visible ones. `moved`: where it went, a key."""
 
     title: str = ""
     url: str = ""
@@ -73,6 +73,7 @@ class Info(Struct, frozen=True, kw_only=True):
     author: str | None = None
     locked: bool = False
     comments: int = 0
+    moved: str | UnsetType = UNSET
 
 
 class Change(Struct, frozen=True, kw_only=True, tag="changes", tag_field="type", dict=True):

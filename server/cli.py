@@ -242,6 +242,10 @@ def _thread(given: Namespace) -> int:
         moved = _ask("thread move", {"old": given.old, "new": given.new})
         print(f"{moved['key']} is now under {given.new}")
         return 0
+    if given.action == "merge":
+        merged = _ask("thread merge", {"old": given.old, "new": given.new})
+        print(f"The comments of {merged['old']} are now under {merged['new']}, or will be in a moment")
+        return 0
     for site, key, address, comments in _ask("thread list", {"site": given.site, "limit": given.limit})["threads"]:
         print(f"{site}\t{key}\t{comments}\t{address}")
     return 0

@@ -67,8 +67,8 @@ one or more origins; its readers log in in a window of this server. docs/embed.m
 SITE_KEY = """Keys by which a site signs who its readers are, so that they need not log in again. Add the new key,
 let the site sign by it, then remove the old one. docs/embed.md has examples."""
 
-THREAD = """List threads, or give a thread another address after its page has moved. The old address still leads to
-it. Works whether or not the server is running."""
+THREAD = """List threads, give a thread another address after its page has moved, or put the comments of one thread
+under another. The old address still leads to them. Works whether or not the server is running."""
 
 BACKUP = """Copy a snapshot of the database to a new file, whether or not the server is running. Writers do not wait.
 The copy is checked before it gets its final name. If LIVETHREAD_SECRET is not set, keep LIVETHREAD_DATABASE.secret with
@@ -133,7 +133,7 @@ def parser() -> argparse.ArgumentParser:
     doctor.add_argument("--gateway", action="store_true", help="examine a gateway, which has no database")
     _add_account(commands.add_parser("account", help="create or change an account", description=ACCOUNT))
     _add_site(commands.add_parser("site", help="list or change the sites that embed threads", description=SITE))
-    _add_threads(commands.add_parser("thread", help="list threads, or give one another address", description=THREAD))
+    _add_threads(commands.add_parser("thread", help="list, move or merge threads", description=THREAD))
     _add_plan(commands.add_parser("plan", help="how many gateways so many readers need", description=PLAN))
     if IS_CHECKOUT:
         _add_checks(commands)
@@ -299,6 +299,13 @@ def _add_threads(command: argparse.ArgumentParser) -> None:
     )
     move.add_argument("old", metavar="OLD", help="its present address, or its key")
     move.add_argument("new", metavar="NEW", help="the new address of its page")
+    merge = actions.add_parser(
+        "merge", help="put the comments of one thread under another",
+        description="Put the comments of the thread OLD under the thread NEW of the same site. Readers of OLD are led"
+        " there, and so are its addresses. This cannot be undone.",
+    )  # fmt: skip
+    merge.add_argument("old", metavar="OLD", help="the address or key of the thread that goes")
+    merge.add_argument("new", metavar="NEW", help="the address or key of the thread that stays")
 
 
 def _add_account(command: argparse.ArgumentParser) -> None:

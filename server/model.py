@@ -34,7 +34,7 @@ class Account:
 @dataclass(frozen=True, slots=True)
 class Thread:
     """`version` is the head; 0 and no id if nobody has used the key yet. `site`: whose pages it is under. `created` in
-    milliseconds."""
+    milliseconds. `moved`: the key of the thread that this one went into, or ""."""
 
     key: str
     id: int | None = None
@@ -48,6 +48,7 @@ class Thread:
     version: int = 0
     comments: int = 0
     created: int = 0
+    moved: str = ""
 
 
 class StoredComment(Struct, frozen=True):

@@ -68,6 +68,7 @@ class Desk:
             "site key list": self._list_site_keys,
             "site key remove": self._remove_site_key,
             "thread move": self._move_thread,
+            "thread merge": self._merge_threads,
             "thread list": self._list_threads,
         }
         if command not in commands:
@@ -183,6 +184,11 @@ class Desk:
     async def _move_thread(self, old: str, new: str) -> dict[str, Any]:
         key, site = await sites.move_thread(self._database, old, new)
         return {"key": key, "site": site}
+
+    async def _merge_threads(self, old: str, new: str) -> dict[str, Any]:
+        async with self._reread():
+            gone, key = await sites.merge_threads(self._database, old, new)
+        return {"old": gone, "new": key}
 
     async def _list_threads(self, site: str, limit: int) -> dict[str, Any]:
         return {"threads": await self._database.read(lambda sql: stored_sites.listed(sql, site, limit))}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 from urllib.parse import urlsplit
@@ -82,12 +82,15 @@ class Site:
 
 @dataclass(slots=True)
 class Sites:
-    """The sites as they are now, by id and by origin. Replaced as a whole when one changes."""
+    """The sites as they are now, by id and by origin, and where merged threads are. Replaced when one changes."""
 
     _by_id: dict[str, Site] = field(default_factory=dict)
     _by_origin: dict[str, Site] = field(default_factory=dict)
+    # The keys of threads that went into others, with the keys of those.
+    merged: Mapping[str, str] = field(default_factory=dict)
 
-    def replace(self, sites: Iterable[Site]) -> None:
+    def replace(self, sites: Iterable[Site], merged: Mapping[str, str] | None = None) -> None:
+        self.merged = merged or {}
         self._by_id = {site.id: site for site in sites}
         self._by_origin = {origin: site for site in self._by_id.values() for origin in site.origins}
 

@@ -7,6 +7,7 @@ path of `LIVETHREAD_ORIGIN` ("" at the root of a host). Only here one becomes th
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 MAX_CHARACTERS = 2000
@@ -15,6 +16,7 @@ OWN_SEGMENTS = frozenset({
     "account", "api", "avatar", "c", "embed", "embed.js", "feed", "health", "inbox", "internal", "live", "login",
     "logout", "metrics", "pending", "picture", "ready", "register", "search", "sites", "static", "t", "u",
 })  # fmt: skip
+_OF_THREADS = ("/t/", "/api/threads/")
 # Labels of letters (any script's), digits, `-` and `_`; or an IPv6 address in brackets.
 _HOST = re.compile(r"[\w-]+(?:\.[\w-]+)*\.?|\[[0-9A-Fa-f:.]+\]")
 
@@ -30,6 +32,18 @@ def inside(base: str, path: str) -> str:
         return path
     rest = path[len(base) :]
     return rest if rest.startswith("/") else f"/{rest}"
+
+
+def with_present_key(path: str, merged: Mapping[str, str]) -> str:
+    """Return a path inside with the key of the thread that the one it names went into (`merged`).
+
+    But who asks for changes of what went into another thread is told just that.
+    """
+    begin = next((one for one in _OF_THREADS if path.startswith(one)), None)
+    if begin is None or not merged:
+        return path
+    key, slash, rest = path[len(begin) :].partition("/")
+    return path if key not in merged or rest == "changes" else f"{begin}{merged[key]}{slash}{rest}"
 
 
 def is_local(url: str) -> bool:

@@ -93,6 +93,7 @@ def info(thread: Thread) -> Info:
         author=thread.author_name,
         locked=thread.locked,
         comments=thread.comments,
+        moved=thread.moved or UNSET,
     )
 
 

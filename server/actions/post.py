@@ -9,7 +9,7 @@ from channels.messages import Comment
 from server import permissions
 from server.actions.moderate import tell_of
 from server.errors import DomainError, Forbidden, Invalid, TooMany
-from server.model import MAX_DEPTH, Account
+from server.model import MAX_DEPTH, Account, Thread
 from server.rate_limits import Limits
 from server.settings import Settings
 from server.storage.accounts import accounts, notifications
@@ -63,12 +63,11 @@ async def post_comment(
     The same request again answers the same comment, before any limit is asked. Raises Conflict (another request
     under the nonce), Invalid (body, parent), Forbidden (locked), TooMany.
     """
-    request_hashes = _request_hashes(settings, post)
     try:
         body = characters.clean_body(post.body)
         _spend(limits, settings, account, post)
     except DomainError:
-        earlier = await database.read(lambda sql: _posted_before(sql, account, post, request_hashes))
+        earlier = await database.read(lambda sql: _posted_before(sql, settings, account, post))
         if earlier is None:
             raise
         return earlier, False
@@ -76,23 +75,24 @@ async def post_comment(
 
     def work(write: Write) -> tuple[Comment, bool]:
         accounts.confirm(write.sql, account)
+        thread = threads.by_key(write.sql, post.thread)
+        request_hashes = _request_hashes(write.sql, settings, post, thread)
         if (earlier := comments.by_request(write.sql, account.id, post.nonce, request_hashes)) is not None:
             return write.answer(account, earlier), False
         if post.is_plain:
             since = write.now - BACK_SECONDS * 1000
-            earlier = comments.said_lately(write.sql, account.id, post.thread, post.parent, body, since=since)
+            earlier = comments.said_lately(write.sql, account.id, thread.id, post.parent, body, since=since)
             if earlier is not None:
                 return write.answer(account, earlier), False
-        if not permissions.may_post(account, threads.by_key(write.sql, post.thread)):
+        if not permissions.may_post(account, thread):
             raise Forbidden("error.locked", code="locked")
-        depth = _depth_below(write, post)
-        thread = threads.ensure(write, post.thread)
+        within, depth = _place(write, post, thread)
         if post.page is not None:
-            threads.introduce(write, thread, post.page.url, post.page.title)
+            threads.introduce(write, within, post.page.url, post.page.title)
         id_ = comments.insert(
             write,
             comments.NewComment(
-                thread=thread,
+                thread=within,
                 parent=post.parent,
                 depth=depth,
                 author=account.id,
@@ -139,7 +139,8 @@ async def rendered(database: Database, renderer: Renderer | None, body: str) -> 
     return made.html, tuple({account.id for account in people.values()})
 
 
-def _posted_before(sql: Sql, account: Account, post: Post, request_hashes: tuple[bytes, ...]) -> Comment | None:
+def _posted_before(sql: Sql, settings: Settings, account: Account, post: Post) -> Comment | None:
+    request_hashes = _request_hashes(sql, settings, post, threads.by_key(sql, post.thread))
     id_ = comments.by_request(sql, account.id, post.nonce, request_hashes)
     return None if id_ is None else comments.seen_by(sql, account, id_)[1]
 
@@ -155,20 +156,23 @@ def _spend(limits: Limits, settings: Settings, account: Account, post: Post) -> 
         raise
 
 
-def _depth_below(write: Write, post: Post) -> int:
+def _place(write: Write, post: Post, thread: Thread) -> tuple[int, int]:
+    """Return (thread, depth) of the new comment: where what it answers is, also while that is still on its way here."""
     if post.parent is None:
-        return 0
+        return threads.ensure(write, post.thread), 0
     parent = comments.by_id(write.sql, post.parent)
-    if parent is None or parent.thread_key != post.thread:
+    if parent is None or parent.thread_key not in threads.keys_of(write.sql, thread.id):
         raise Invalid("error.unknown_parent", field="parent", code="unknown_parent")
     if parent.state != "visible":
         raise Invalid("error.parent_gone", field="parent", code="parent_gone")
     if parent.depth >= MAX_DEPTH - 1:
         raise Invalid("error.too_deep", field="parent", count=MAX_DEPTH)
-    return parent.depth + 1
+    return parent.thread, parent.depth + 1
 
 
-def _request_hashes(settings: Settings, post: Post) -> tuple[bytes, ...]:
-    """Return how the request is remembered, and how it was while the other secret was the first."""
-    request = "\0".join((post.thread, str(post.parent or ""), post.body)).encode("utf-8", "surrogatepass")
-    return tuple(hmac.digest(secret.encode(), request, "sha256") for secret in settings.secrets)
+def _request_hashes(sql: Sql, settings: Settings, post: Post, thread: Thread) -> tuple[bytes, ...]:
+    """Return how the request is remembered, and how it was by the other secret, or under another key of the thread."""
+    keys = [post.thread, *(key for key in threads.keys_of(sql, thread.id) if key != post.thread)]
+    rest = (str(post.parent or ""), post.body)
+    requests = ["\0".join((key, *rest)).encode("utf-8", "surrogatepass") for key in keys]
+    return tuple(hmac.digest(secret.encode(), one, "sha256") for one in requests for secret in settings.secrets)

@@ -14,7 +14,8 @@ from server.storage import sites as stored
 from server.storage.accounts import accounts
 from server.storage.engine.database import Database, Sql
 from server.storage.engine.write import Write
-from server.storage.threads import threads
+from server.storage.jobs import batches
+from server.storage.threads import merging, threads
 
 
 async def listed(database: Database) -> list[Site]:
@@ -97,7 +98,7 @@ async def follow_setting(database: Database, origins: Iterable[str]) -> None:
 
 
 async def reload(database: Database, registry: Sites) -> None:
-    registry.replace(await database.read(stored.all_of))
+    registry.replace(*await database.read(lambda sql: (stored.all_of(sql), threads.merged(sql))))
 
 
 async def move_thread(database: Database, old: str, new: str) -> tuple[str, str]:
@@ -122,6 +123,36 @@ async def move_thread(database: Database, old: str, new: str) -> tuple[str, str]
         threads.describe(write, thread.id, {"url": new})
         stored.settle(write, target, new, thread.id)
         return thread.key, target.id
+
+    return await database.write(work)
+
+
+async def merge_threads(database: Database, old: str, new: str) -> tuple[str, str]:
+    """Put the comments of the thread under the address or key `old` under `new`, where `old` leads from then on.
+
+    Return their keys. The first comments move at once, the others by a job. Raises NotFound, Conflict.
+    """
+
+    def work(write: Write) -> tuple[str, str]:
+        known = stored.all_of(write.sql)
+        into = threads.by_key(write.sql, _key(write.sql, known, new))
+        thread = threads.by_key(write.sql, _key(write.sql, known, old))
+        for field, given, one in (("old", old, thread), ("new", new, into)):
+            if one.id is None:
+                raise NotFound("error.no_thread_under", field=field, address=given)
+        assert thread.id is not None
+        assert into.id is not None
+        if thread.id == into.id:
+            raise Conflict("error.same_thread", field="new", key=into.key)
+        if thread.site != into.site:
+            raise Conflict("error.other_sites_thread", field="new", one=thread.site, other=into.site)
+        if merging.is_unfinished(write.sql, thread.id, into.id):
+            raise Conflict("error.still_merging", field="old")
+        merging.begin(write, thread, into)
+        if thread.url:
+            stored.alias(write, next(site for site in known if site.id == into.site), thread.url, into.id)
+        batches.begin(write, "merge thread", thread.id)
+        return thread.key, into.key
 
     return await database.write(work)
 

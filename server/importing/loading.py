@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from server.errors import Unavailable
+from server.errors import Conflict, Unavailable
 from server.importing import authors, foreign_html
 from server.importing.record import Page, Record, checked
 from server.model import MAX_DEPTH, State
@@ -19,7 +19,7 @@ from server.storage.accounts import accounts
 from server.storage.comments import comments, imported, quotes
 from server.storage.engine.database import Database, Sql
 from server.storage.engine.write import Write
-from server.storage.threads import threads
+from server.storage.threads import merging, threads
 from server.text import characters, links, markup, quotations
 
 ROWS_IN_ONE_WRITE = 100
@@ -158,6 +158,9 @@ def _thread(write: Write, batch: Batch) -> int:
     """Return the thread's id, and tell it what the file knows and it does not."""
     before = threads.by_key(write.sql, batch.thread)
     thread = threads.ensure(write, batch.thread) if before.id is None else before.id
+    # What is on its way here would not be known again.
+    if merging.is_unfinished(write.sql, thread):
+        raise Conflict("error.still_merging", field="thread")
     about = batch.about
     fields: dict[str, str | int | None] = {
         column: getattr(about, column)

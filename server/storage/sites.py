@@ -114,7 +114,12 @@ def settle(write: Write, site: Site, page: str, thread: int) -> None:
 
 
 def key_of_page(sql: sqlite3.Connection, site: Site, page: str) -> str:
-    """Return the key of the thread under this page of the site; nobody may have used it yet."""
+    """Return the key of the thread under this page of the site, or of the one that it went into; nobody may have used
+    it yet."""
+    return threads.by_key(sql, _key_of_page(sql, site, page)).key
+
+
+def _key_of_page(sql: sqlite3.Connection, site: Site, page: str) -> str:
     row = sql.execute(
         "SELECT t.key FROM aliases a JOIN threads t ON t.id = a.thread WHERE a.site = ? AND a.address = ?",
         (site.id, site.normalised(page)),
@@ -132,20 +137,22 @@ def key_of_page(sql: sqlite3.Connection, site: Site, page: str) -> str:
 
 def key_named(sql: sqlite3.Connection, site: Site, key: str) -> str:
     """Return the key of the thread that a page of the site names by `key`. Raises Invalid."""
-    whole = site.key_named(key)
-    return key if threads.by_key(sql, key).site == site.id else whole
+    whole, given = site.key_named(key), threads.by_key(sql, key)
+    return (given if given.site == site.id else threads.by_key(sql, whole)).key
 
 
 def counts(sql: sqlite3.Connection, keys: list[str]) -> dict[str, int]:
     """Return how many comments are visible in each of the threads; nothing of those that nobody has used."""
     marks = ", ".join("?" * len(keys))
-    return dict(sql.execute(f"SELECT key, comments FROM threads WHERE key IN ({marks})", keys))
+    found = "SELECT t.key, n.comments FROM threads t JOIN threads n ON n.id = coalesce(t.merged, t.id)"
+    return dict(sql.execute(f"{found} WHERE t.key IN ({marks})", keys))
 
 
 def listed(sql: sqlite3.Connection, site: str, limit: int) -> list[tuple[str, str, str, int]]:
     """Return (site, key, address, comments) of threads, those that were active last first; of one site, or of all."""
     found = sql.execute(
-        "SELECT site, key, url, comments FROM threads WHERE (?1 = '' OR site = ?1) ORDER BY active DESC LIMIT ?2",
+        "SELECT site, key, url, comments FROM threads WHERE (?1 = '' OR site = ?1) AND merged IS NULL"
+        " ORDER BY active DESC LIMIT ?2",
         (site, limit),
     )
     return found.fetchall()

@@ -9,13 +9,13 @@
  * @typedef {{id: number, version: number, parent?: number | null, state?: string, revision?: number,
  *   author?: Author | null, html?: string, created?: string, placed?: string, arrived?: number,
  *   edited?: string | null, score?: number, replies?: number, nonce?: string}} Comment
- * @typedef {{title: string, locked: boolean, comments: number}} Info
+ * @typedef {{title: string, locked: boolean, comments: number, moved?: string}} Info
  * @typedef {{thread?: string, epoch: string, after: number, version: number, comments: Comment[], info: Info,
  *   branches?: Record<string, number>}} Change
  * @typedef {{cursor: string, count: number, below: number}} Cut where a branch goes on, how many visible comments are
  *   behind that, and how many hang below its root in all
  * @typedef {Record<string, Cut>} Cuts by root
- * @typedef {{epoch: string, version: number, info: Info, comments: Comment[], next: string | null, cuts?: Cuts}} Snapshot
+ * @typedef {{thread?: string, epoch: string, version: number, info: Info, comments: Comment[], next: string | null, cuts?: Cuts}} Snapshot
  */
 
 import { compare, Order, rootOf } from "./order.js";

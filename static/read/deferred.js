@@ -19,6 +19,7 @@ import { hearWhatIsRead } from "./bell.js";
 import { LastVisit } from "./catch_up.js";
 import { Folds } from "./fold.js";
 import { Keys } from "./keys.js";
+import { followMerge } from "./merged.js";
 import { Further } from "./paging.js";
 import { shareWithTabs } from "./tabs.js";
 
@@ -80,6 +81,7 @@ export function begin(live, signal) {
   restWhileHidden(connection, signal);
   goOnWithoutSockets(live, signal);
   hearWhatIsRead(live, signal);
+  followMerge(page, signal);
   offerFormats(root, signal);
   offerPreviews(root, signal);
   skipMeasured(view, signal);

@@ -35,7 +35,12 @@ export class Further {
     if (this.#isFetching) return;
     this.#isFetching = true;
     try {
-      this.view.take(this.store.reset(await this.#page("", this.cutting)));
+      const snapshot = await this.#page("", this.cutting);
+      if (snapshot.thread !== this.thread) {
+        this.live.connection.bring({ type: "merged", info: { moved: snapshot.thread } });
+        return;
+      }
+      this.view.take(this.store.reset(snapshot));
       this.live.connection.join();
     } finally {
       this.#isFetching = false;

@@ -98,6 +98,19 @@ function forget(name) {
   guard();
 }
 
+/** All that was begun in one thread goes to another. @param {string} thread @param {string} other */
+export function carry(thread, other) {
+  const start = slots(thread);
+  for (const name of browser.names(start)) {
+    const parent = Number(name.slice(start.length)) || null;
+    const [draft, there] = [read(thread, parent), read(other, parent)];
+    if (!draft) continue;
+    if (!there) browser.keep(slot(other, parent), JSON.stringify(draft));
+    else if (!there.body.includes(draft.body)) keep(other, parent, `${there.body}\n\n${draft.body}`);
+    forget(name);
+  }
+}
+
 /** @param {string} thread @returns {number[]} the comments to which an answer was begun */
 export function begun(thread) {
   const start = slots(thread);

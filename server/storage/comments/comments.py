@@ -22,8 +22,8 @@ from server.visibility import sight, view
 
 _ANCESTORS = """
 WITH RECURSIVE up(id, parent) AS (
-    SELECT id, parent FROM comments WHERE id = ?
-    UNION ALL SELECT c.id, c.parent FROM comments c JOIN up ON c.id = up.parent
+    SELECT id, parent FROM comments WHERE id = ?1 AND thread = ?2
+    UNION ALL SELECT c.id, c.parent FROM comments c JOIN up ON c.id = up.parent WHERE c.thread = ?2
 )
 SELECT up.id, c.state FROM up JOIN comments c USING (id)
 """
@@ -143,13 +143,12 @@ def by_request(sql: sqlite3.Connection, author: int, nonce: str, request_hashes:
 
 
 def said_lately(
-    sql: sqlite3.Connection, author: int, thread: str, parent: int | None, body: str, *, since: int
+    sql: sqlite3.Connection, author: int, thread: int | None, parent: int | None, body: str, *, since: int
 ) -> int | None:
     """Return what the author said in these very words, in this place, after `since` (ms), as far as it stands so."""
     row = sql.execute(
-        "SELECT c.id FROM (SELECT * FROM comments WHERE author = ? ORDER BY id DESC LIMIT 20) c"
-        " JOIN threads t ON t.id = c.thread WHERE t.key = ? AND c.parent IS ? AND c.body = ? AND c.created > ?"
-        " AND c.state IN ('visible', 'pending')",
+        "SELECT id FROM (SELECT * FROM comments WHERE author = ? ORDER BY id DESC LIMIT 20)"
+        " WHERE thread = ? AND parent IS ? AND body = ? AND created > ? AND state IN ('visible', 'pending')",
         (author, thread, parent, body, since),
     ).fetchone()
     return int(row[0]) if row else None
@@ -199,6 +198,19 @@ def _last_place(write: Write, new: NewComment) -> int:
     ).fetchone()
     (last,) = write.sql.execute("SELECT max(placed) FROM comments WHERE thread = ?", (new.thread,)).fetchone()
     return max(int(latest), last or 0)
+
+
+def enter(write: Write, id_: int, thread: int) -> None:
+    """Move a comment to another thread, where its parent is: as if it had been posted there at its time."""
+    parent, state, shown, placed = write.sql.execute(
+        "UPDATE comments SET thread = ?1, below = 0, replies = 0, source ="
+        " iif(EXISTS (SELECT 1 FROM comments o WHERE o.thread = ?1 AND o.source = comments.source), NULL, source)"
+        " WHERE id = ?2 RETURNING parent, state, shown, placed",
+        (thread, id_),
+    ).fetchone()
+    above = _count(write, thread, parent, 1, placed) if state == "visible" else []
+    if shown:
+        write.stamp(thread, [id_, *_shown_by(parent, above)])
 
 
 def set_state(write: Write, comment: StoredComment, state: State) -> None:
@@ -308,11 +320,14 @@ def with_hidden(sql: sqlite3.Connection, comment: StoredComment, body: str) -> t
 
 
 def _count(write: Write, thread: int, parent: int | None, by: int, placed: int) -> list[tuple[int, str]]:
-    """One visible comment more or less, in the thread and all the way up the branch; return (id, state) of that way."""
+    """One visible comment more or less, in the thread and all the way up the branch; return (id, state) of that way.
+
+    What is above in another thread counts it when it arrives there: see `enter`.
+    """
     threads.count(write, thread, by, placed)
     if parent is None:
         return []
-    above: list[tuple[int, str]] = write.sql.execute(_ANCESTORS, (parent,)).fetchall()
+    above: list[tuple[int, str]] = write.sql.execute(_ANCESTORS, (parent, thread)).fetchall()
     write.sql.executemany(
         "UPDATE comments SET replies = replies + iif(id = ?1, ?2, 0), below = below + ?2 WHERE id = ?3",
         [(parent, by, id_) for id_, _ in above],

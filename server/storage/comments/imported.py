@@ -75,7 +75,7 @@ def count(write: Write, thread: int, added: Mapping[int, comments.NewComment]) -
 def ids(sql: sqlite3.Connection, thread: str, origin: str) -> dict[str, int]:
     """Return the ids of the thread's comments that came from `origin`, by their ids there."""
     found = sql.execute(
-        "SELECT substr(c.source, ?), c.id FROM comments c JOIN threads t ON t.id = c.thread"
+        "SELECT substr(c.source, ?), c.id FROM comments c JOIN threads t ON c.thread = coalesce(t.merged, t.id)"
         " WHERE t.key = ? AND c.source LIKE ? || ':%'",
         (len(origin) + 2, thread, origin),
     )

@@ -90,10 +90,11 @@ def remember(
 
 def _source(sql: sqlite3.Connection, key: str, id_: int) -> _Source | None:
     """Return the text of that comment in the thread, or None."""
-    row = sql.execute(
-        "SELECT t.key FROM comments c JOIN threads t ON t.id = c.thread WHERE c.id = ?", (id_,)
+    is_there = sql.execute(
+        "SELECT 1 FROM comments c JOIN threads t ON c.thread IN (t.id, t.merged) WHERE c.id = ? AND t.key = ?",
+        (id_, key),
     ).fetchone()
-    if row != (key,):
+    if is_there is None:
         return None
     source = _Source()
     known = sql.execute("SELECT revision, place, source FROM quotes WHERE comment = ?", (id_,)).fetchall()

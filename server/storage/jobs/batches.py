@@ -11,16 +11,17 @@ from typing import Literal
 from server.storage.comments import comments, quotes
 from server.storage.engine.write import Write
 from server.storage.jobs import outbox
+from server.storage.threads import merging
 
 ROWS_IN_ONE_WRITE = 100
 
-Kind = Literal["erase account", "stamp account", "stamp quotes"]
+Kind = Literal["erase account", "stamp account", "stamp quotes", "merge thread"]
 # Continues after the given row (0: the start); returns the last row reached, None when done.
 Step = Callable[[Write, int, int], int | None]
 
 
 def begin(write: Write, kind: Kind, subject: int) -> None:
-    """Erase or stamp all comments of an account, or stamp those that quote a comment."""
+    """Erase or stamp all comments of an account, stamp those that quote a comment, or move those of a merged thread."""
     reached = STEPS[kind](write, subject, 0)
     if reached is not None:
         outbox.add(write, kind, subject, reached)
@@ -48,4 +49,5 @@ STEPS: Mapping[str, Step] = {
     "erase account": _erase_account,
     "stamp account": _stamp_account,
     "stamp quotes": _stamp_quotes,
+    "merge thread": merging.step,
 }

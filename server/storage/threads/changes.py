@@ -39,6 +39,9 @@ def change(
     Of the comments in `scores` only the score: nothing else of them moved. `known` is one of those that changed, and
     is not made again.
     """
+    described = threads.by_id(sql, thread)
+    # Who reads what went into another thread is led there.
+    limit = 0 if described.moved else limit
     condition = "c.thread = ? AND c.version > ? AND c.shown AND c.id IS NOT ? ORDER BY c.version, c.id LIMIT ?"
     found = [
         seen
@@ -46,12 +49,11 @@ def change(
         if (seen := view(None, one)) is not None
     ]
     # What is too long to be sent needs no counts.
-    is_whole = len(found) != limit
+    is_whole = len(found) != limit and not described.moved
     if known is not None:
         found = sorted([*found, known], key=lambda one: (one.version, one.id))
     # A count moves only with a reply that is stamped.
     has_replies = is_whole and any(one.parent is not None and one.id not in scores for one in found)
-    described = threads.by_id(sql, thread)
     return Change(
         thread=described.key,
         epoch=threads.epoch(sql),
@@ -72,7 +74,7 @@ def diff(sql: sqlite3.Connection, key: str, after: int | None, epoch: str | None
     the diff is above 500 rows or 256 KiB.
     """
     present = threads.epoch(sql)
-    thread = threads.by_key(sql, key)
+    thread = threads.under_key(sql, key)
     if (epoch is not None and epoch != present) or (after is not None and after > thread.version):
         return Reset(thread=key, epoch=present, version=thread.version)
     start = thread.version if after is None else after

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _SELECT = """
 SELECT t.key AS key, t.id AS id, t.site AS site, t.title AS title, t.url AS url, t.summary AS summary,
        t.author AS author, a.name AS author_name, t.locked AS locked, t.version AS version, t.comments AS comments,
-       t.created AS created
+       t.created AS created, coalesce((SELECT m.key FROM threads m WHERE m.id = t.merged), '') AS moved
 """
 _FROM = "FROM threads t LEFT JOIN accounts a ON a.id = t.author AND a.state = 'open'"
 
@@ -25,9 +25,26 @@ def _thread(row: dict[str, Any]) -> Thread:
 
 
 def by_key(sql: sqlite3.Connection, key: str) -> Thread:
-    """Return the thread, or an empty one at version 0 if nobody has used the key."""
+    """Return the thread, or the one that it went into; an empty one at version 0 if nobody has used the key."""
+    present = "SELECT coalesce(merged, id) FROM threads WHERE key = ?"
+    row = first(sql.execute(f"{_SELECT} {_FROM} WHERE t.id = ({present})", (key,)))
+    return _thread(row) if row else Thread(key)
+
+
+def under_key(sql: sqlite3.Connection, key: str) -> Thread:
+    """Return what `by_key` returns, but where a thread went into another, what is left of it: that it did."""
     row = first(sql.execute(f"{_SELECT} {_FROM} WHERE t.key = ?", (key,)))
     return _thread(row) if row else Thread(key)
+
+
+def merged(sql: sqlite3.Connection) -> dict[str, str]:
+    """Return the keys of all threads that went into others, with the keys of those."""
+    return dict(sql.execute("SELECT t.key, m.key FROM threads t JOIN threads m ON m.id = t.merged"))
+
+
+def keys_of(sql: sqlite3.Connection, thread: int | None) -> list[str]:
+    """Return the keys that lead to the thread: its own, and those of threads that went into it."""
+    return [key for (key,) in sql.execute("SELECT key FROM threads WHERE id = ?1 OR merged = ?1", (thread,))]
 
 
 def by_id(sql: sqlite3.Connection, id_: int) -> Thread:
@@ -44,7 +61,10 @@ def by_url(sql: sqlite3.Connection, url: str) -> str | None:
 
 def last_active(sql: sqlite3.Connection, limit: int) -> list[tuple[Thread, int]]:
     """Return threads with the time (ms) of their last comment, the newest first."""
-    found = sql.execute(f"{_SELECT}, t.active AS active {_FROM} ORDER BY t.active DESC, t.id DESC LIMIT ?", (limit,))
+    found = sql.execute(
+        f"{_SELECT}, t.active AS active {_FROM} WHERE t.merged IS NULL ORDER BY t.active DESC, t.id DESC LIMIT ?",
+        (limit,),
+    )
     return [(_thread(row), active) for row in named(found) for active in [row.pop("active")]]
 
 
@@ -81,7 +101,7 @@ def ensure(write: Write, key: str) -> int:
         "(SELECT id FROM sites WHERE id = substr(?1, 1, instr(?1, '~') - 1)), 'own')) ON CONFLICT DO NOTHING",
         (key, write.now),
     )
-    (id_,) = write.sql.execute("SELECT id FROM threads WHERE key = ?", (key,)).fetchone()
+    (id_,) = write.sql.execute("SELECT coalesce(merged, id) FROM threads WHERE key = ?", (key,)).fetchone()
     return int(id_)
 
 

@@ -101,6 +101,10 @@ async def permalink(visit: Visit) -> Response:
         )
         # What was never public is as if it were not there.
         is_fragment = visit.query_params.get("only") == "fragment"
+        merged = visit.state["context"].sites.merged
+        if gone is not None and not is_fragment and merged.get(gone.thread_key) == key:
+            # It is still on its way here.
+            return RedirectResponse(f"/t/{key}", 303)
         if (
             is_fragment
             or gone is None

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from server import logs, urls
@@ -55,6 +55,12 @@ class Guard:
             refusal = Forbidden("error.foreign_request", code="foreign_origin", field="origin")
             await error_answers.respond(Request(scope), refusal)(scope, receive, send_guarded)
             return
+        present = urls.with_present_key(scope["path"], sites.merged)
+        if present != scope["path"] and present.startswith("/t/") and scope["method"] in ("GET", "HEAD"):
+            query = scope["query_string"].decode("latin-1")
+            await RedirectResponse(f"{present}?{query}" if query else present, 301)(scope, receive, send_guarded)
+            return
+        scope["path"] = present
         await self.app(scope, receive, send_guarded)
 
 
