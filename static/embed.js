@@ -1,8 +1,8 @@
 /** `/embed.js`, for pages of other sites: `<live-count>`, and `<live-thread>`, whose parts are loaded once there is one. */
 
 const home = import.meta.url.split("/embed.js")[0];
-// The server writes the names of its files into this.
-const files = "FILES_OF_THE_THREAD".split(" ");
+// The server writes into this where its files are, and their names.
+const [folder, style, ...files] = "FILES_OF_THE_THREAD".split(" ");
 const AT_ONCE = 100;
 
 // A code of a log-in leaves the address before anything else.
@@ -13,12 +13,19 @@ if (code) history.replaceState(history.state, "", location.pathname + location.s
 let loading;
 
 function load() {
-  loading ??= Promise.all(files.map((file) => import(home + file))).then(([first]) => {
-    first.begin(code);
-    return first;
-  });
+  if (!loading) {
+    const styling = fetch(home + folder + style);
+    loading = Promise.all(files.map((file) => import(home + folder + file))).then(([first]) => {
+      first.begin(code, sheet, styling);
+      return first;
+    });
+  }
   return loading;
 }
+
+/** Of all threads. Their place is there from the start; the rest of their style follows. */
+const sheet = new CSSStyleSheet();
+sheet.replaceSync(":host(:not([hidden])),slot{display:block}slot{min-height:320px}");
 
 class LiveThread extends HTMLElement {
   static observedAttributes = ["key", "url", "site", "sort", "sso", "sso-url", "lang"];
@@ -26,6 +33,12 @@ class LiveThread extends HTMLElement {
   #guest;
 
   connectedCallback() {
+    if (!this.shadowRoot) {
+      const shadow = this.attachShadow({ mode: "open" });
+      shadow.adoptedStyleSheets = [sheet];
+      // Until it is drawn, and where it cannot be: what the page has put inside, a link.
+      shadow.append(document.createElement("slot"));
+    }
     this.#tell((guest) => guest.connected());
   }
 

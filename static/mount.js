@@ -12,7 +12,6 @@ import { View } from "./view/view.js";
 import { speak, t } from "./words.js";
 
 const TICK_MS = 60_000;
-const SPEAK_EVERY_MS = 20_000;
 const SAID_MS = 10_000;
 const AGAIN_MS = 10_000;
 
@@ -36,8 +35,6 @@ export class Live {
   #readers = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #saying;
-  #unspoken = 0;
-  #spokenAt = 0;
   /** What is loaded later, once it is there. @type {Rest | undefined} */
   #rest;
   /** @type {HTMLElement | null} the field in which somebody writes */
@@ -138,7 +135,9 @@ export class Live {
     if (kind === "gap") this.connection.join();
     if (kind === "reset") this.#fetchAnew();
     if (kind !== "applied") return;
-    this.#tellNews(Math.max(0, this.store.count - before));
+    const news = Math.max(0, this.store.count - before);
+    this.#news += news;
+    if (news) this.view.dispatchEvent(new CustomEvent("news", { detail: news }));
     this.view.take(touched);
   }
 
@@ -167,10 +166,7 @@ export class Live {
     const link = event.target instanceof Element ? event.target.closest("a") : null;
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
     const item = /** @type {HTMLElement | null} */ (link.closest("li[data-id]"));
-    if (item && link.matches(".outdated > article .note")) {
-      event.preventDefault();
-      this.view.showEdited(item);
-    } else if (link.matches(".more, .more-replies") || (item && link.matches(".reply, .menu"))) {
+    if (link.matches(".more, .more-replies") || (item && link.matches(".reply, .menu, .outdated > article .note"))) {
       event.preventDefault();
       this.#use((rest) => rest.pressed(link, item));
     }
@@ -268,21 +264,6 @@ export class Live {
   /** @param {string} text */
   speak(text) {
     this.#find("[role=status]").textContent = text;
-  }
-
-  /** Say what came at most every 20 s: a lively thread must not talk without end. @param {number} count */
-  #tellNews(count) {
-    this.#news += count;
-    if (!count) return;
-    if (!this.#unspoken) {
-      const wait = Math.max(0, this.#spokenAt + SPEAK_EVERY_MS - Date.now());
-      setTimeout(() => {
-        this.#spokenAt = Date.now();
-        this.speak(t("unread.new_comments", { count: this.#unspoken }));
-        this.#unspoken = 0;
-      }, wait);
-    }
-    this.#unspoken += count;
   }
 
   /** @param {string} name */

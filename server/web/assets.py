@@ -35,9 +35,11 @@ JSON = "application/json"
 META = "meta.json"
 ENTRY = "thread.js"
 LATER = "later.js"
-# What pages of other sites name, and what it loads where there is a thread.
+# What pages of other sites name, what it loads where there is a thread, and what that loads once the thread is painted.
 EMBED = "embed.js"
+EMBED_STYLE = "embed.css"
 EMBEDDED = "thread_element.js"
+EMBEDDED_LIVE = "live.js"
 EMBED_SECONDS = 300
 
 
@@ -80,14 +82,14 @@ class Assets:
             return client_words.keys(contents[name] for name in (entry, *_imports(meta, entry)))
 
         # The keys of the texts that must be in the HTML of a thread: here, and on pages of other sites.
-        self.words, self.embedded_words = asked(ENTRY), asked(EMBEDDED)
+        self.words, self.embedded_words = asked(ENTRY), asked(EMBEDDED) | asked(EMBEDDED_LIVE)
         self.lazy_words = asked(LATER) - (self.words & self.embedded_words)
         for one in languages:
             contents[f"words.{one.language}.json"] = client_words.as_json(one, self.lazy_words)
         said = [client_words.as_json(one, one) for one in languages]
         self.version = hashlib.sha256(b"\0".join([*contents.values(), *said])).hexdigest()[:12]
         self.files = {name: _compressed(name, content) for name, content in contents.items()}
-        files = " ".join(f"{self.prefix}/{name}" for name in (EMBEDDED, *_imports(meta, EMBEDDED)))
+        files = " ".join((f"{self.prefix}/", EMBED_STYLE, EMBEDDED, *_imports(meta, EMBEDDED)))
         self._embed = _compressed(EMBED, contents[EMBED].replace(b"FILES_OF_THE_THREAD", files.encode()))
 
     @property

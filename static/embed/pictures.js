@@ -87,3 +87,15 @@ async function paint(place) {
     // The drawn one stays.
   }
 }
+
+/** @param {Document} document @param {string} tag @param {[string, string][]} attributes */
+export function make(document, tag, attributes) {
+  if (tag === "img") {
+    const given = new Map(attributes);
+    const made = given.get("class") === "picture" ? canvas : drawing;
+    return made(document, given.get("src") ?? "");
+  }
+  const made = document.createElement(tag);
+  for (const [name, value] of attributes) made.setAttribute(name, value);
+  return made;
+}

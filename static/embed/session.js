@@ -6,6 +6,11 @@
 import { ask, speakAs } from "../live/api.js";
 import { at, named } from "../live/server.js";
 import { browser, tab } from "../live/storage.js";
+// Loaded already. Named here, the bundler puts all that the scripts share into one file.
+import "../view/avatar.js";
+import "../view/html_parser.js";
+import "../view/selection.js";
+import "../words.js";
 import { language } from "../words.js";
 
 const BEARER = "bearer";

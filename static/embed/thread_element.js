@@ -1,15 +1,18 @@
-/** `<live-thread>` on a page of another site: the server's own thread in a shadow root, by the same code as on its pages. */
+/**
+ * `<live-thread>` on a page of another site: the server's own thread in a shadow root, by the same code as on its pages.
+ *
+ * What paints it is here; what makes it live, and logs in, is loaded once it is painted.
+ */
 
 import { read } from "../live/api.js";
 import { at } from "../live/server.js";
 import { tab } from "../live/storage.js";
-import { Live } from "../mount.js";
 import { showBy } from "../view/avatar.js";
 import { build } from "../view/html_parser.js";
 import { focused } from "../view/selection.js";
 import { speak, t } from "../words.js";
-import { canvas, drawing, show } from "./pictures.js";
-import { session } from "./session.js";
+import { arrive, hasArrived, open, opened } from "./opened_session.js";
+import { make, show } from "./pictures.js";
 
 const NEAR = "800px";
 const LINK = /^#livethread-c-(\d{1,16})$/;
@@ -19,12 +22,18 @@ const OUT = "logged-out";
 const SIGNED = /^\s*<section [^>]* signed>/;
 const EXPIRED_MS = 10_000;
 const ROOT_PX = 16;
-const sheet = new CSSStyleSheet();
-sheet.replaceSync(":host{display:block;min-height:320px}:host([hidden]){display:none}");
-const styled = fetch(new URL("embed.css", import.meta.url))
-  .then((answer) => answer.text())
+/** When all is styled. @type {Promise<void>} */
+let styled;
+
+/** @param {string} code of a log-in, as the page's address had it; "" for none @param {CSSStyleSheet} sheet @param {Promise<Response>} css */
+export function begin(code, sheet, css) {
+  arrive(code);
   // A rem is the host's: many make it ten pixels.
-  .then((css) => sheet.replaceSync(css.replace(/([\d.]{1,8})rem\b/g, (_, many) => `${Number(many) * ROOT_PX}px`)));
+  const inPixels = (/** @type {string} */ _, /** @type {string} */ many) => `${Number(many) * ROOT_PX}px`;
+  styled = css
+    .then((answer) => answer.text())
+    .then((text) => sheet.replaceSync(text.replace(/([\d.]{1,8})rem\b/g, inPixels)));
+}
 
 /** The page's policy allows no sockets; a browser may say so to the socket itself only after a while. */
 let isBlocked = false;
@@ -34,16 +43,11 @@ addEventListener("securitypolicyviolation", ({ effectiveDirective, blockedURI })
 
 showBy(show);
 
-/** @param {string} code */
-export function begin(code) {
-  session.begin(code);
-}
-
 /** One `<live-thread>`, in whatever state its page brings it. */
 export class Guest {
   #element;
   #shadow;
-  /** @type {Live | undefined} */
+  /** @type {import("../mount.js").Live | undefined} */
   #live;
   /** @type {AbortController | undefined} */
   #staying;
@@ -55,10 +59,7 @@ export class Guest {
   /** @param {HTMLElement} element */
   constructor(element) {
     this.#element = element;
-    this.#shadow = element.shadowRoot ?? element.attachShadow({ mode: "open" });
-    this.#shadow.adoptedStyleSheets = [sheet];
-    // Until it is drawn, and where it cannot be: what the page has put inside, a link.
-    this.#shadow.replaceChildren(element.ownerDocument.createElement("slot"));
+    this.#shadow = /** @type {ShadowRoot} */ (element.shadowRoot);
   }
 
   connected() {
@@ -79,7 +80,7 @@ export class Guest {
 
   async logout() {
     tab.keep(OUT, "1");
-    await session.end();
+    await (await this.#session()).end();
     this.#send("logout");
   }
 
@@ -92,12 +93,6 @@ export class Guest {
     if (!this.#element.isConnected) return;
     this.#staying = new AbortController();
     const { signal } = this.#staying;
-    const changed = () => {
-      this.#isNobodys = false;
-      if (this.#live && focused(this.#live.root)?.matches("textarea") && !this.#isLoggingIn) this.#mayWait();
-      else this.refresh();
-    };
-    session.addEventListener("changed", changed, { signal });
     addEventListener("hashchange", () => this.#goToLinked(), { signal });
     if (LINK.test(location.hash) || tab.read(PLACE) || this.#element.getAttribute("loading") === "eager") {
       this.#mount();
@@ -115,10 +110,29 @@ export class Guest {
     signal.addEventListener("abort", () => observer.disconnect());
   }
 
-  #isLoggingIn = false;
+  /** Somebody has logged in or out. */
+  #changed() {
+    this.#isNobodys = false;
+    if (this.#live && focused(this.#live.root)?.matches("textarea") && !this.#isLoggingIn)
+      this.#live.say(t("embed.changed_elsewhere"), 0);
+    else this.refresh();
+  }
 
-  #mayWait() {
-    this.#live?.say(t("embed.changed_elsewhere"), 0);
+  #isLoggingIn = false;
+  #isListening = false;
+
+  /** The session, to which this element listens while it is on the page. */
+  async #session() {
+    const loaded = await opened();
+    if (!this.#isListening && this.#staying) {
+      const { signal } = this.#staying;
+      this.#isListening = true;
+      loaded.addEventListener("changed", () => this.#changed(), { signal });
+      signal.addEventListener("abort", () => {
+        this.#isListening = false;
+      });
+    }
+    return loaded;
   }
 
   #leave() {
@@ -137,11 +151,11 @@ export class Guest {
     this.#mounting = new AbortController();
     const { signal } = this.#mounting;
     try {
-      const [html] = await Promise.all([this.#read(comment, signal), styled, session.ready]);
+      const [html] = await Promise.all([this.#read(comment, signal), styled]);
       if (signal.aborted) return;
       // The session is of somebody whom the page names no more.
-      if (this.#isNobodys && SIGNED.test(html)) await session.end();
-      else this.#draw(html, comment);
+      if (this.#isNobodys && SIGNED.test(html)) await (await this.#session()).end();
+      else await this.#draw(html, comment, signal);
     } catch (error) {
       if (signal.aborted) return;
       // The link stays; what failed may be over in a moment.
@@ -157,7 +171,7 @@ export class Guest {
 
   /** @param {string | undefined} comment @param {AbortSignal} signal */
   async #read(comment, signal) {
-    await session.ready;
+    if (hasArrived()) await this.#session();
     await this.#signOn();
     const path = `/t?${this.#query()}`;
     if (!comment) return read(`${path}${this.#part}`, signal);
@@ -174,7 +188,8 @@ export class Guest {
     if (this.#isNobodys || tab.read(OUT)) return;
     try {
       const { signOn } = await import("./single_sign_on.js");
-      this.#isNobodys = !(await signOn(session, token, url, () => this.#expired()));
+      const loaded = await this.#session();
+      this.#isNobodys = !(await signOn(loaded, token, url, () => this.#expired()));
     } catch (error) {
       this.#signedOn = "";
       this.#send("error", { error });
@@ -211,10 +226,11 @@ export class Guest {
     return new URL(given || canonical || location.href, location.href).href.replace(/#.*/, "");
   }
 
-  /** @param {string} html @param {string | undefined} comment */
-  #draw(html, comment) {
+  /** @param {string} html @param {string | undefined} comment @param {AbortSignal} signal */
+  async #draw(html, comment, signal) {
     const { ownerDocument } = this.#element;
     this.#live?.end();
+    this.#live = undefined;
     const place = ownerDocument.createElement("div");
     place.className = "guest";
     build(html, place, (tag, attributes) => make(ownerDocument, tag, attributes));
@@ -227,9 +243,14 @@ export class Guest {
     const viewer = root.getAttribute("viewer") ?? "";
     place.prepend(this.#header(viewer));
     place.addEventListener("click", (event) => this.#clicked(event));
+    // Nothing leads away in the moment before it is live.
+    place.addEventListener("submit", (event) => this.#live || event.preventDefault());
     // As high as before until the new is laid out.
     this.#shadow.replaceChildren(place);
     const title = this.#element.getAttribute("title") ?? document.title;
+    this.#session().catch(() => {});
+    const { Live } = await import("./live.js");
+    if (signal.aborted) return;
     this.#live = new Live(root, {
       isOwn: false,
       logIn: (back) => this.#logIn(back),
@@ -301,7 +322,10 @@ export class Guest {
     this.#signedOn = "";
     // The site can say again who reads.
     if (isOut && this.#element.hasAttribute("sso-url")) this.refresh();
-    else session.open();
+    else {
+      this.#session().catch(() => {});
+      open().catch((error) => this.#send("error", { error }));
+    }
   }
 
   /** After a log-in: to where one was, with the form open in which one wrote. */
@@ -362,16 +386,4 @@ export class Guest {
   #send(what, detail = {}) {
     this.#element.dispatchEvent(new CustomEvent(`livethread-${what}`, { bubbles: true, composed: true, detail }));
   }
-}
-
-/** @param {Document} document @param {string} tag @param {[string, string][]} attributes */
-function make(document, tag, attributes) {
-  if (tag === "img") {
-    const given = new Map(attributes);
-    const made = given.get("class") === "picture" ? canvas : drawing;
-    return made(document, given.get("src") ?? "");
-  }
-  const made = document.createElement(tag);
-  for (const [name, value] of attributes) made.setAttribute(name, value);
-  return made;
 }

@@ -21,6 +21,7 @@ import { Folds } from "./fold.js";
 import { Keys } from "./keys.js";
 import { followMerge } from "./merged.js";
 import { Further } from "./paging.js";
+import { speakNews } from "./spoken_news.js";
 import { shareWithTabs } from "./tabs.js";
 
 const HIDDEN_MS = 300_000;
@@ -82,6 +83,7 @@ export function begin(live, signal) {
   goOnWithoutSockets(live, signal);
   hearWhatIsRead(live, signal);
   followMerge(page, signal);
+  speakNews(live, signal);
   offerFormats(root, signal);
   offerPreviews(root, signal);
   skipMeasured(view, signal);
@@ -101,6 +103,7 @@ export function begin(live, signal) {
   const pressed = (/** @type {HTMLElement} */ link, /** @type {HTMLElement | null} */ item) => {
     if (link.matches(".more, .more-replies")) more(link);
     else if (item && link.matches(".reply")) answer(item);
+    else if (item && link.matches(".note")) view.showEdited(item);
     else if (item) menu.toggle(link, item);
   };
   return { further, visit, leave, pressed, vote: (form, value) => actions.vote(form, value) };

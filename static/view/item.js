@@ -121,23 +121,6 @@ function link(anchor, path) {
   else anchor?.removeAttribute("href");
 }
 
-/**
- * Make the item show a post that the server has not answered yet.
- * @param {HTMLElement} item @param {{nonce: string, body: string}} post @param {string} viewer
- */
-export function fillPending(item, { nonce, body }, viewer) {
-  for (const attribute of ["id", "data-id", "data-parent", "data-version", "data-state", "data-replies"]) {
-    item.removeAttribute(attribute);
-  }
-  item.className = "pending-post";
-  item.dataset.nonce = nonce;
-  const part = (/** @type {string} */ name) => /** @type {any} */ (item.querySelector(name));
-  part(".name").textContent = viewer;
-  part(".note").textContent = t("comment.sending");
-  part(".body").textContent = body;
-  for (const needless of item.querySelectorAll("footer > *, .to, time")) needless.remove();
-}
-
 /** What is in sight keeps its height, whatever becomes of it. @param {HTMLElement} item */
 export function keepHeight(item) {
   const article = /** @type {HTMLElement} */ (item.firstElementChild);

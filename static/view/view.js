@@ -2,12 +2,12 @@
  * Draws the thread: one flush per frame, and never a shift of what is being read. Touches only `root`, never the network.
  *
  * Events: `settled`, when everything that was taken is drawn or held; `read` (detail: the `li`), when one was read;
- * `going` (detail: the `li`), before one is brought into sight.
+ * `going` (detail: the `li`), before one is brought into sight; `news` (detail: how many), when some have come.
  */
 
 import { at } from "../live/server.js";
 import { t } from "../words.js";
-import { fill, fillPending, keepHeight, setText, showTime, vacate } from "./item.js";
+import { fill, keepHeight, setText, showTime, vacate } from "./item.js";
 import { Unread } from "./unread.js";
 import { firstInSight, isAnchored, isBelow, keep, placeOf } from "./viewport.js";
 
@@ -161,22 +161,14 @@ export class View extends EventTarget {
     for (const time of this.list.querySelectorAll("time")) showTime(time, time.dateTime);
   }
 
-  /** @param {{nonce: string, parent: number | null, body: string}} post */
-  showPending(post) {
-    const item = this.#newItem();
-    fillPending(item, post, this.viewer);
-    this.#childList(post.parent)?.append(item);
-    this.#showNone();
-  }
-
   /** @param {string} nonce */
   removePending(nonce) {
     this.list.querySelector(`li.pending-post[data-nonce="${nonce}"]`)?.remove();
-    this.#showNone();
+    this.showNone();
   }
 
   /** Who waits for a moderator has commented. */
-  #showNone() {
+  showNone() {
     this.#find(".none").hidden = Boolean(this.list.firstElementChild || this.root.querySelector(".unseen > *"));
   }
 
@@ -201,7 +193,7 @@ export class View extends EventTarget {
       insertions += this.#draw(id, places);
     }
     keep(line);
-    this.#showNone();
+    this.showNone();
     this.#showCounts();
     if (this.#touched.size) this.#schedule();
     else this.dispatchEvent(new Event("settled"));

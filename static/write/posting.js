@@ -3,6 +3,7 @@
 import { postComment } from "../live/api.js";
 import { at } from "../live/server.js";
 import { showOwn } from "../view/held_replies.js";
+import { showPending } from "../view/pending_post.js";
 import { placeOf } from "../view/viewport.js";
 import { t } from "../words.js";
 
@@ -15,7 +16,7 @@ import { t } from "../words.js";
 export async function publish(live, post) {
   const { root, thread, store, view } = live;
   view.own.add(post.nonce);
-  view.showPending(post);
+  showPending(view, post);
   try {
     const comment = await postComment(thread, { ...post, ...live.host.page });
     view.addEventListener("settled", () => tell(live, comment, post.parent), { once: true });

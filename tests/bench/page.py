@@ -12,7 +12,9 @@ from typing import Any
 import httpx2
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
+from tests.bench.embedded import under_an_article
 from tests.bench.figure import Figure
+from tests.journeys.articles import Site, neighbour
 from tests.journeys.conftest import ARGUMENTS, chromium_path
 from tests.processes import Server
 
@@ -43,11 +45,18 @@ LOADED = "button[aria-label='Previous unread']"
 
 
 def page(folder: Path, _: int) -> list[Figure]:
-    with Server(folder) as app, sync_playwright() as playwright:
+    with (
+        neighbour(folder) as address,
+        Server(folder, LIVETHREAD_SITES=address) as app,
+        sync_playwright() as playwright,
+    ):
+        site = Site(folder, address)
+        site.server, site.live = app.origin, app.live_url
         browser = playwright.chromium.launch(executable_path=chromium_path(), args=ARGUMENTS)
         for key, count in (("few", FEW), ("many", MANY), ("most", MOST)):
             imported(app, folder, key, count)
         figures = [*bytes_of(app), *looks(app, browser), *long(app, browser), *lively(app, browser)]
+        figures += under_an_article(app, site, browser)
         browser.close()
         return figures
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import httpx2
 import pytest
-from playwright.async_api import BrowserContext, Page, expect
+from playwright.async_api import BrowserContext, Page, Route, expect
 
 from tests.journeys.articles import Site
 from tests.journeys.embedding import thread_under
 from tests.journeys.people import PASSWORD
 from tests.journeys.test_mounting import OPEN, SOCKETS
-from tests.processes import Server
+from tests.processes import Server, eventually
 
 READER = "live-thread .reader"
 THREAD = "element.shadowRoot.querySelector('.thread')"
@@ -285,3 +286,49 @@ async def test_under_a_policy_without_sockets_the_thread_is_live_a_few_seconds_l
     )
     await expect(page.locator("live-thread li[data-id] .body")).to_have_text("By a request")
     await expect(page.locator("live-thread .connection[data-state=late]")).to_have_count(1)
+
+
+def sent(url: str) -> int:
+    """Return the bytes that travel, compressed by brotli."""
+    with httpx2.stream("GET", url, headers={"accept-encoding": "br"}, trust_env=False) as answer:
+        return len(b"".join(answer.iter_raw()))
+
+
+async def test_what_paints_a_thread_comes_first_and_is_small(
+    app: Server, site: Site, visit: Any, key: str, name: str
+) -> None:
+    url = site.article(key)
+    with app.commenter(name) as client:
+        client.post(f"/api/threads/{thread_under(app, url)}/comments", json={"body": "Painted", "nonce": "n" * 20})
+    page: Page = (await visit()).page
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    # What makes it live does not come.
+    await page.route("**/live.js", hold)
+    await page.goto(url)
+    await expect(page.locator("live-thread .body")).to_have_text("Painted")
+    await expect(page.locator("live-thread .body")).to_be_visible()
+    # Nothing that is pressed meanwhile leads away.
+    await page.locator("live-thread .composer textarea").fill("Too early")
+    await page.locator("live-thread .composer .post").click()
+    assert page.url == url
+    files = [one for one in asked if one.endswith((".js", ".css"))]
+    painted = sum(map(sent, files))
+    await eventually(lambda: bool(held))
+    await held[0].continue_()
+    await expect(page.locator("live-thread .connection[data-state=live]")).to_have_count(1)
+    await expect(page.locator("live-thread .composer textarea")).to_have_value("Too early")
+    # Loaded by itself: live.js with what it shares with our own page. Only afterwards, when nothing else is to be done,
+    # come session.js and later.js, which are not counted here.
+    late = [one for one in asked if one.endswith(".js") and one not in files and not re.search("later|session", one)]
+    live = sum(map(sent, late))
+    print(f"until a thread is painted: {painted:,} bytes; until it is live: {painted + live:,} bytes")
+    assert painted <= 15 * 1024
+    assert painted + live <= 21 * 1024
+    # All that a page with counts alone loads.
+    assert sent(f"{app.origin}/embed.js") < 1024

@@ -62,7 +62,7 @@ def asked(paths: set[Path]) -> set[str]:
 
 def test_each_script_is_given_the_words_that_its_modules_ask_for() -> None:
     assets = Assets([texts()])
-    here, elsewhere = modules("thread.js"), modules("embed/thread_element.js")
+    here, elsewhere = modules("thread.js"), modules("embed/thread_element.js") | modules("embed/live.js")
     assert assets.words == asked(here)
     assert assets.embedded_words == asked(elsewhere)
     assert "live.offline" in assets.words

@@ -1,0 +1,3 @@
+/** What makes a thread live that is already painted: loaded after it. */
+
+export { Live } from "../mount.js";
