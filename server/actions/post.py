@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from channels.messages import Comment
 from server import permissions
 from server.actions.moderate import tell_of
-from server.errors import DomainError, Forbidden, Invalid, TooMany
+from server.errors import Conflict, DomainError, Forbidden, Invalid, TooMany
 from server.model import MAX_DEPTH, Account, Thread
 from server.rate_limits import Limits
 from server.settings import Settings
@@ -76,8 +76,7 @@ async def post_comment(
     def work(write: Write) -> tuple[Comment, bool]:
         accounts.confirm(write.sql, account)
         thread = threads.by_key(write.sql, post.thread)
-        request_hashes = _request_hashes(write.sql, settings, post, thread)
-        if (earlier := comments.by_request(write.sql, account.id, post.nonce, request_hashes)) is not None:
+        if (earlier := _made_by(write.sql, settings, account, post)) is not None:
             return write.answer(account, earlier), False
         if post.is_plain:
             since = write.now - BACK_SECONDS * 1000
@@ -101,10 +100,11 @@ async def post_comment(
                 created=write.now,
                 nonce=post.nonce,
                 state="visible" if permissions.is_trusted(account, settings.hold) else "pending",
-                request_hash=request_hashes[0],
+                request_hash=_hashes(settings, post, post.thread)[0],
             ),
         )
-        notifications.mention(write, id_, mentioned)
+        if mentioned:
+            notifications.mention(write, id_, mentioned)
         if permissions.is_trusted(account, settings.hold):
             tell_of(write, id_, account.id, post.parent)
         return write.answer(account, id_), True
@@ -140,8 +140,7 @@ async def rendered(database: Database, renderer: Renderer | None, body: str) -> 
 
 
 def _posted_before(sql: Sql, settings: Settings, account: Account, post: Post) -> Comment | None:
-    request_hashes = _request_hashes(sql, settings, post, threads.by_key(sql, post.thread))
-    id_ = comments.by_request(sql, account.id, post.nonce, request_hashes)
+    id_ = _made_by(sql, settings, account, post)
     return None if id_ is None else comments.seen_by(sql, account, id_)[1]
 
 
@@ -159,7 +158,7 @@ def _spend(limits: Limits, settings: Settings, account: Account, post: Post) -> 
 def _place(write: Write, post: Post, thread: Thread) -> tuple[int, int]:
     """Return (thread, depth) of the new comment: where what it answers is, also while that is still on its way here."""
     if post.parent is None:
-        return threads.ensure(write, post.thread), 0
+        return threads.ensure(write, post.thread) if thread.id is None else thread.id, 0
     parent = comments.by_id(write.sql, post.parent)
     if parent is None or parent.thread_key not in threads.keys_of(write.sql, thread.id):
         raise Invalid("error.unknown_parent", field="parent", code="unknown_parent")
@@ -170,9 +169,23 @@ def _place(write: Write, post: Post, thread: Thread) -> tuple[int, int]:
     return parent.thread, parent.depth + 1
 
 
-def _request_hashes(sql: Sql, settings: Settings, post: Post, thread: Thread) -> tuple[bytes, ...]:
-    """Return how the request is remembered, and how it was by the other secret, or under another key of the thread."""
-    keys = [post.thread, *(key for key in threads.keys_of(sql, thread.id) if key != post.thread)]
-    rest = (str(post.parent or ""), post.body)
-    requests = ["\0".join((key, *rest)).encode("utf-8", "surrogatepass") for key in keys]
-    return tuple(hmac.digest(secret.encode(), one, "sha256") for one in requests for secret in settings.secrets)
+def _made_by(sql: Sql, settings: Settings, account: Account, post: Post) -> int | None:
+    """Return what this very request made when it came before, also by the other secret or under another key.
+
+    Raises Conflict if the nonce was another request's.
+    """
+    known = comments.by_nonce(sql, account.id, post.nonce)
+    if known is None:
+        return None
+    id_, made_by = known
+    keys = {post.thread, *threads.keys_of(sql, threads.by_key(sql, post.thread).id)}
+    same = (hmac.compare_digest(made_by or b"", one) for key in keys for one in _hashes(settings, post, key))
+    if not any(same):
+        raise Conflict("error.nonce_reused", code="nonce_reused", field="nonce")
+    return id_
+
+
+def _hashes(settings: Settings, post: Post, key: str) -> list[bytes]:
+    """Return how the request is remembered, by each secret."""
+    request = "\0".join((key, str(post.parent or ""), post.body)).encode("utf-8", "surrogatepass")
+    return [hmac.digest(secret.encode(), request, "sha256") for secret in settings.secrets]
