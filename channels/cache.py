@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from channels.diff_source import SourceUnavailable
+from channels.changes_source import SourceUnavailable
 from channels.messages import Change
 from channels.tasks import Tasks
 

@@ -17,7 +17,7 @@ from starlette.routing import Route
 from channels.brokers.broker import Broker
 from channels.brokers.in_process import MemoryBroker
 from channels.cache import Shared, bytes_of
-from channels.diff_source import Question, SourceUnavailable
+from channels.changes_source import Question, SourceUnavailable
 from channels.messages import AccountEvent, Answer, Change, Message, PollNow, Typing
 from channels.rooms.hub import Hub
 from channels.sockets.heartbeat import Heartbeat
@@ -68,7 +68,7 @@ from server.web.requests.context import Context, State
 from server.web.requests.known_sessions import KnownSessions
 from server.web.requests.login_codes import LoginCodes
 from server.web.requests.middleware import Guard
-from server.web.requests.queueing import Turns
+from server.web.requests.page_queue import Turns
 
 MAX_REQUEST_BYTES = 64 * 1024
 log = logging.getLogger("livethread")

@@ -16,7 +16,7 @@ from itertools import islice
 from typing import Protocol
 
 from channels.event_loop_budget import Rounds
-from server import freed_memory
+from server import memory_trimming
 from server.send_buffers import SendBuffers
 
 # Above the first, connections that accept no data are cut; above the second, those waited for longest.
@@ -199,8 +199,8 @@ class HttpBudget:
         self._height = max(self._height, self.held_bytes)
         if self._height - self.held_bytes > FLOOD_BYTES:
             self._height = self.held_bytes
-            freed_memory.give_back()
-        freed_memory.collect_cycles(is_calm=not self.rounds.is_busy)
+            memory_trimming.give_back()
+        memory_trimming.collect_cycles(is_calm=not self.rounds.is_busy)
 
     def _go_on_cutting(self) -> None:
         # Thousands may be late at once: they take turns with what arrives, one of them waits for its turn at a time.

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 import httpx2
 import msgspec
 
-from channels.diff_source import Question, SourceUnavailable
+from channels.changes_source import Question, SourceUnavailable
 from channels.messages import Answer, Change, Reset
 from channels.rooms.hub import Hub
 from server.settings import Settings

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import msgspec
 
 from channels.tasks import Health, Tasks
-from server import control_socket, names, site_tokens
+from server import account_names, control_socket, site_tokens
 from server.actions import describe_thread, operator_accounts, passwords, sign_in, sites
 from server.actions import single_sign_on as sign_on
 from server.actions.sessions import begin_session
@@ -82,7 +82,7 @@ class Desk:
         if role not in ROLES:
             raise Invalid("error.role", field="role", names=", ".join(ROLES))
         passwords.check(password)
-        clean = names.clean(name)
+        clean = account_names.clean(name)
         account = await sign_in.create_account(self._database, clean, await passwords.hashed(password), role)
         if account is None:
             raise Conflict("error.name_taken", field="name", name=clean)
@@ -122,7 +122,7 @@ class Desk:
 
     async def _commenter(self, name: str) -> dict[str, Any]:
         """A session for `name`, as an account that nobody else can log in to: for replays."""
-        clean = names.clean(name)
+        clean = account_names.clean(name)
         account = await self._database.write(lambda write: accounts.imported(write, clean))
         return {"name": account.name, "token": await begin_session(self._database, account, "a replay")}
 

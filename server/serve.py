@@ -14,7 +14,7 @@ from typing import Any
 from starlette.applications import Starlette
 
 from channels.tasks import Health
-from server import freed_memory, listening, logs, systemd
+from server import listening, logs, memory_trimming, systemd
 from server import settings as settings_
 from server.doctor import at_start
 from server.errors import CannotStart
@@ -38,7 +38,7 @@ def serve(create: Callable[[Settings], Starlette], what: str, *, has_database: b
     Raises CannotStart if the settings or the port do not allow it.
     """
     logs.begin()
-    freed_memory.begin()
+    memory_trimming.begin()
     sys.setswitchinterval(SWITCH_SECONDS)
     settings = settings_.from_environment()
     for finding in at_start.look(settings, has_database=has_database):
@@ -162,7 +162,7 @@ class _Announced:
             raise
 
     def _say_where(self) -> None:
-        freed_memory.settle()
+        memory_trimming.settle()
         where, address = self._listening_on.where, self._listening_on.settings.address
         said = f"listens on {where}" + ("" if address == where else f", seen as {address}")
         print(f"{self._what} {said}", flush=True)

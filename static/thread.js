@@ -1,14 +1,14 @@
 /** Defines `<live-thread>` on the server's own pages, and what around the thread it may change there. */
 
 import { guardRestored } from "./bfcache.js";
-import { at } from "./live/server.js";
-import { Live } from "./mount.js";
-import { t } from "./words.js";
+import { at } from "./live/addresses.js";
+import { Live } from "./live_thread.js";
+import { t } from "./texts.js";
 
 /** Back to this very page: drafts and the place are found again. */
 const logInAddress = () => at(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
 
-/** @type {import("./mount.js").Host} */
+/** @type {import("./live_thread.js").Host} */
 const page = {
   isOwn: true,
   logIn: () => location.assign(logInAddress()),

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from server import settings
-from server.settings import table
+from server.settings import readme_table
 from tests.programs import missing
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -132,8 +132,8 @@ def test_the_compose_file_asks_for_the_secret() -> None:
 
 
 def test_the_table_of_the_settings_is_the_declared_one() -> None:
-    readme = table.README.read_text(encoding="utf-8")
-    assert table.table() in readme, "run `python3 -m server.settings.table`"
+    readme = readme_table.README.read_text(encoding="utf-8")
+    assert readme_table.table() in readme, "run `python3 -m server.settings.readme_table`"
     assert len(list(settings.declared())) > 30
 
 

@@ -11,16 +11,16 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from channels.authenticated_readers import SignIns
 from channels.brokers.broker import Broker
 from channels.cache import Shared
-from channels.diff_source import Source
+from channels.changes_source import Source
 from channels.messages import Change, Joined, Message, Retry, Typing, text_of
 from channels.metrics import Tally
 from channels.presence import Presence
-from channels.rooms.diff_requests import Questions
+from channels.readers_by_account import SignIns
+from channels.rooms.changes_requests import Questions
+from channels.rooms.empty_threads import Lobby
 from channels.rooms.joins import Joins
-from channels.rooms.lobby import Lobby
 from channels.rooms.room import Room, Surroundings
 from channels.sockets.reader import Reader, Wanted
 from channels.tasks import Health, Tasks

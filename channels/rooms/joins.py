@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any
 
-from channels.diff_source import SourceUnavailable
+from channels.changes_source import SourceUnavailable
 from channels.rooms.fair_queue import InTurn
 from channels.sockets.reader import Wanted
 from channels.tasks import Tasks

@@ -16,11 +16,11 @@ import msgspec
 
 from channels.brokers.broker import Broker
 from channels.cache import Shared, bytes_of
-from channels.diff_source import Question, SourceUnavailable
+from channels.changes_source import Question, SourceUnavailable
 from channels.messages import Answer, Change, Joined, Readers, Reset, Typing, fits, merge, text_of
 from channels.metrics import Tally
 from channels.presence import Presence
-from channels.rooms.diff_requests import ROOMS, Questions
+from channels.rooms.changes_requests import ROOMS, Questions
 from channels.rooms.fan_out import FanOut
 from channels.rooms.typists import TOLD_EVERY_SECONDS, Typists
 from channels.sockets.reader import Reader, Wanted

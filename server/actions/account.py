@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 
-from server import names
+from server import account_names
 from server.actions import passwords
 from server.actions.sessions import token_hash
 from server.actions.sign_in import check_free_to_take
@@ -65,8 +65,8 @@ async def renew_feed(database: Database, limits: Limits, settings: Settings, acc
 async def change_name(database: Database, limits: Limits, settings: Settings, account: Account, to: str) -> str:
     """Give the account another name, and return it as it is kept. Raises Invalid, Conflict (name), TooMany."""
     limits.spend("change", account.id, settings.limit_changes_account)
-    clean = names.clean(to)
-    if names.key(clean) != names.key(account.name):
+    clean = account_names.clean(to)
+    if account_names.key(clean) != account_names.key(account.name):
         await check_free_to_take(database, settings, clean)
     return await rename_account(database, account, clean, by_itself=True)
 
@@ -91,7 +91,7 @@ async def rename_account(database: Database, account: Account, to: str, *, by_it
 
     Raises Invalid, Conflict (name), NotSignedIn.
     """
-    clean = names.clean(to)
+    clean = account_names.clean(to)
 
     def work(write: Write) -> bool:
         if by_itself:

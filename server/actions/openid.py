@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from server import names
+from server import account_names
 from server.errors import Conflict, Forbidden, Invalid, NotFound
 from server.model import Account
 from server.openid.client import Client, Proven
@@ -101,9 +101,9 @@ def _ways(sql: Sql, account: int) -> Ways:
 def _shown(said: Collection[str]) -> str:
     """Return the first name that can be had here, if need be cut and without what no name may hold."""
     for one in said:
-        for given in (one, one.replace("/", " ").replace("\\", " ")[: names.MAX_CHARACTERS]):
+        for given in (one, one.replace("/", " ").replace("\\", " ")[: account_names.MAX_CHARACTERS]):
             try:
-                return names.clean(given)
+                return account_names.clean(given)
             except Invalid:
                 continue
     return NAMELESS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from server import names
+from server import account_names
 from server.actions import passwords
 from server.actions.passwords import Caller
 from server.errors import Conflict, Forbidden, Invalid, NotSignedIn
@@ -20,7 +20,7 @@ async def register(
     database: Database, limits: Limits, settings: Settings, name: str, password: str, address: str
 ) -> Account:
     """Make an account that can log in. Raises Invalid (name, password), Conflict (name taken), TooMany."""
-    name = names.clean(name)
+    name = account_names.clean(name)
     if not await database.read(lambda sql: accounts.is_free(sql, name)):
         raise Conflict("error.this_name_taken", code="name_taken", field="name")
     await check_free_to_take(database, settings, name)
@@ -36,7 +36,7 @@ async def be_guest(
     database: Database, limits: Limits, settings: Settings, name: str, site: str, address: str
 ) -> Account:
     """Make an account of a name alone, which nobody can log in to: a guest of the site. Raises Invalid, TooMany."""
-    name = names.clean(name)
+    name = account_names.clean(name)
     await check_free_to_take(database, settings, name)
     limits.spend("register", address, settings.limit_registrations_address)
     return await database.write(lambda write: accounts.guest(write, name, site))
@@ -59,7 +59,7 @@ async def log_in(
     found = await database.read(lambda sql: accounts.by_name(sql, name))
     account, password_hash = found or (None, None)
     # The same for each name that it had.
-    key = names.key(account.name if account else name)
+    key = account_names.key(account.name if account else name)
     buckets = _buckets(settings, key, caller.address, caller.device(account.id) if account else "")
     await passwords.spend(database, settings, buckets)
     is_right = await passwords.is_right(password_hash, password)
@@ -84,9 +84,9 @@ def _buckets(settings: Settings, name: str, address: str, device: str) -> list[B
 async def check_free_to_take(database: Database, settings: Settings, name: str) -> None:
     """Raises Invalid (name) if only an operator may give the clean name."""
     # Beside the event loop: the tables are read for the first of them.
-    if await asyncio.to_thread(names.is_reserved, name) or await database.read(
+    if await asyncio.to_thread(account_names.is_reserved, name) or await database.read(
         lambda sql: accounts.has_mark(sql, name, settings.marks)
     ):
         raise Invalid("error.name_reserved", code="name_reserved", field="name")
-    if names.is_mixed(name):
+    if account_names.is_mixed(name):
         raise Invalid("error.name_mixed", field="name")

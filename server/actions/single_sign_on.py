@@ -6,7 +6,7 @@ import asyncio
 import time
 from dataclasses import dataclass
 
-from server import names, site_tokens
+from server import account_names, site_tokens
 from server.actions.sessions import fresh_token, token_hash
 from server.actions.sites import confirm_staff
 from server.errors import Forbidden, NotFound, NotSignedIn, TooMany
@@ -100,7 +100,7 @@ def _there(present: Present | None, known: Known | None) -> Account | None:
 
 def _name(limits: Limits, settings: Settings, statement: Statement, known: Known | None) -> str:
     """Return the clean name that the statement gives; the one before, where it changes too often. Raises Invalid."""
-    name = names.clean(statement.name)
+    name = account_names.clean(statement.name)
     if known is None or name == known.name:
         return name
     try:

@@ -21,8 +21,8 @@ import httpx2
 from msgspec import structs
 
 from server import operator_commands, settings
-from server.demo import host
-from server.demo.host import Host
+from server.demo import article_site
+from server.demo.article_site import Host
 from server.errors import CannotStart
 from server.importing.import_command import import_records, read_records
 from server.importing.record import Record
@@ -39,7 +39,7 @@ SECONDS_AGO = 90
 
 def run_demo(speed: float) -> int:
     """Serve until Ctrl-C; the database is gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="livethread-demo-") as folder, host.running() as site:
+    with tempfile.TemporaryDirectory(prefix="livethread-demo-") as folder, article_site.running() as site:
         os.environ["LIVETHREAD_DATABASE"] = str(Path(folder) / "demo.db")
         read = settings.read(os.environ)
         article = json.loads((FOLDER / "article.json").read_text(encoding="utf-8"))

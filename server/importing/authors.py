@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from functools import lru_cache
 
-from server import lookalikes, names
+from server import account_names, lookalike_names
 from server.errors import Invalid
 from server.importing.record import MAX_ID_CHARACTERS
 from server.storage.accounts import accounts, imported_people
@@ -41,16 +41,16 @@ def account(
 def _clean(name: str) -> tuple[str, tuple[str, ...]] | None:
     """Return the name as it is kept here, also if it is too long or holds what cannot be seen."""
     try:
-        return names.clean(name), ()
+        return account_names.clean(name), ()
     except Invalid:
         pass
     wide = unicodedata.normalize("NFKC", name[:MAX_ID_CHARACTERS])
     seen = " ".join("".join(one if _is_seen(one) else " " if one in _APART else "" for one in wide).split())
     try:
-        return names.clean(seen[: names.MAX_CHARACTERS]), (CHANGED,)
+        return account_names.clean(seen[: account_names.MAX_CHARACTERS]), (CHANGED,)
     except Invalid:
         return None
 
 
 def _is_seen(letter: str) -> bool:
-    return unicodedata.category(letter)[0] != "C" and letter not in _APART and not lookalikes.is_invisible(letter)
+    return unicodedata.category(letter)[0] != "C" and letter not in _APART and not lookalike_names.is_invisible(letter)

@@ -21,9 +21,9 @@ from urllib.parse import quote_plus, urlencode, urlsplit
 import msgspec
 
 from server.errors import Forbidden, Unavailable
-from server.openid import fetching, statements
+from server.openid import fetching, id_token
 from server.openid.fetching import Unreachable
-from server.openid.statements import Statement, UnknownKey, Untrue
+from server.openid.id_token import Statement, UnknownKey, Untrue
 from server.settings.providers import Provider, is_here, is_secure
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ class Client:
             raise self._refused(f"userinfo answered {status}")
         if claims.get("sub") != proven.statement.subject:
             raise self._refused("sub of userinfo")
-        return statements.names(claims)
+        return id_token.names(claims)
 
     async def _exchanged(self, metadata: Metadata, code: str, verifier: str) -> dict[str, Any]:
         form = {
@@ -174,7 +174,7 @@ class Client:
             raise self._refused(str(error)) from None
 
     def _stated(self, token: str, keys: list[dict[str, Any]], nonce: str) -> Statement:
-        return statements.read(
+        return id_token.read(
             token,
             keys,
             issuer=self.provider.issuer,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from server.errors import Invalid
-from server.storage.comments import comments, quotes, stored
+from server.storage.comments import comment_rows, comments, quotes
 from server.storage.comments.comments import Found
 from server.storage.engine.write import Write
 from server.storage.threads import orders, threads
@@ -126,5 +126,5 @@ def latest(sql: sqlite3.Connection, *, author: int | None = None, thread: str | 
 
 def _found(sql: sqlite3.Connection, ids: list[int]) -> list[Found]:
     """Return the comments in this order, as everybody sees them."""
-    by_id = {one.id: one for one in stored.by_ids(sql, ids)}
+    by_id = {one.id: one for one in comment_rows.by_ids(sql, ids)}
     return comments.found(None, [by_id[id_] for id_ in ids])

@@ -18,7 +18,7 @@ from starlette.responses import Response
 
 from server.errors import NotFound
 from server.locales import Texts
-from server.web import client_words
+from server.web import client_texts
 
 PACKAGE = Path(__file__).resolve().parents[1]
 # A wheel has the folder inside of this package, since it has no top level of its own.
@@ -34,7 +34,7 @@ TYPES = {
 JSON = "application/json"
 META = "meta.json"
 ENTRY = "thread.js"
-LATER = "later.js"
+LATER = "after_paint.js"
 # What pages of other sites name, what it loads where there is a thread, and what that loads once the thread is painted.
 EMBED = "embed.js"
 EMBED_STYLE = "embed.css"
@@ -69,7 +69,7 @@ class Asset:
 class Assets:
     """All files of the folder under `/static/<version>/`; the version names their content, so they never change.
 
-    Beside them is `words.LANGUAGE.json` for each of `languages`: what `later.js` says.
+    Beside them is `words.LANGUAGE.json` for each of `languages`: what `after_paint.js` says.
     """
 
     def __init__(self, languages: Sequence[Texts], folder: Path = FOLDER) -> None:
@@ -79,14 +79,14 @@ class Assets:
         self.preloads = _imports(meta, ENTRY)
 
         def asked(entry: str) -> frozenset[str]:
-            return client_words.keys(contents[name] for name in (entry, *_imports(meta, entry)))
+            return client_texts.keys(contents[name] for name in (entry, *_imports(meta, entry)))
 
         # The keys of the texts that must be in the HTML of a thread: here, and on pages of other sites.
         self.words, self.embedded_words = asked(ENTRY), asked(EMBEDDED) | asked(EMBEDDED_LIVE)
         self.lazy_words = asked(LATER) - (self.words & self.embedded_words)
         for one in languages:
-            contents[f"words.{one.language}.json"] = client_words.as_json(one, self.lazy_words)
-        said = [client_words.as_json(one, one) for one in languages]
+            contents[f"words.{one.language}.json"] = client_texts.as_json(one, self.lazy_words)
+        said = [client_texts.as_json(one, one) for one in languages]
         self.version = hashlib.sha256(b"\0".join([*contents.values(), *said])).hexdigest()[:12]
         self.files = {name: _compressed(name, content) for name, content in contents.items()}
         files = " ".join((f"{self.prefix}/", EMBED_STYLE, EMBEDDED, *_imports(meta, EMBEDDED)))

@@ -1,3 +1,3 @@
 /** What makes a thread live that is already painted: loaded after it. */
 
-export { Live } from "../mount.js";
+export { Live } from "../live_thread.js";

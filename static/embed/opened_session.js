@@ -1,7 +1,7 @@
 /** The reader's session on this site, whose code is loaded where somebody logs in, or could. */
 
 import { speakAs } from "../live/api.js";
-import { browser } from "../live/storage.js";
+import { browser } from "../live/browser_storage.js";
 
 /** @typedef {typeof import("./session.js").session} Session */
 

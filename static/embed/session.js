@@ -3,15 +3,15 @@
  * by a bearer where that cookie does not come back. No secret of a session is ever in an address.
  */
 
+import { at, named } from "../live/addresses.js";
 import { ask, speakAs } from "../live/api.js";
-import { at, named } from "../live/server.js";
-import { browser, tab } from "../live/storage.js";
+import { browser, tab } from "../live/browser_storage.js";
 // Loaded already. Named here, the bundler puts all that the scripts share into one file.
 import "../view/avatar.js";
 import "../view/html_parser.js";
 import "../view/selection.js";
-import "../words.js";
-import { language } from "../words.js";
+import "../texts.js";
+import { language } from "../texts.js";
 
 const BEARER = "bearer";
 const PAIR = "login";

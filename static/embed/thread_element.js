@@ -4,13 +4,13 @@
  * What paints it is here; what makes it live, and logs in, is loaded once it is painted.
  */
 
+import { at } from "../live/addresses.js";
 import { read } from "../live/api.js";
-import { at } from "../live/server.js";
-import { tab } from "../live/storage.js";
+import { tab } from "../live/browser_storage.js";
+import { speak, t } from "../texts.js";
 import { showBy } from "../view/avatar.js";
 import { build } from "../view/html_parser.js";
 import { focused } from "../view/selection.js";
-import { speak, t } from "../words.js";
 import { arrive, hasArrived, open, opened } from "./opened_session.js";
 import { make, show } from "./pictures.js";
 
@@ -47,7 +47,7 @@ showBy(show);
 export class Guest {
   #element;
   #shadow;
-  /** @type {import("../mount.js").Live | undefined} */
+  /** @type {import("../live_thread.js").Live | undefined} */
   #live;
   /** @type {AbortController | undefined} */
   #staying;

@@ -1,7 +1,7 @@
 /** Requests to the server, over HTTP. Never touches the DOM. */
 
-import { language, t } from "../words.js";
-import { at } from "./server.js";
+import { language, t } from "../texts.js";
+import { at } from "./addresses.js";
 
 const PATIENCE_MS = 15_000;
 
@@ -9,7 +9,7 @@ const PATIENCE_MS = 15_000;
 export class Refused extends Error {
   /**
    * @param {number} status @param {{message?: string, code?: string, retry_after?: number}} error
-   * @param {(import("./store.js").Comment & {body: string})} [current] what stands there now, where an edit was too late
+   * @param {(import("./thread_store.js").Comment & {body: string})} [current] what stands there now, where an edit was too late
    */
   constructor(status, error, current) {
     super(error.message ?? t("error.unreachable"));

@@ -3,7 +3,7 @@
  *
  * A key is [time, id]; a path is the keys from a root to a comment in one array, so that paths compare number by number.
  *
- * @typedef {import("./store.js").Comment} Comment
+ * @typedef {import("./thread_store.js").Comment} Comment
  */
 
 // Beyond any number of roots: ranked comments come before all times.

@@ -4,7 +4,7 @@ import { ask } from "../live/api.js";
 
 const SOON_MS = 500;
 
-/** @param {import("../mount.js").Live} live @param {AbortSignal} signal ends it */
+/** @param {import("../live_thread.js").Live} live @param {AbortSignal} signal ends it */
 export function hearWhatIsRead({ thread, viewer, view, store, host }, signal) {
   // A session on another site's page reads how many are unread, and not what they say.
   if (!viewer || !host.isOwn) return;

@@ -1,14 +1,14 @@
 /** New comments since the last visit, stored in this browser or with the account; and the account's votes. */
 
 import { ask } from "../live/api.js";
-import { browser } from "../live/storage.js";
-import { showVote } from "../view/item.js";
+import { browser } from "../live/browser_storage.js";
+import { t } from "../texts.js";
+import { showVote } from "../view/comment_item.js";
 import { TIME, when, written } from "../view/times.js";
 import { firstInSight, keep } from "../view/viewport.js";
-import { t } from "../words.js";
 
 /**
- * @typedef {import("../live/store.js").Comment} Comment
+ * @typedef {import("../live/thread_store.js").Comment} Comment
  * @typedef {{comment: number, version: number, at: string, epoch?: string}} Visit
  * @typedef {{id: number, isOld: boolean, state?: string, name?: string | null}} Seen
  */
@@ -31,7 +31,7 @@ export class LastVisit {
   #began = Infinity;
 
   /**
-   * @param {HTMLElement} root @param {import("../live/store.js").Store} store @param {import("../view/view.js").View} view
+   * @param {HTMLElement} root @param {import("../live/thread_store.js").Store} store @param {import("../view/view.js").View} view
    * @param {{thread: string, viewer: string}} page
    */
   constructor(root, store, view, { thread, viewer }) {

@@ -1,9 +1,9 @@
 /** Branches that are folded: by the line beside their replies or a button, remembered in this browser, with a count of what is in them. */
 
-import { browser } from "../live/storage.js";
-import { setText } from "../view/item.js";
+import { browser } from "../live/browser_storage.js";
+import { t } from "../texts.js";
+import { setText } from "../view/comment_item.js";
 import { firstInSight, keep } from "../view/viewport.js";
-import { t } from "../words.js";
 
 const MOST_REMEMBERED = 500;
 const SOON_MS = 200;
@@ -19,7 +19,7 @@ export class Folds {
   /** @type {WeakMap<Element, HTMLButtonElement>} */
   #buttons = new WeakMap();
 
-  /** @param {import("../mount.js").Live} live @param {AbortSignal} signal ends it */
+  /** @param {import("../live_thread.js").Live} live @param {AbortSignal} signal ends it */
   constructor({ root, view, thread, store, place }, signal) {
     this.view = view;
     this.store = store;

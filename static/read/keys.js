@@ -1,8 +1,8 @@
 /** Keyboard shortcuts: only while the focus is in the thread and not in a text field; they can be turned off. */
 
-import { browser } from "../live/storage.js";
+import { browser } from "../live/browser_storage.js";
+import { t } from "../texts.js";
 import { scopeOf } from "../view/selection.js";
-import { t } from "../words.js";
 
 const SLOT = "keys";
 

@@ -2,24 +2,24 @@
  * Paging: More comments, More replies, and starting again. Loaded on first use.
  */
 
+import { at } from "../live/addresses.js";
 import { ask, Refused } from "../live/api.js";
-import { at } from "../live/server.js";
-import { setText } from "../view/item.js";
+import { t } from "../texts.js";
+import { setText } from "../view/comment_item.js";
 import { focused } from "../view/selection.js";
-import { t } from "../words.js";
 
 const PART = 100;
 // A lively branch is not asked for its count at every reply, nor by all its readers at once.
 const RECOUNT_MS = 2_000;
 
-/** @typedef {import("../live/store.js").Snapshot} Snapshot */
+/** @typedef {import("../live/thread_store.js").Snapshot} Snapshot */
 
 export class Further {
   #isFetching = false;
   /** @type {Set<number>} roots whose count is being asked for */
   #counting = new Set();
 
-  /** @param {import("../mount.js").Live} live */
+  /** @param {import("../live_thread.js").Live} live */
   constructor(live) {
     this.live = live;
     this.thread = live.thread;

@@ -1,6 +1,6 @@
 /** Where one was in the thread: kept for this tab, and found again after a reload, Back or a log-in. */
 
-import { tab } from "../live/storage.js";
+import { tab } from "../live/browser_storage.js";
 import { firstInSight, keep } from "../view/viewport.js";
 
 const LEFT_FOR_LOG_IN_MS = 600_000;

@@ -1,11 +1,11 @@
 /** Shows beside each comment how many new replies wait; a click shows them. The pill counts them too. */
 
-import { t } from "../words.js";
+import { t } from "../texts.js";
 import { putHtml } from "./safe_html.js";
 
 /**
  * Shows a held comment to its author, as the server does after a reload.
- * @param {HTMLElement} root @param {import("../live/store.js").Comment} comment
+ * @param {HTMLElement} root @param {import("../live/thread_store.js").Comment} comment
  */
 export function showOwn(root, { id, html = "" }) {
   const section = /** @type {HTMLElement | null} */ (root.querySelector(".unseen"));
@@ -25,7 +25,7 @@ export function showOwn(root, { id, html = "" }) {
   section.hidden = false;
 }
 
-/** @param {import("./view.js").View} view @param {import("../live/store.js").Store} store @param {AbortSignal} signal ends it */
+/** @param {import("./view.js").View} view @param {import("../live/thread_store.js").Store} store @param {AbortSignal} signal ends it */
 export function tellHeld(view, store, signal) {
   /** @type {Map<HTMLElement, HTMLButtonElement>} */
   const shown = new Map();
@@ -57,7 +57,7 @@ export function tellHeld(view, store, signal) {
 
 /**
  * What waits, by the nearest comment above it that is drawn.
- * @param {import("./view.js").View} view @param {import("../live/store.js").Store} store
+ * @param {import("./view.js").View} view @param {import("../live/thread_store.js").Store} store
  */
 function byAncestor(view, store) {
   /** @type {Map<HTMLElement, number[]>} */

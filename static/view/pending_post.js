@@ -1,6 +1,6 @@
 /** A post that the server has not answered yet, where it will stand. */
 
-import { t } from "../words.js";
+import { t } from "../texts.js";
 
 /** @typedef {{nonce: string, parent: number | null, body: string}} Post */
 

@@ -3,8 +3,8 @@
  * any sender. Knows no comment.
  */
 
-import { at } from "../live/server.js";
-import { t } from "../words.js";
+import { at } from "../live/addresses.js";
+import { t } from "../texts.js";
 import { build } from "./html_parser.js";
 
 const REL = "nofollow ugc noopener noreferrer";
@@ -60,7 +60,7 @@ export function picture(path) {
 /** @param {unknown} hash @returns {string} the address of somebody's own picture; "": none */
 export const ownPicture = (hash) => (/^[0-9a-f]{32}$/.test(String(hash)) ? at(`/picture/${hash}.webp`) : "");
 
-/** Say whether the ids and versions are such. @param {import("../live/store.js").Change} change */
+/** Say whether the ids and versions are such. @param {import("../live/thread_store.js").Change} change */
 export function isSound({ version, after, comments }) {
   return [version, after, ...comments.flatMap((one) => [one.id, one.version])].every(Number.isSafeInteger);
 }

@@ -1,6 +1,6 @@
 /** Times as text, in the language that is spoken and the reader's own time. The server writes the same, in UTC. */
 
-import { locale, t } from "../words.js";
+import { locale, t } from "../texts.js";
 
 const SPANS = /** @type {const} */ ([
   [3600, 60, "minute"],

@@ -1,6 +1,6 @@
 /** Who else writes an answer to the same: in the place of the hint, until it is there, or for a while. */
 
-import { t } from "../words.js";
+import { t } from "../texts.js";
 
 const SHOWN_MS = 5_000;
 // What is typed is told with some delay, and may come after what it became.
@@ -31,7 +31,7 @@ export class Writers {
     this.#tell(parent, others);
   }
 
-  /** What was being written is there. @param {import("../live/store.js").Comment} comment */
+  /** What was being written is there. @param {import("../live/thread_store.js").Comment} comment */
   drop({ id, parent = null, author }) {
     if (!author || id <= this.#newest) return;
     this.#newest = id;

@@ -5,13 +5,13 @@
  * `going` (detail: the `li`), before one is brought into sight; `news` (detail: how many), when some have come.
  */
 
-import { at } from "../live/server.js";
-import { t } from "../words.js";
-import { fill, keepHeight, setText, showTime, vacate } from "./item.js";
+import { at } from "../live/addresses.js";
+import { t } from "../texts.js";
+import { fill, keepHeight, setText, showTime, vacate } from "./comment_item.js";
 import { Unread } from "./unread.js";
 import { firstInSight, isAnchored, isBelow, keep, placeOf } from "./viewport.js";
 
-/** @typedef {import("../live/store.js").Comment} Comment */
+/** @typedef {import("../live/thread_store.js").Comment} Comment */
 
 const INSERTIONS_IN_A_FLUSH = 200;
 const CHANGES_IN_A_FLUSH = 1_000;
@@ -37,7 +37,7 @@ export class View extends EventTarget {
   #newWhileHidden = 0;
 
   /**
-   * @param {HTMLElement} root @param {import("../live/store.js").Store} store
+   * @param {HTMLElement} root @param {import("../live/thread_store.js").Store} store
    * @param {{thread: string, viewer: string, isOwnPage: boolean, signal: AbortSignal}} page
    * `isOwnPage`: its title may count what is new; `signal` ends it
    */

@@ -4,7 +4,7 @@
  * What was typed leaves the form only when the server has answered.
  */
 
-import { t } from "../words.js";
+import { t } from "../texts.js";
 import * as drafts from "./drafts.js";
 import { excess, MOST, showLimit } from "./text_length.js";
 

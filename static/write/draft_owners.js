@@ -1,6 +1,6 @@
 /** Ownership of drafts: other accounts' drafts are cleared, one begun before logging in is kept, logging out clears all. */
 
-import { browser, tab } from "../live/storage.js";
+import { browser, tab } from "../live/browser_storage.js";
 import { ALL, BEGUN, stop } from "./drafts.js";
 
 /**

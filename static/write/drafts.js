@@ -1,6 +1,6 @@
 /** What was begun and not yet posted, kept in this browser per account, thread and parent, with the nonce it was tried under. */
 
-import { browser, tab } from "../live/storage.js";
+import { browser, tab } from "../live/browser_storage.js";
 
 /** @typedef {{body: string, nonce: string}} Draft */
 

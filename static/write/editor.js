@@ -1,11 +1,11 @@
 /** The form that changes a comment where it stands. Never touches the network: `load` and `save` are handed in. */
 
-import { t } from "../words.js";
+import { t } from "../texts.js";
 import * as drafts from "./drafts.js";
 import { excess, MOST, showLimit } from "./text_length.js";
 
 /**
- * @typedef {import("../live/store.js").Comment} Comment
+ * @typedef {import("../live/thread_store.js").Comment} Comment
  * @typedef {import("../live/api.js").Refused} Refused
  */
 

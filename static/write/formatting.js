@@ -1,6 +1,6 @@
 /** Formats of a text while it is written: by buttons, by keys, and an address pasted on what is selected. Knows no draft. */
 
-import { t } from "../words.js";
+import { t } from "../texts.js";
 
 /** @typedef {(text: HTMLTextAreaElement) => void} Act */
 

@@ -1,8 +1,8 @@
 /** What can be done with one comment, behind its "…": a menu over the thread, by mouse and by keys. */
 
-import { at } from "../live/server.js";
+import { at } from "../live/addresses.js";
+import { t } from "../texts.js";
 import { focused } from "../view/selection.js";
-import { t } from "../words.js";
 
 const MARGIN_PX = 8;
 
@@ -16,7 +16,7 @@ export class Menu {
   /** @type {HTMLElement | null} whose it is, while it is open */
   #button = null;
 
-  /** @param {import("../mount.js").Live} live @param {Doing} doing @param {AbortSignal} signal ends it */
+  /** @param {import("../live_thread.js").Live} live @param {Doing} doing @param {AbortSignal} signal ends it */
   constructor(live, doing, signal) {
     this.live = live;
     this.doing = doing;

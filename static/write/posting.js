@@ -1,16 +1,16 @@
 /** Posting: shown at once, and what became of it is said. What was written stays in the composer until it is answered. */
 
+import { at } from "../live/addresses.js";
 import { postComment } from "../live/api.js";
-import { at } from "../live/server.js";
+import { t } from "../texts.js";
 import { showOwn } from "../view/held_replies.js";
 import { showPending } from "../view/pending_post.js";
 import { placeOf } from "../view/viewport.js";
-import { t } from "../words.js";
 
-/** @typedef {import("../live/store.js").Comment} Comment */
+/** @typedef {import("../live/thread_store.js").Comment} Comment */
 
 /**
- * @param {import("../mount.js").Live} live @param {import("./composer.js").Post} post
+ * @param {import("../live_thread.js").Live} live @param {import("./composer.js").Post} post
  * @returns {Promise<void>} done once the server has the comment; rejects with Refused
  */
 export async function publish(live, post) {
@@ -27,7 +27,7 @@ export async function publish(live, post) {
   }
 }
 
-/** Say what became of it, and how to get there if it is not in sight. @param {import("../mount.js").Live} live @param {Comment} comment @param {number | null} parent */
+/** Say what became of it, and how to get there if it is not in sight. @param {import("../live_thread.js").Live} live @param {Comment} comment @param {number | null} parent */
 function tell(live, { id, state }, parent) {
   const { root, thread, view } = live;
   const item = view.item(id);

@@ -1,7 +1,7 @@
 /** Quoting: a selection within one comment goes into a reply to it, with a link to its source. */
 
+import { t } from "../texts.js";
 import { selectedRange } from "../view/selection.js";
-import { t } from "../words.js";
 
 export class Quoting {
   /** @type {HTMLElement | null} */

@@ -1,6 +1,6 @@
 /** How long a text may be, counted as the server counts: characters, not the halves that scripts see. */
 
-import { t } from "../words.js";
+import { t } from "../texts.js";
 
 export const MOST = 10_000;
 const NEAR = 9_000;

@@ -81,7 +81,7 @@ def bytes_of(app: Server) -> list[Figure]:
     html = httpx2.get(f"{app.origin}/t/few", trust_env=False)
     names = sorted({part.split('"')[0] for part in html.text.split('"/static/')[1:]})
     eager = [f"{app.origin}/static/{name}" for name in names if name.endswith((".js", ".css"))]
-    later = f"{eager[0].rsplit('/', 1)[0]}/later.js"
+    later = f"{eager[0].rsplit('/', 1)[0]}/after_paint.js"
     return [
         Figure("script and style, eager, brotli", sum(sent(url, "br") for url in eager), "bytes", "budget", 15 * 1024),
         Figure("script and style, eager, gzip", sum(sent(url, "gzip") for url in eager), "bytes", "budget", 18 * 1024),

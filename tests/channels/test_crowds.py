@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from channels.brokers.in_process import MemoryBroker
-from channels.diff_source import Question
+from channels.changes_source import Question
 from channels.messages import MAX_ROWS, Answer, Change, Message, Reset, Typing
 from channels.rooms.hub import TYPING_READERS, Hub
 from tests.channels.test_hub import Screen, Truth, hub_over, join

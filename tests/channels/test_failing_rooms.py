@@ -143,7 +143,7 @@ async def test_a_request_that_could_not_be_made_is_told_and_the_next_one_is_made
     async with hub.running():
         with pytest.MonkeyPatch.context() as patched:
             # Nothing of it runs.
-            patched.setattr("channels.rooms.diff_requests.Questions._send", fail_for_ever)
+            patched.setattr("channels.rooms.changes_requests.Questions._send", fail_for_ever)
             await join(hub, refused, "t", "first", 1)
         assert refused.refused == ["t"]
         await join(hub, reader, "t", "first", 1)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from channels.brokers.in_process import MemoryBroker
-from channels.diff_source import Question, SourceUnavailable
+from channels.changes_source import Question, SourceUnavailable
 from channels.messages import Answer, Change, Comment, Info, Reset
 from channels.rooms.hub import Hub
 from channels.sockets.reader import Reader

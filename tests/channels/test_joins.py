@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import pytest
 
 from channels.brokers.in_process import MemoryBroker
-from channels.diff_source import Question
+from channels.changes_source import Question
 from channels.messages import Answer, Change
-from channels.rooms import diff_requests, joins
+from channels.rooms import changes_requests, joins
 from channels.rooms.fair_queue import InTurn, LightestFirst
 from channels.rooms.hub import Hub
 from tests.channels.test_hub import Screen
@@ -97,11 +97,11 @@ async def test_an_honest_reader_waits_for_one_turn_of_an_address_that_asks_for_t
 
         await eventually(is_in)
         # The rest of the flood is still waiting.
-        assert len(gate.asked) < joins.AT_ONCE + 8 * diff_requests.BATCH
+        assert len(gate.asked) < joins.AT_ONCE + 8 * changes_requests.BATCH
         for _ in range(200):
             gate.through.release()
         await eventually(lambda: all(len(reader.waits_for) == 20 for reader in flood))
-    assert max(gate.sizes) <= diff_requests.BATCH
+    assert max(gate.sizes) <= changes_requests.BATCH
 
 
 async def test_beyond_so_many_of_one_address_a_join_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

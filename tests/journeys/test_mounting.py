@@ -27,7 +27,7 @@ HOST = """<!doctype html><title>A host</title>{meta}<base href="https://elsewher
 <div id="guest" data-server="{origin}"></div><script type="module" src="{site}/host.js"></script>"""
 # What a tag does: the server's thread, built without the browser's parser, in a shadow root.
 SCRIPT = """
-import { Live } from "./static/mount.js";
+import { Live } from "./static/live_thread.js";
 import { build } from "./static/view/html_parser.js";
 const { server } = guest.dataset;
 const make = (tag, attributes) => {
@@ -223,11 +223,11 @@ async def test_a_part_that_could_not_be_loaded_is_loaded_at_the_next_press(
 ) -> None:
     (id_,) = fill(app, key, name, 1)
     page: Page = (await visit()).page
-    await page.route("**/later.js*", lambda route: route.abort())
+    await page.route("**/after_paint.js*", lambda route: route.abort())
     await page.goto(f"{app.origin}/t/{key}")
     await page.click(f"#c-{id_} .reply")
     await expect(page.locator(".status")).to_contain_text("could not be loaded")
-    await page.unroute("**/later.js*")
+    await page.unroute("**/after_paint.js*")
     await page.click(f"#c-{id_} .reply")
     await expect(page.locator(".answering textarea")).to_be_focused()
 
@@ -237,7 +237,7 @@ async def test_firefox_loads_at_the_next_press_what_it_remembers_as_failed(
 ) -> None:
     (id_,) = fill(app, key, name, 1)
     shutil.copytree(folder / "static", folder / "copy", ignore=shutil.ignore_patterns("built"))
-    later = folder / "copy" / "later.js"
+    later = folder / "copy" / "after_paint.js"
     source = later.read_bytes()
     later.unlink()
     (folder / "host.js").write_text(SCRIPT.replace("./static/", "./copy/"), encoding="utf-8")

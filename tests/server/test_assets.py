@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 from server.locales import Texts, read, texts
-from server.web import client_words
+from server.web import client_texts
 from server.web.assets import FOLDER, Assets
 from tests.programs import missing
 
@@ -37,8 +37,8 @@ def test_what_the_script_imports_at_once_is_named_for_preloading() -> None:
     assert assets.preloads
     assert set(assets.preloads) <= set(assets.files)
     # Fetched while the browser is idle, under a name that the script knows.
-    assert "later.js" in assets.files
-    assert "later.js" not in assets.preloads
+    assert "after_paint.js" in assets.files
+    assert "after_paint.js" not in assets.preloads
 
 
 def modules(entry: str) -> set[Path]:
@@ -67,7 +67,7 @@ def test_each_script_is_given_the_words_that_its_modules_ask_for() -> None:
     assert assets.embedded_words == asked(elsewhere)
     assert "live.offline" in assets.words
     assert "embed.still_logged_in" in assets.embedded_words - assets.words
-    later = modules("later.js") - (here & elsewhere)
+    later = modules("after_paint.js") - (here & elsewhere)
     assert asked(later) - (assets.words & assets.embedded_words) == assets.lazy_words
     assert "composer.failed" in assets.lazy_words
 
@@ -75,7 +75,7 @@ def test_each_script_is_given_the_words_that_its_modules_ask_for() -> None:
 def test_the_words_of_a_thread_are_small() -> None:
     assets = Assets([texts()])
     for wanted in (assets.words, assets.embedded_words):
-        assert len(gzip.compress(client_words.as_attribute(texts(), wanted).encode())) <= 1024
+        assert len(gzip.compress(client_texts.as_attribute(texts(), wanted).encode())) <= 1024
 
 
 def test_another_word_is_another_version() -> None:

@@ -11,7 +11,7 @@ import pytest
 from babel import Locale
 
 from server.locales import flat, read, real, texts
-from server.web import client_words
+from server.web import client_texts
 from server.web.assets import Assets
 
 CATEGORIES = ("zero", "one", "two", "few", "many", "other")
@@ -63,7 +63,7 @@ def test_a_catalogue_has_every_text_in_every_form(language: str) -> None:
 @pytest.mark.parametrize("language", real())
 def test_what_the_script_is_given_is_small(language: str) -> None:
     assets, own = Assets([texts(language)]), texts(language)
-    words = client_words.as_json(own, assets.words | assets.embedded_words | assets.lazy_words)
+    words = client_texts.as_json(own, assets.words | assets.embedded_words | assets.lazy_words)
     assert len(gzip.compress(words)) <= CLIENT_BYTES
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import httpx2
 
-from server.demo import host
+from server.demo import article_site
 
 
 def test_the_article_names_the_server_and_its_own_address_and_escapes_what_it_says() -> None:
-    with host.running() as site, httpx2.Client(trust_env=False) as client:
-        address = site.origin.replace(host.HOST, "127.0.0.1")
+    with article_site.running() as site, httpx2.Client(trust_env=False) as client:
+        address = site.origin.replace(article_site.HOST, "127.0.0.1")
         assert client.get(f"{address}/").status_code == 404
         site.show("https://comments.example/talk", "Trams & <cars>", "It says so.")
         page = client.get(f"{address}/?from=here")

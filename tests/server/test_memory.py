@@ -9,10 +9,10 @@ from tests.processes import ROOT
 
 SETTLED = """
 import gc
-from server import freed_memory
+from server import memory_trimming
 
 before = [[] for _ in range(1_000)]
-freed_memory.settle()
+memory_trimming.settle()
 assert not any(one is before for one in gc.get_objects())
 after = []
 assert any(one is after for one in gc.get_objects())

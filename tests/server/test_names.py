@@ -12,14 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server import lookalikes, names
+from server import account_names, lookalike_names
 from server.errors import Invalid
 
 LETTERS = string.ascii_letters + string.digits
 
 
 def look_alike(one: str, other: str) -> bool:
-    return not names.skeletons(one).isdisjoint(names.skeletons(other))
+    return not account_names.skeletons(one).isdisjoint(account_names.skeletons(other))
 
 
 def table() -> dict[str, list[dict[str, Any]]]:
@@ -36,7 +36,7 @@ def table() -> dict[str, list[dict[str, Any]]]:
     ],
 )  # fmt: skip
 def test_names_that_look_alike_share_a_skeleton(one: str, other: str) -> None:
-    assert look_alike(names.clean(one), names.clean(other))
+    assert look_alike(account_names.clean(one), account_names.clean(other))
 
 
 @pytest.mark.parametrize(
@@ -48,8 +48,8 @@ def test_names_that_look_alike_share_a_skeleton(one: str, other: str) -> None:
     ],
 )  # fmt: skip
 def test_names_that_differ_in_a_sign_are_two(one: str, other: str) -> None:
-    assert not look_alike(names.clean(one), names.clean(other))
-    assert names.key(one) != names.key(other)
+    assert not look_alike(account_names.clean(one), account_names.clean(other))
+    assert account_names.key(one) != account_names.key(other)
 
 
 def test_no_confusable_of_a_letter_or_digit_makes_another_name() -> None:
@@ -59,10 +59,10 @@ def test_no_confusable_of_a_letter_or_digit_makes_another_name() -> None:
             if len(one) > 1:
                 continue
             try:
-                name = names.clean(f"k{one}x")
+                name = account_names.clean(f"k{one}x")
             except Invalid:
                 continue
-            if names.is_mixed(name):
+            if account_names.is_mixed(name):
                 continue
             checked += 1
             # The long s is kept as the s that it is.
@@ -75,22 +75,22 @@ def test_both_characters_of_each_pair_of_the_table_have_one_skeleton() -> None:
     pairs = [(one, other["c"].replace("\u200e", "")) for one, others in table().items() for other in others]
     single = [pair for pair in pairs if all(len(unicodedata.normalize("NFD", one)) == 1 for one in pair)]
     assert len(single) > 5_000
-    assert [pair for pair in single if len({lookalikes.skeleton(one) for one in pair}) > 1] == []
+    assert [pair for pair in single if len({lookalike_names.skeleton(one) for one in pair}) > 1] == []
 
 
 @given(st.text(max_size=60))
 def test_a_skeleton_is_its_own_and_whatever_is_given_has_a_key_or_a_reason(text: str) -> None:
-    assert lookalikes.skeleton(lookalikes.skeleton(text)) == lookalikes.skeleton(text)
-    assert names.key(names.key(text)) == names.key(text)
+    assert lookalike_names.skeleton(lookalike_names.skeleton(text)) == lookalike_names.skeleton(text)
+    assert account_names.key(account_names.key(text)) == account_names.key(text)
     try:
-        name = names.clean(text)
+        name = account_names.clean(text)
     except Invalid:
         return
-    assert names.clean(name) == name
-    assert 1 <= len(name) <= names.MAX_CHARACTERS
-    assert names.skeletons(name)
-    assert names.key(name) == names.key(name.upper()) or name.upper().casefold() != name.casefold()
-    assert names.clean(names.variant(name, 12))
+    assert account_names.clean(name) == name
+    assert 1 <= len(name) <= account_names.MAX_CHARACTERS
+    assert account_names.skeletons(name)
+    assert account_names.key(name) == account_names.key(name.upper()) or name.upper().casefold() != name.casefold()
+    assert account_names.clean(account_names.variant(name, 12))
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_a_skeleton_is_its_own_and_whatever_is_given_has_a_key_or_a_reason(text:
 )  # fmt: skip
 def test_a_name_that_cannot_be_read_or_reached_is_refused(name: str) -> None:
     with pytest.raises(Invalid) as refusal:
-        names.clean(name)
+        account_names.clean(name)
     assert refusal.value.field == "name"
 
 
@@ -117,8 +117,8 @@ def test_a_name_that_cannot_be_read_or_reached_is_refused(name: str) -> None:
     ],
 )  # fmt: skip
 def test_a_name_of_any_script_can_be_had(name: str) -> None:
-    assert names.key(names.clean(name)) == names.key(name)
-    assert not names.is_reserved(names.clean(name))
+    assert account_names.key(account_names.clean(name)) == account_names.key(name)
+    assert not account_names.is_reserved(account_names.clean(name))
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_a_name_of_any_script_can_be_had(name: str) -> None:
 )
 def test_a_joiner_that_does_not_show_is_refused(name: str) -> None:
     with pytest.raises(Invalid, match="invisible"):
-        names.clean(name)
+        account_names.clean(name)
 
 
 @pytest.mark.parametrize(
@@ -139,15 +139,15 @@ def test_a_joiner_that_does_not_show_is_refused(name: str) -> None:
     ],
 )  # fmt: skip
 def test_a_name_that_stands_for_something_else_is_reserved(name: str) -> None:
-    assert names.is_reserved(names.clean(name))
+    assert account_names.is_reserved(account_names.clean(name))
 
 
 @pytest.mark.parametrize("name", ["Adam", "Comme", "Mona", "Staffan", "Anon", "Modesty", "Ines", "Ана", "Importer"])
 def test_a_name_that_only_begins_so_is_not_reserved(name: str) -> None:
-    assert not names.is_reserved(names.clean(name))
+    assert not account_names.is_reserved(account_names.clean(name))
 
 
 @pytest.mark.parametrize("name", ["Аna", "Rаndоm", "Ελena", "Bo Αnn", "Ꭺnna"])
 def test_a_word_of_scripts_that_do_not_go_together_is_mixed(name: str) -> None:
-    assert names.is_mixed(names.clean(name))
-    assert not names.is_mixed("Иван Smith Ελένη 山田Taro キムPark 김Kim שלוםAnn")
+    assert account_names.is_mixed(account_names.clean(name))
+    assert not account_names.is_mixed("Иван Smith Ελένη 山田Taro キムPark 김Kim שלוםAnn")

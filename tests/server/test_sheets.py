@@ -20,7 +20,7 @@ from server.visibility import is_drawn, sight
 from server.web.pages import editions, gzip_segments, thread_page_builder
 from server.web.pages.comment_fragments import Drawing, Fragment, Personal
 from server.web.pages.nesting import Place
-from server.web.pages.shared_pages import Sheet
+from server.web.pages.shared_thread_page import Sheet
 from server.web.pages.slots import cut
 from tests.server.test_storage import post
 from tests.server.test_view import TABLE, kept

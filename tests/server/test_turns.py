@@ -9,7 +9,7 @@ import pytest
 
 from channels.tasks import Health, Tasks
 from server.errors import NotFound, TooMany, Unavailable
-from server.web.requests.queueing import AT_ONCE, MOST_OF_ALL, Turns
+from server.web.requests.page_queue import AT_ONCE, MOST_OF_ALL, Turns
 from tests.processes import eventually
 
 

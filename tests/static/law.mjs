@@ -1,6 +1,6 @@
 // Drives the real store.js for test_law.py: one JSON command a line in, one JSON answer a line out.
 import { createInterface } from "node:readline";
-import { Store } from "../../static/live/store.js";
+import { Store } from "../../static/live/thread_store.js";
 
 const stores = new Map();
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { settle } from "../../static/live/addresses.js";
 import { Connection } from "../../static/live/connection.js";
 import { pollWhileBlocked } from "../../static/live/polling.js";
-import { settle } from "../../static/live/server.js";
 
 /** Sockets that are refused, until `isOpen`; the answers to requests are the test's. */
 function begin(context, { viewer = "" } = {}) {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { at, liveUrl, named, settle } from "../../static/live/server.js";
-import { browser, tab } from "../../static/live/storage.js";
+import { at, liveUrl, named, settle } from "../../static/live/addresses.js";
+import { browser, tab } from "../../static/live/browser_storage.js";
 
 /** @param {string} baseURI */
 const onPage = (baseURI) => {

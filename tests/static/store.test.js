@@ -1,7 +1,7 @@
 // What a thread tells of itself is of a version: an older answer may repeat comments, never the count or the lock.
 import assert from "node:assert/strict";
 import test from "node:test";
-import { Store } from "../../static/live/store.js";
+import { Store } from "../../static/live/thread_store.js";
 
 const told = (version, comments, locked) => ({
   epoch: "e",

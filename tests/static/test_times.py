@@ -19,7 +19,7 @@ NUMBERS = [*range(30), 100, 101, 102, 111, 1_000, 12_345, 1_000_000]
 MOMENTS = [datetime(2026, 1, 6, 0, 5, tzinfo=UTC) + timedelta(days=29 * step, hours=7 * step) for step in range(14)]
 CATEGORIES = ("zero", "one", "two", "few", "many", "other")
 SCRIPT = """
-import { speak, t } from "./words.js";
+import { speak, t } from "./texts.js";
 import { DAY, when, written } from "./view/times.js";
 const { languages, moments, numbers, forms } = JSON.parse(process.argv[2]);
 const found = languages.map((language) => {

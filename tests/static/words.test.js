@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { language, learn, speak, t } from "../../static/words.js";
+import { language, learn, speak, t } from "../../static/texts.js";
 
 test("a text has its values, and numbers as the language writes them", () => {
   speak("de", { a: "{{name}}: {{most, number}} Zeichen, {{most}}" });

@@ -10,7 +10,7 @@ from operator import itemgetter
 from typing import Any
 
 from channels.messages import AccountEvent
-from server import names
+from server import account_names
 from server.errors import NotSignedIn
 from server.model import Account, Kind, Role
 from server.storage.accounts import pictures
@@ -29,7 +29,7 @@ def insert(write: Write, name: str, password: str | None, role: Role, kind: Kind
 def _make(write: Write, name: str, password: str | None, role: Role, kind: Kind) -> Account:
     cursor = write.sql.execute(
         "INSERT INTO accounts (name, key, password, role, created, kind) VALUES (?, ?, ?, ?, ?, ?)",
-        (name, names.key(name), password, role, write.now, kind),
+        (name, account_names.key(name), password, role, write.now, kind),
     )
     account = Account(int(cursor.lastrowid or 0), name, role)
     _claim(write, account.id, name)
@@ -39,7 +39,7 @@ def _make(write: Write, name: str, password: str | None, role: Role, kind: Kind)
 def is_free(sql: sqlite3.Connection, name: str, account: int = 0) -> bool:
     """Say whether nobody has or had a name that looks like this one; `account`: nobody but this one. What is
     left of closed accounts is nobody's."""
-    looks = [*names.skeletons(name)]
+    looks = [*account_names.skeletons(name)]
     marks = ", ".join("?" * len(looks))
     whose = sql.execute(f"SELECT 1 FROM looks WHERE look IN ({marks}) AND account IS NOT ? LIMIT 1", (*looks, account))
     known = by_name(sql, name)
@@ -48,19 +48,22 @@ def is_free(sql: sqlite3.Connection, name: str, account: int = 0) -> bool:
 
 def has_mark(sql: sqlite3.Connection, name: str, marks: Collection[str] = ()) -> bool:
     """Say whether the name ends like that of a reader whom a site names, `Ana (blog.example)`, or in one of `marks`."""
-    mark = names.mark_of(name)
+    mark = account_names.mark_of(name)
     if not mark:
         return False
     sites = [site for (site,) in sql.execute("SELECT id FROM sites WHERE id <> 'own'")]
-    return any(not names.skeletons(mark).isdisjoint(names.skeletons(names.site_mark(one))) for one in (*sites, *marks))
+    return any(
+        not account_names.skeletons(mark).isdisjoint(account_names.skeletons(account_names.site_mark(one)))
+        for one in (*sites, *marks)
+    )
 
 
 def free_variant(sql: sqlite3.Connection, name: str) -> str:
     """Return the clean name, where anybody may have it and nobody has or had it, else the first of its variants that
     is free: `NAME (imported)`, `NAME (imported 2)` and so on."""
-    if (names.is_of_elsewhere(name) or not names.is_reserved(name)) and is_free(sql, name):
+    if (account_names.is_of_elsewhere(name) or not account_names.is_reserved(name)) and is_free(sql, name):
         return name
-    return first_free(sql, lambda number: names.variant(name, number))
+    return first_free(sql, lambda number: account_names.variant(name, number))
 
 
 def first_free(sql: sqlite3.Connection, named: Callable[[int], str], account: int = 0) -> str:
@@ -80,7 +83,7 @@ def first_free(sql: sqlite3.Connection, named: Callable[[int], str], account: in
 
 def guest(write: Write, name: str, site: str) -> Account:
     """Make the account of a guest of the site, under the clean name with a mark: `Ana (guest)`, `Ana (guest 2)`."""
-    free = first_free(write.sql, lambda number: names.guest(name, number))
+    free = first_free(write.sql, lambda number: account_names.guest(name, number))
     made = _make(write, free, None, "reader", "local")
     write.sql.execute("UPDATE accounts SET guest_of = ? WHERE id = ?", (site, made.id))
     return made
@@ -91,7 +94,11 @@ def imported(write: Write, name: str) -> Account:
 
     Where the name is that of somebody here, or looks like it, another one that says so.
     """
-    return elsewhere(write.sql, name) or elsewhere(write.sql, names.variant(name, 1)) or make_elsewhere(write, name)
+    return (
+        elsewhere(write.sql, name)
+        or elsewhere(write.sql, account_names.variant(name, 1))
+        or make_elsewhere(write, name)
+    )
 
 
 def elsewhere(sql: sqlite3.Connection, name: str) -> Account | None:
@@ -99,7 +106,7 @@ def elsewhere(sql: sqlite3.Connection, name: str) -> Account | None:
     row = sql.execute(
         "SELECT id, name, role FROM accounts"
         " WHERE key = ? AND state = 'open' AND role = 'reader' AND kind = 'imported'",
-        (names.key(name),),
+        (account_names.key(name),),
     ).fetchone()
     return Account(*row) if row else None
 
@@ -117,7 +124,7 @@ def make_elsewhere(write: Write, name: str) -> Account:
 
 def by_name(sql: sqlite3.Connection, name: str) -> tuple[Account, str | None] | None:
     """Return the open account that has this name, or had it, and its password's hash (None: it cannot log in)."""
-    key = names.key(name)
+    key = account_names.key(name)
     row = first(
         sql.execute(
             "SELECT id AS id, name AS name, role AS role, password AS password, language AS language FROM accounts"
@@ -134,8 +141,8 @@ def rename(write: Write, account: int, name: str) -> bool:
     if not is_free(write.sql, name, account):
         return False
     write.sql.execute("INSERT OR IGNORE INTO former_names SELECT key, id FROM accounts WHERE id = ?", (account,))
-    write.sql.execute("DELETE FROM former_names WHERE key = ?", (names.key(name),))
-    write.sql.execute("UPDATE accounts SET name = ?, key = ? WHERE id = ?", (name, names.key(name), account))
+    write.sql.execute("DELETE FROM former_names WHERE key = ?", (account_names.key(name),))
+    write.sql.execute("UPDATE accounts SET name = ?, key = ? WHERE id = ?", (name, account_names.key(name), account))
     _claim(write, account, name)
     described = write.sql.execute("SELECT id FROM threads WHERE author = ?", (account,)).fetchall()
     for (thread,) in described:
@@ -152,7 +159,7 @@ def set_language(write: Write, account: int, language: str) -> None:
 
 
 def _claim(write: Write, account: int, name: str) -> None:
-    looks = [(look, account) for look in names.skeletons(name)]
+    looks = [(look, account) for look in account_names.skeletons(name)]
     write.sql.executemany("INSERT OR IGNORE INTO looks VALUES (?, ?)", looks)
 
 

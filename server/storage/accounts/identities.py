@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from server import names
+from server import account_names
 from server.model import Account
 from server.storage.accounts import accounts
 from server.storage.engine.rows import first
@@ -113,10 +113,14 @@ def unlink(write: Write, account: int, issuer: str, subject: str) -> bool:
 
 
 def _free(sql: sqlite3.Connection, name: str, mark: str, marks: Collection[str], account: int = 0) -> str:
-    is_plain = not names.is_reserved(name) and not names.is_mixed(name) and not accounts.has_mark(sql, name, marks)
+    is_plain = (
+        not account_names.is_reserved(name)
+        and not account_names.is_mixed(name)
+        and not accounts.has_mark(sql, name, marks)
+    )
     if is_plain and accounts.is_free(sql, name, account):
         return name
-    return accounts.first_free(sql, lambda number: names.of_site(name, mark, number), account)
+    return accounts.first_free(sql, lambda number: account_names.of_site(name, mark, number), account)
 
 
 def use(write: Write, issuer: str, statement: str, until: int) -> bool:

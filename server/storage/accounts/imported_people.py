@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from server import names
+from server import account_names
 from server.model import Account
 from server.storage.accounts import accounts
 from server.storage.engine.write import Write
@@ -33,7 +33,7 @@ def account(write: Write, who: Person) -> int:
 
 def _unclaimed(write: Write, who: Person) -> Account | None:
     """Earlier imports knew the names alone: such an account is the first one's who has its name."""
-    for name in (who.name, names.variant(who.name, 1)):
+    for name in (who.name, account_names.variant(who.name, 1)):
         found = accounts.elsewhere(write.sql, name)
         if found is not None and not _is_claimed(write, found.id):
             return found

@@ -9,7 +9,7 @@ from typing import Literal
 
 from channels.messages import Comment
 from server.model import Account
-from server.storage.comments import stored
+from server.storage.comments import comment_rows
 from server.storage.engine.rows import named
 from server.storage.engine.write import Write
 from server.visibility import view
@@ -71,7 +71,7 @@ def after(sql: sqlite3.Connection, account: Account, version: int, limit: int) -
         (account.id, version, limit),
     )
     told = list(named(found))
-    seen = {one.id: view(account, one) for one in stored.by_ids(sql, [notice["comment"] for notice in told])}
+    seen = {one.id: view(account, one) for one in comment_rows.by_ids(sql, [notice["comment"] for notice in told])}
     return [
         Notice(**notice | {"comment": comment}) for notice in told if (comment := seen[notice["comment"]]) is not None
     ]

@@ -10,7 +10,7 @@ from typing import Literal
 from channels.messages import Comment
 from server.errors import Invalid, NotFound
 from server.model import Account, State, StoredComment
-from server.storage.comments import quotes, stored
+from server.storage.comments import comment_rows, quotes
 from server.storage.engine.rows import named
 from server.storage.engine.write import Write
 from server.storage.jobs import erasure, outbox
@@ -95,7 +95,7 @@ class NewComment:
     placed: int | None = None
 
 
-by_id = stored.by_id
+by_id = comment_rows.by_id
 
 
 def known_to(sql: sqlite3.Connection, viewer: Account | None, id_: int) -> StoredComment:
@@ -349,7 +349,7 @@ def _shown_by(parent: int | None, above: list[tuple[int, str]]) -> list[int]:
 
 def pending(sql: sqlite3.Connection, viewer: Account, limit: int) -> list[Found]:
     """Return what waits for approval, the oldest first, as the moderator `viewer` sees it."""
-    return found(viewer, stored.where(sql, "c.state = 'pending' ORDER BY c.id LIMIT ?", (limit,)))
+    return found(viewer, comment_rows.where(sql, "c.state = 'pending' ORDER BY c.id LIMIT ?", (limit,)))
 
 
 def unseen(
@@ -360,7 +360,7 @@ def unseen(
         "c.author = ?1 AND c.body <> '' AND (c.state = 'pending' OR c.state = 'removed' AND NOT c.shown)"
         " AND (?2 IS NULL OR t.key = ?2) AND (?3 IS NULL OR c.id = ?3) ORDER BY c.id DESC LIMIT ?4"
     )
-    return found(author, stored.where(sql, condition, (author.id, thread, id_, limit)))
+    return found(author, comment_rows.where(sql, condition, (author.id, thread, id_, limit)))
 
 
 def visible_of(sql: sqlite3.Connection, account: int, *, after: int, limit: int) -> list[tuple[int, int]]:
@@ -373,4 +373,6 @@ def visible_of(sql: sqlite3.Connection, account: int, *, after: int, limit: int)
 
 def with_text_of(sql: sqlite3.Connection, account: int, *, limit: int) -> list[StoredComment]:
     """Return the account's comments that are not deleted yet."""
-    return list(stored.where(sql, "c.author = ? AND c.state <> 'deleted' ORDER BY c.id LIMIT ?", (account, limit)))
+    return list(
+        comment_rows.where(sql, "c.author = ? AND c.state <> 'deleted' ORDER BY c.id LIMIT ?", (account, limit))
+    )

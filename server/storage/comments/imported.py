@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from server.model import StoredComment
-from server.storage.comments import comments, stored
+from server.storage.comments import comment_rows, comments
 from server.storage.engine.write import Write
 from server.storage.threads import threads
 
@@ -40,7 +40,7 @@ def places(sql: sqlite3.Connection, thread: int, sources: Iterable[str]) -> dict
 
 
 def by_source(sql: sqlite3.Connection, thread: int, source: str) -> StoredComment | None:
-    return next(stored.where(sql, "c.thread = ? AND c.source = ?", (thread, source)), None)
+    return next(comment_rows.where(sql, "c.thread = ? AND c.source = ?", (thread, source)), None)
 
 
 def add(write: Write, new: comments.NewComment) -> int:

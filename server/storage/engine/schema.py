@@ -7,7 +7,7 @@ import secrets
 import sqlite3
 from pathlib import Path
 
-from server import names, private_files
+from server import account_names, private_files
 from server.errors import CannotStart
 from server.storage.comments import quotes
 from server.storage.engine.write import Write
@@ -47,8 +47,8 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
             f"this program supports up to {len(MIGRATIONS)}). Run the newer program, or restore a backup."
         )
     # What migrations cannot say in SQL.
-    connection.create_function("name_key", 1, names.key, deterministic=True)
-    connection.create_function("name_skeletons", 1, lambda name: json.dumps([*names.skeletons(name)]))
+    connection.create_function("name_key", 1, account_names.key, deterministic=True)
+    connection.create_function("name_skeletons", 1, lambda name: json.dumps([*account_names.skeletons(name)]))
     for number, migration in enumerate(MIGRATIONS[present:], start=present + 1):
         script = migration.read_text(encoding="utf-8")
         try:

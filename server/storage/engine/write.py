@@ -9,7 +9,7 @@ from typing import Literal
 
 from channels.messages import AccountEvent, Change, Comment
 from server.model import Account
-from server.storage.comments import stored
+from server.storage.comments import comment_rows
 from server.storage.threads.changes import change
 from server.visibility import sight, view
 
@@ -76,7 +76,7 @@ class Write:
 
     def answer(self, account: Account, comment: int) -> Comment:
         """Return the comment as the account sees it after what was written."""
-        found = stored.by_id(self.sql, comment)
+        found = comment_rows.by_id(self.sql, comment)
         seen = view(account, found) if found is not None else None
         assert found is not None
         assert seen is not None

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from msgspec import UNSET
 
 from channels.messages import MAX_ROWS, Answer, Change, Comment, Reset
-from server.storage.comments import stored
+from server.storage.comments import comment_rows
 from server.storage.threads import threads
 from server.visibility import info, view
 
@@ -45,7 +45,7 @@ def change(
     condition = "c.thread = ? AND c.version > ? AND c.shown AND c.id IS NOT ? ORDER BY c.version, c.id LIMIT ?"
     found = [
         seen
-        for one in stored.where(sql, condition, (thread, after, known and known.id, limit))
+        for one in comment_rows.where(sql, condition, (thread, after, known and known.id, limit))
         if (seen := view(None, one)) is not None
     ]
     # What is too long to be sent needs no counts.

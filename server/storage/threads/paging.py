@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Generic, Protocol
 from channels.messages import Comment, Info
 from server.errors import Invalid, NotFound
 from server.model import Head, Thread
-from server.storage.comments import stored
+from server.storage.comments import comment_rows
 from server.storage.threads import threads
 from server.storage.threads.branches import Cut, Visited, fills_a_page, path_of, take, visit, visit_branch
 from server.storage.threads.orders import BEYOND_ALL, Path, Ranking, Rankings, roots, walk
@@ -41,12 +41,12 @@ Read = Callable[[sqlite3.Connection, list[int]], dict[int, One]]
 
 def public(sql: sqlite3.Connection, ids: list[int]) -> dict[int, Comment]:
     """Return the comments as everybody sees them."""
-    return {one.id: seen for one in stored.by_ids(sql, ids) if (seen := view(None, one)) is not None}
+    return {one.id: seen for one in comment_rows.by_ids(sql, ids) if (seen := view(None, one)) is not None}
 
 
 def heads(sql: sqlite3.Connection, ids: list[int]) -> dict[int, Head]:
     """Return what everybody sees of the comments but for their texts."""
-    return {one.id: one for one in stored.heads(sql, ids) if is_drawn(one)}
+    return {one.id: one for one in comment_rows.heads(sql, ids) if is_drawn(one)}
 
 
 @dataclass(frozen=True, slots=True)

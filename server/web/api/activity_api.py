@@ -7,7 +7,7 @@ from typing import Any
 from starlette.responses import Response
 from starlette.routing import Route
 
-from server import names
+from server import account_names
 from server.actions import account as own
 from server.errors import NotFound
 from server.model import Account
@@ -20,7 +20,7 @@ from server.visibility import moment
 from server.web.api import thread_api
 from server.web.requests import schemas, session
 from server.web.requests.context import Visit
-from server.web.requests.queue_owner import in_turn
+from server.web.requests.page_queue_owner import in_turn
 
 PRIVATE = "private, no-store"
 NOTICES_AT_ONCE = 100
@@ -119,7 +119,7 @@ async def complete(visit: Visit) -> Response:
     """Names that begin so, to be mentioned: those who take part in the thread first."""
     await session.require(visit)
     key = schemas.key(visit.path_params["key"])
-    begun = visit.query_params.get("q", "")[: names.MAX_CHARACTERS]
+    begun = visit.query_params.get("q", "")[: account_names.MAX_CHARACTERS]
     found = await visit.state["context"].database.read(lambda sql: accounts.beginning(sql, begun, key, 8))
     return thread_api.answer({"names": found})
 

@@ -19,7 +19,7 @@ from server.visibility import moment
 from server.web.api import thread_api
 from server.web.requests import schemas, session, uploads
 from server.web.requests.context import Visit
-from server.web.requests.queue_owner import in_turn
+from server.web.requests.page_queue_owner import in_turn
 
 PRIVATE = "private, no-store"
 SESSIONS_SHOWN = 100

@@ -8,7 +8,7 @@ import msgspec
 from starlette.responses import Response
 from starlette.routing import Route
 
-from channels.diff_source import Question, SourceUnavailable
+from channels.changes_source import Question, SourceUnavailable
 from channels.messages import Comment, Reset
 from server import permissions
 from server.actions.delete import delete_comment
@@ -26,7 +26,7 @@ from server.text import characters, markup
 from server.visibility import avatar, moment, shows_history
 from server.web.requests import schemas, session
 from server.web.requests.context import Visit, address
-from server.web.requests.queue_owner import in_turn, own_in_turn, shared_in_turn
+from server.web.requests.page_queue_owner import in_turn, own_in_turn, shared_in_turn
 
 MAX_VERSION = schemas.MAX_VERSION
 

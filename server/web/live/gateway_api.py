@@ -11,7 +11,7 @@ from msgspec import Struct
 from starlette.responses import Response
 from starlette.routing import Route
 
-from channels.diff_source import Question, SourceUnavailable
+from channels.changes_source import Question, SourceUnavailable
 from channels.messages import AccountEvent, Change
 from server.errors import Forbidden, Unavailable
 from server.settings import Settings

@@ -11,7 +11,7 @@ import msgspec
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from channels.diff_source import Epoch
+from channels.changes_source import Epoch
 from channels.sockets.connection import Connection, Listener
 from channels.sockets.frames import TOO_LARGE, text_frame
 from channels.sockets.reader import MAX_THREADS, Reader

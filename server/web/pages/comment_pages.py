@@ -24,7 +24,7 @@ from server.web.api.thread_api import comment_id
 from server.web.pages import page_templates
 from server.web.requests import language, schemas, session
 from server.web.requests.context import Visit
-from server.web.requests.queue_owner import in_turn
+from server.web.requests.page_queue_owner import in_turn
 
 EDITS_AT_ONCE = 10
 

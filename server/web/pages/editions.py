@@ -14,7 +14,7 @@ from server.locales import Texts
 from server.locales.offered import Offered
 from server.settings import Settings
 from server.text import markup, quotations
-from server.web import client_words
+from server.web import client_texts
 from server.web.assets import Assets
 from server.web.pages.comment_fragments import Drawing
 from server.web.pages.template_cache import Compiled
@@ -54,7 +54,7 @@ class Editions:
             "votes": settings.votes,
         }
         own, guest = (
-            {**site, "words": client_words.as_attribute(texts, wanted)}
+            {**site, "words": client_texts.as_attribute(texts, wanted)}
             for wanted in (assets.words, assets.embedded_words)
         )
         return Edition(

@@ -17,7 +17,7 @@ from server.permissions import may_moderate
 from server.settings.providers import Provider
 from server.sites import OIDC, Site
 from server.web.pages import page_templates
-from server.web.pages.leaving import leave
+from server.web.pages.openid_redirect import leave
 from server.web.requests import language, session
 from server.web.requests.begun_logins import Wanted
 from server.web.requests.context import Visit, address

@@ -24,7 +24,7 @@ from server.web.api import thread_api
 from server.web.pages.nesting import name_of
 from server.web.requests import schemas
 from server.web.requests.context import Visit
-from server.web.requests.queue_owner import in_turn
+from server.web.requests.page_queue_owner import in_turn
 
 ENTRIES = 50
 # What XML 1.0 cannot say, however it is escaped.

@@ -10,7 +10,7 @@ import msgspec
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from server import names, permissions
+from server import account_names, permissions
 from server.actions import account as own
 from server.actions import pictures
 from server.errors import Forbidden, Invalid
@@ -24,7 +24,7 @@ from server.web.api import activity_api, thread_api
 from server.web.pages import editions, page_templates
 from server.web.requests import language, schemas, session
 from server.web.requests.context import Visit
-from server.web.requests.queue_owner import in_turn
+from server.web.requests.page_queue_owner import in_turn
 
 AT_ONCE = 20
 KINDS = {"reply": "list.answered", "mention": "list.mentioned"}
@@ -61,7 +61,7 @@ async def profile(visit: Visit) -> Response:
     account, picture, found = await visit.state["context"].database.read(
         lambda sql: activity_api.profile_of(sql, visit.path_params["name"], before, AT_ONCE)
     )
-    if names.key(account.name) != names.key(visit.path_params["name"]):
+    if account_names.key(account.name) != account_names.key(visit.path_params["name"]):
         # The name that it had before. It may have it again: nobody is to keep this answer.
         return RedirectResponse(f"/u/{editions.quoted(account.name)}", 302, {"Cache-Control": "no-store"})
     viewer = await session.identify(visit)

@@ -10,7 +10,7 @@ from server.actions import openid, passwords
 from server.errors import DomainError, Forbidden, NotFound
 from server.model import Account
 from server.openid.client import Answer, Client
-from server.web.pages import embed_login_pages, leaving, own_account_pages, sign_in_pages, thread_pages
+from server.web.pages import embed_login_pages, openid_redirect, own_account_pages, sign_in_pages, thread_pages
 from server.web.requests import session
 from server.web.requests.begun_logins import Attempt, Wanted
 from server.web.requests.context import Visit, address
@@ -23,7 +23,7 @@ async def begin(visit: Visit) -> Response:
     name, given = visit.path_params["name"], await visit.form()
     wanted = Wanted(sign_in_pages.local(visit, str(given.get("next", "/"))), sign_in_pages.draft(given))
     try:
-        return await leaving.leave(visit, name, wanted)
+        return await openid_redirect.leave(visit, name, wanted)
     except NotFound:
         raise
     except DomainError as error:
@@ -38,7 +38,7 @@ async def begin_linking(visit: Visit) -> Response:
     try:
         # Whoever found a session would otherwise keep a way in after it has ended.
         await passwords.check_fresh(context.database, account, session.token(visit) or "")
-        return await leaving.leave(visit, visit.path_params["name"], Wanted("/account", account=account.id))
+        return await openid_redirect.leave(visit, visit.path_params["name"], Wanted("/account", account=account.id))
     except NotFound:
         raise
     except DomainError as error:
@@ -54,14 +54,14 @@ async def come_back(visit: Visit) -> Response:
     given = {one: visit.query_params.getlist(one) for one in ANSWERED}
     # RFC 6749, 3.1: nothing may be there twice.
     is_plain = all(len(values) < 2 for values in given.values())
-    attempt = leaving.returned(visit, given["state"][0]) if is_plain and given["state"] else None
+    attempt = openid_redirect.returned(visit, given["state"][0]) if is_plain and given["state"] else None
     if attempt is None or attempt.provider != name:
         unknown = Forbidden("error.oidc_unknown", code="unknown_attempt")
         response = await _show_login(visit, name, Wanted(), unknown)
     else:
         answer = Answer(*("".join(given[one]) for one in ("code", "iss", "error")))
         response = await _answered(visit, client, attempt, answer)
-        leaving.forget(visit, attempt, response)
+        openid_redirect.forget(visit, attempt, response)
     # Also what is not of the window: the address holds what a provider answered.
     response.headers.update(embed_login_pages.OPEN)
     return response

@@ -12,7 +12,7 @@ from server.storage.comments import comments, votes
 from server.storage.engine.database import Database, Sql
 from server.storage.threads import threads
 from server.web.pages.comment_fragments import Personal
-from server.web.pages.shared_pages import Sheet
+from server.web.pages.shared_thread_page import Sheet
 
 KEPT_MS = 1_000
 MOST_KEPT = 1_000

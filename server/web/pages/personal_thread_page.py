@@ -16,12 +16,12 @@ from server.storage.threads import paging
 from server.web.api import thread_api
 from server.web.pages import catch_up, comment_fragments, nesting, page_templates, personal_marks, thread_page_builder
 from server.web.pages.editions import Edition
-from server.web.pages.shared_pages import Sheet
+from server.web.pages.shared_thread_page import Sheet
 from server.web.pages.slots import Cut, cut
 from server.web.requests import language, schemas, session
 from server.web.requests.context import Visit
 from server.web.requests.encodings import takes_gzip
-from server.web.requests.queue_owner import own_in_turn, shared_in_turn
+from server.web.requests.page_queue_owner import own_in_turn, shared_in_turn
 
 # Of each branch.
 REPLIES_SHOWN = 30

@@ -9,7 +9,7 @@ from starlette.responses import Response, StreamingResponse
 
 from channels.messages import Comment
 from server.model import Head, Thread
-from server.storage.comments import stored
+from server.storage.comments import comment_rows
 from server.storage.engine.database import Sql
 from server.storage.threads import paging
 from server.visibility import view
@@ -17,7 +17,7 @@ from server.web.pages import nesting, page_templates
 from server.web.pages.nesting import Place
 from server.web.requests import language
 from server.web.requests.context import Visit
-from server.web.requests.queue_owner import own_in_turn
+from server.web.requests.page_queue_owner import own_in_turn
 
 # As many are read and drawn before others have their turn.
 COMMENTS_AT_ONCE = 50
@@ -59,7 +59,7 @@ async def _some(visit: Visit, key: str, cursor: str) -> tuple[paging.Page[Head],
         page = paging.page(sql, key, cursor, COMMENTS_AT_ONCE, read=paging.heads)
         roots = nesting.places(page.context, page.comments)
         found = {one.comment.id: one for one, is_begin in nesting.walked(roots) if is_begin and not one.context}
-        seen = ((one.id, view(None, one)) for one in stored.by_ids(sql, list(found)))
+        seen = ((one.id, view(None, one)) for one in comment_rows.by_ids(sql, list(found)))
         texts = {id_: comment for id_, comment in seen if comment is not None}
         return page, [(place, texts[id_]) for id_, place in found.items() if id_ in texts]
 

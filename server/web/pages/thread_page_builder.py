@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from channels.cache import Shared
 from channels.messages import Comment
 from server.model import Head
-from server.storage.comments import stored
+from server.storage.comments import comment_rows
 from server.storage.engine.database import Database, Sql
 from server.storage.threads.paging import Page
 from server.visibility import view
-from server.web.pages import comment_fragments, gzip_segments, shared_pages
+from server.web.pages import comment_fragments, gzip_segments, shared_thread_page
 from server.web.pages.comment_fragments import Drawing, Fragment
 from server.web.pages.nesting import Place, places, walked
-from server.web.pages.shared_pages import Sheet
+from server.web.pages.shared_thread_page import Sheet
 from server.web.pages.slots import Cut
 
 # As many take about a millisecond: then others have their turn.
@@ -69,7 +69,7 @@ async def make(
             shared.keep(KEPT_UNDER, key, fragment, fragment.held_bytes)
         await asyncio.sleep(0)
     forms = within(found)
-    runs, at = shared_pages.runs_of(found.roots, drawn, forms, after(found))
+    runs, at = shared_thread_page.runs_of(found.roots, drawn, forms, after(found))
     for run in runs:
         run.packed = shared.peek(KEPT_UNDER, run.pieces)
     own: dict[int, list[int]] = {}
@@ -113,5 +113,5 @@ def _found(sql: Sql, find: Find, shared: Shared, drawing: Drawing, is_flat: bool
         if (fragment := shared.peek(KEPT_UNDER, comment_fragments.key(place, drawing, moderates=moderates))) is not None
     }
     missing = [id_ for id_ in by_id if id_ not in kept]
-    texts = ((one.id, view(None, one)) for one in stored.by_ids(sql, missing))
+    texts = ((one.id, view(None, one)) for one in comment_rows.by_ids(sql, missing))
     return Found(page, roots, kept, [(by_id[id_], seen) for id_, seen in texts if seen is not None])

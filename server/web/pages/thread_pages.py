@@ -24,7 +24,7 @@ from server.web.pages.page_templates import composer, describe, fresh_nonce, pag
 from server.web.pages.personal_thread_page import REPLIES_SHOWN, thread_page
 from server.web.requests import language, schemas, session
 from server.web.requests.context import Visit, address
-from server.web.requests.queue_owner import in_turn
+from server.web.requests.page_queue_owner import in_turn
 
 COMMENTS_ON_A_PAGE = 200
 # Of one branch, by its link.

@@ -13,7 +13,7 @@ from starlette.requests import Request
 
 from channels.brokers.broker import Broker
 from channels.cache import Shared
-from channels.diff_source import Question, Source
+from channels.changes_source import Question, Source
 from channels.messages import Answer
 from channels.rooms.hub import Hub
 from channels.sockets.heartbeat import Heartbeat
@@ -34,7 +34,7 @@ from server.web.pages.personal_marks import OwnMarks
 from server.web.requests.begun_logins import BegunLogins
 from server.web.requests.known_sessions import KnownSessions
 from server.web.requests.login_codes import LoginCodes
-from server.web.requests.queueing import Turns
+from server.web.requests.page_queue import Turns
 
 
 class DiffSource(Source, Protocol):

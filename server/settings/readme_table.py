@@ -1,4 +1,4 @@
-"""Writes the table of the settings into README.md: `python3 -m server.settings.table`, from a checkout."""
+"""Writes the table of the settings into README.md: `python3 -m server.settings.readme_table`, from a checkout."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 /** What the browser keeps for this page. Storage may be refused, full or broken at any time: then nothing is kept. */
 
-import { named } from "./server.js";
+import { named } from "./addresses.js";
 
 /** @template T @param {() => T} act @param {T} otherwise @returns {T} */
 function tried(act, otherwise) {

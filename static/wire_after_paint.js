@@ -1,34 +1,34 @@
 /** All that waits until the thread is painted: writing, paging, the last visit, keys, other tabs, and resting when hidden. */
 
-import { pollWhileBlocked } from "../live/polling.js";
-import { at } from "../live/server.js";
-import { tellHeld } from "../view/held_replies.js";
-import { skipMeasured } from "../view/skipped_layout.js";
-import { Writers } from "../view/typing.js";
-import { firstInSight, keep } from "../view/viewport.js";
-import { t } from "../words.js";
-import { Actions } from "../write/actions.js";
-import { Composer } from "../write/composer.js";
-import { keepOnlyOf } from "../write/draft_owners.js";
-import * as drafts from "../write/drafts.js";
-import { offerFormats } from "../write/formatting.js";
-import { Menu } from "../write/menu.js";
-import { publish } from "../write/posting.js";
-import { offerPreviews } from "../write/preview.js";
-import { hearWhatIsRead } from "./bell.js";
-import { LastVisit } from "./catch_up.js";
-import { Folds } from "./fold.js";
-import { Keys } from "./keys.js";
-import { followMerge } from "./merged.js";
-import { Further } from "./paging.js";
-import { speakNews } from "./spoken_news.js";
-import { shareWithTabs } from "./tabs.js";
+import { at } from "./live/addresses.js";
+import { pollWhileBlocked } from "./live/polling.js";
+import { speakNews } from "./read/announcements.js";
+import { hearWhatIsRead } from "./read/bell.js";
+import { shareWithTabs } from "./read/browser_tabs.js";
+import { LastVisit } from "./read/catch_up.js";
+import { Folds } from "./read/fold.js";
+import { Keys } from "./read/keys.js";
+import { followMerge } from "./read/merged_thread.js";
+import { Further } from "./read/paging.js";
+import { t } from "./texts.js";
+import { tellHeld } from "./view/held_replies.js";
+import { skipMeasured } from "./view/skipped_layout.js";
+import { Writers } from "./view/typing.js";
+import { firstInSight, keep } from "./view/viewport.js";
+import { Actions } from "./write/comment_actions.js";
+import { Composer } from "./write/composer.js";
+import { keepOnlyOf } from "./write/draft_owners.js";
+import * as drafts from "./write/drafts.js";
+import { offerFormats } from "./write/formatting.js";
+import { Menu } from "./write/menu.js";
+import { publish } from "./write/posting.js";
+import { offerPreviews } from "./write/preview.js";
 
 const HIDDEN_MS = 300_000;
 const MOST_MOUNTED = 1_000;
 
 /**
- * @typedef {import("../mount.js").Live} Live
+ * @typedef {import("./live_thread.js").Live} Live
  * @typedef {Live & {composer: Composer}} Page
  * @typedef {{further: Further, visit: LastVisit, leave: () => void, vote: (form: HTMLElement, value: number) => void,
  *   pressed: (link: HTMLElement, item: HTMLElement | null) => void}} Rest
@@ -118,7 +118,7 @@ function addressOf({ host, thread }, id) {
 function addStyle() {
   const link = document.createElement("link");
   link.rel = "stylesheet";
-  link.href = new URL("later.css", import.meta.url).href;
+  link.href = new URL("after_paint.css", import.meta.url).href;
   document.head.append(link);
 }
 

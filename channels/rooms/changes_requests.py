@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from functools import partial
 
-from channels.diff_source import Question, Source, SourceUnavailable
+from channels.changes_source import Question, Source, SourceUnavailable
 from channels.messages import Answer
 from channels.metrics import Tally
 from channels.rooms.fair_queue import InTurn

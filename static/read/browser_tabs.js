@@ -1,15 +1,15 @@
 /** Shared between the tabs of one browser: read marks, drafts and the login. */
 
-import { named } from "../live/server.js";
-import { browser } from "../live/storage.js";
+import { named } from "../live/addresses.js";
+import { browser } from "../live/browser_storage.js";
+import { t } from "../texts.js";
 import { focused } from "../view/selection.js";
-import { t } from "../words.js";
 import { forget } from "../write/draft_owners.js";
 import { slots } from "../write/drafts.js";
 
 const VIEWER = "viewer";
 
-/** @param {HTMLElement} root @param {import("./deferred.js").Page} page @param {AbortSignal} signal ends it */
+/** @param {HTMLElement} root @param {import("../wire_after_paint.js").Page} page @param {AbortSignal} signal ends it */
 export function shareWithTabs(root, page, signal) {
   shareReading(page.view, page.thread, signal);
   addEventListener("storage", (event) => takeDraft(root, page.thread, event), { signal });
@@ -58,7 +58,7 @@ function bodyOf(draft) {
   return draft ? JSON.parse(draft).body : "";
 }
 
-/** Reloads a tab after a login or logout in another one; drafts are kept. @param {HTMLElement} root @param {import("./deferred.js").Page} page @param {AbortSignal} signal */
+/** Reloads a tab after a login or logout in another one; drafts are kept. @param {HTMLElement} root @param {import("../wire_after_paint.js").Page} page @param {AbortSignal} signal */
 function shareViewer(root, page, signal) {
   const { viewer, composer, host } = page;
   if (!host.isOwn || !browser.keep(VIEWER, viewer)) return;

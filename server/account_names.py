@@ -9,7 +9,7 @@ from functools import cache, lru_cache
 
 import idna
 
-from server import lookalikes
+from server import lookalike_names
 from server.errors import Invalid
 
 MAX_CHARACTERS = 40
@@ -83,7 +83,7 @@ def is_reserved(name: str) -> bool:
 
 def is_mixed(name: str) -> bool:
     """Say whether a word of the name mixes scripts that nobody writes together: such names are made to deceive."""
-    return not all(lookalikes.is_of_one_script(word) for word in name.split(" "))
+    return not all(lookalike_names.is_of_one_script(word) for word in name.split(" "))
 
 
 def is_of_elsewhere(name: str) -> bool:
@@ -135,7 +135,7 @@ def _marked(name: str, mark: str, number: int) -> str:
 def _shown(name: str) -> frozenset[str]:
     bare = "".join(one for one in name if _kind(one) in "LNM")
     forms = {form for text in {name, bare} for form in (text, text.casefold(), text.upper())}
-    return frozenset(lookalikes.skeleton(form).casefold().replace(" ", "") for form in forms) - {""}
+    return frozenset(lookalike_names.skeleton(form).casefold().replace(" ", "") for form in forms) - {""}
 
 
 @cache
@@ -156,7 +156,7 @@ def _is_hidden(name: str, place: int) -> bool:
     one = name[place]
     if one in _JOINERS:
         return not _may_join(name, place)
-    return lookalikes.is_invisible(one) or _kind(one) == "C" or unicodedata.category(one) in ("Zl", "Zp")
+    return lookalike_names.is_invisible(one) or _kind(one) == "C" or unicodedata.category(one) in ("Zl", "Zp")
 
 
 def _may_join(name: str, place: int) -> bool:

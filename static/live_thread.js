@@ -1,15 +1,15 @@
 /** Wires the parts of one thread: connection → store → view; what is written, and paging, come later. Stays in its root. */
 
-import { later } from "./lazy_load.js";
+import { liveUrl, settle } from "./live/addresses.js";
 import * as api from "./live/api.js";
 import { Connection } from "./live/connection.js";
-import { liveUrl, settle } from "./live/server.js";
-import { Store } from "./live/store.js";
+import { Store } from "./live/thread_store.js";
+import { later } from "./load_after_paint.js";
 import { Place } from "./read/reading_position.js";
+import { speak, t } from "./texts.js";
 import { isSound } from "./view/safe_html.js";
 import { focused } from "./view/selection.js";
 import { View } from "./view/view.js";
-import { speak, t } from "./words.js";
 
 const TICK_MS = 60_000;
 const SAID_MS = 10_000;
@@ -24,7 +24,7 @@ const AGAIN_MS = 10_000;
  * that the page's address names, or 0; `page`: another site's, under which the thread is; `isBlocked`: whether its policy
  * allows no sockets
  *
- * @typedef {import("./read/deferred.js").Rest} Rest
+ * @typedef {import("./wire_after_paint.js").Rest} Rest
  */
 
 /** One thread while it is on a page, in a document or in a shadow root. */
@@ -126,7 +126,7 @@ export class Live {
     else if (message.type === "you") this.#ring().catch(() => {});
   }
 
-  /** @param {import("./live/store.js").Change} change */
+  /** @param {import("./live/thread_store.js").Change} change */
   apply(change) {
     // What no server of ours sends is not taken: the change after it leads to a diff.
     if (!isSound(change)) return;

@@ -7,7 +7,7 @@ import tracemalloc
 from collections.abc import Sequence
 
 from channels.brokers.in_process import MemoryBroker
-from channels.diff_source import Question
+from channels.changes_source import Question
 from channels.messages import Answer, Change, Comment
 from channels.rooms.hub import MAX_UNUSED_ROOMS, Hub
 from channels.sockets.reader import MAX_THREADS

@@ -1,10 +1,10 @@
 /** What comes is spoken, at most every 20 s: a lively thread must not talk without end. */
 
-import { t } from "../words.js";
+import { t } from "../texts.js";
 
 const SPEAK_EVERY_MS = 20_000;
 
-/** @param {import("../mount.js").Live} live @param {AbortSignal} signal ends it */
+/** @param {import("../live_thread.js").Live} live @param {AbortSignal} signal ends it */
 export function speakNews(live, signal) {
   let unspoken = 0;
   let spokenAt = 0;

@@ -1,9 +1,9 @@
 /** What a reader does to one comment that stands there: vote, edit, delete, quote. */
 
 import { ask } from "../live/api.js";
-import { showVote } from "../view/item.js";
+import { t } from "../texts.js";
+import { showVote } from "../view/comment_item.js";
 import { selectedRange } from "../view/selection.js";
-import { t } from "../words.js";
 import { Editor } from "./editor.js";
 import { Quoting } from "./quoting.js";
 
@@ -11,7 +11,7 @@ const BEGUN = /(?:^|[\s(])@([\p{L}\p{N}_-]{1,40})$/u;
 
 export class Actions {
   /**
-   * @param {import("../mount.js").Live} live @param {(item: HTMLElement) => void} answer opens the answer's form
+   * @param {import("../live_thread.js").Live} live @param {(item: HTMLElement) => void} answer opens the answer's form
    * @param {AbortSignal} signal ends it
    */
   constructor(live, answer, signal) {

@@ -31,7 +31,7 @@ async def leave(visit: Visit, name: str, wanted: Wanted) -> Response:
         raise
     await session.identify(visit)
     title = language.texts_for(visit)("oidc.leaving", provider=client.provider.label)
-    response = await page_templates.page(visit, "leaving.html", title=title, to=to)
+    response = await page_templates.page(visit, "openid_redirect.html", title=title, to=to)
     response.headers["Cache-Control"] = "private, no-store"
     prefix = _cookie_name(settings, "")
     there = [one.removeprefix(prefix) for one in visit.cookies if one.startswith(prefix)]

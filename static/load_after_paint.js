@@ -1,8 +1,8 @@
-/** Loads `later.js` and its words once. What failed is tried again under another address: browsers may remember it. */
+/** Loads `after_paint.js` and its words once. What failed is tried again under another address: browsers may remember it. */
 
-import { language, learn } from "./words.js";
+import { language, learn } from "./texts.js";
 
-/** @typedef {typeof import("./later.js")} Later */
+/** @typedef {typeof import("./after_paint.js")} Later */
 
 /** @type {Map<string, Promise<any>>} by the file's name */
 const loading = new Map();
@@ -12,7 +12,7 @@ let failures = 0;
 export async function later() {
   const spoken = language;
   const [module] = await Promise.all([
-    once("later.js", (file) => import(file)),
+    once("after_paint.js", (file) => import(file)),
     once(`words.${spoken}.json`, async (file) => learn(spoken, await read(file))),
   ]);
   return module;

@@ -1,12 +1,12 @@
 /** One comment as it is drawn: the `li` that the server's template gives, filled. Knows no other comment. */
 
-import { at } from "../live/server.js";
-import { t } from "../words.js";
+import { at } from "../live/addresses.js";
+import { t } from "../texts.js";
 import { showPicture } from "./avatar.js";
 import { ownPicture, picture, putHtml } from "./safe_html.js";
 import { ago, when } from "./times.js";
 
-/** @typedef {import("../live/store.js").Comment} Comment */
+/** @typedef {import("../live/thread_store.js").Comment} Comment */
 
 const DEEPEST = 7;
 const MAX_DEPTH = 32;
@@ -90,7 +90,7 @@ export function fill(item, comment, place) {
   }
 }
 
-/** @param {(name: string) => any} part @param {import("../live/store.js").Author | null} author @param {boolean} isVisible */
+/** @param {(name: string) => any} part @param {import("../live/thread_store.js").Author | null} author @param {boolean} isVisible */
 function showAuthor(part, author, isVisible) {
   part(".name").textContent = isVisible ? (author?.name ?? t("comment.anonymous")) : t("comment.nameless");
   link(part(".name"), isVisible && author ? `/u/${encodeURIComponent(author.name)}` : "");

@@ -1,12 +1,12 @@
 /** The thread went into another one: the reader goes along, with what was begun. Nobody is led away while writing. */
 
-import { at } from "../live/server.js";
+import { at } from "../live/addresses.js";
+import { t } from "../texts.js";
 import { focused } from "../view/selection.js";
 import { firstInSight, keep } from "../view/viewport.js";
-import { t } from "../words.js";
 import * as drafts from "../write/drafts.js";
 
-/** @param {import("./deferred.js").Page} page @param {AbortSignal} signal ends it */
+/** @param {import("../wire_after_paint.js").Page} page @param {AbortSignal} signal ends it */
 export function followMerge(page, signal) {
   let isTold = false;
   const hear = (/** @type {Event} */ event) => {
@@ -26,7 +26,7 @@ export function followMerge(page, signal) {
   page.connection.addEventListener("message", hear, { signal });
 }
 
-/** @param {import("./deferred.js").Page} page @param {string} key of the thread where all is now */
+/** @param {import("../wire_after_paint.js").Page} page @param {string} key of the thread where all is now */
 function follow({ root, thread, host, view, composer }, key) {
   const line = firstInSight(view.list);
   composer.keepAll();
