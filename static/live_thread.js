@@ -130,14 +130,17 @@ export class Live {
   apply(change) {
     // What no server of ours sends is not taken: the change after it leads to a diff.
     if (!isSound(change)) return;
-    const before = this.store.count;
+    // What somebody has posted here is not new to them.
+    const own = change.comments.filter((one) => this.view.isOwn(one) && !this.store.get(one.id));
+    const before = this.store.count + own.length;
     const { kind, touched } = this.store.apply(change);
     if (kind === "gap") this.connection.join();
     if (kind === "reset") this.#fetchAnew();
     if (kind !== "applied") return;
     const news = Math.max(0, this.store.count - before);
     this.#news += news;
-    if (news) this.view.dispatchEvent(new CustomEvent("news", { detail: news }));
+    // After an outage the status says it.
+    if (news && !this.#wasLost) this.view.dispatchEvent(new CustomEvent("news", { detail: news }));
     this.view.take(touched);
   }
 

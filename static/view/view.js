@@ -133,6 +133,11 @@ export class View extends EventTarget {
     this.#schedule();
   }
 
+  /** Whether it was posted here. @param {Comment} comment */
+  isOwn(comment) {
+    return this.own.has(comment.nonce ?? "") && comment.author?.name === this.viewer;
+  }
+
   /** The reader asked for these: they are shown wherever they are. @param {Iterable<number>} touched */
   show(touched) {
     for (const id of touched) this.#asked.add(id);
@@ -227,7 +232,7 @@ export class View extends EventTarget {
       return 0;
     }
     // A nonce is public once the comment is: another's may bear it as well.
-    const isOwn = this.own.has(comment.nonce ?? "") && comment.author?.name === this.viewer;
+    const isOwn = this.isOwn(comment);
     const list = this.#childList(comment.parent ?? null);
     // What hangs below a comment of the same flush is where that is.
     const isOut = (place ?? places.get(comment.parent ?? 0)) === "below" || !this.list.firstElementChild;

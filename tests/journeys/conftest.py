@@ -16,6 +16,8 @@ from tests.programs import path_of
 ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
     "--disable-sync", "--no-first-run",
+    # An element says its role and its name, as a screen reader has them.
+    "--enable-blink-features=ComputedAccessibilityInfo",
 ]  # fmt: skip
 PAINTED = """() => [...document.querySelectorAll("ol.comments li[data-id]")].map((li) => ({
   id: Number(li.dataset.id),

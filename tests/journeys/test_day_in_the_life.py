@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, expect
 
+from tests.journeys import screen_reader
 from tests.journeys.navigation import choose
 from tests.journeys.people import Person
 from tests.journeys.test_place import STILL, TOP, loaded
@@ -15,6 +16,42 @@ from tests.journeys.test_seen_by_others import log_in
 from tests.processes import Server
 
 AWAY = 8
+# What a screen reader says of all this: where the focus goes, and what is told meanwhile.
+FOCUSED = """
+textbox: Name
+textbox: Password
+button: Log in
+article: Ana
+link: Reply to Ana
+textbox: Reply to Ana
+article: Ana
+article: new, Ana , reply to Ana
+article: new, Ana
+link: More actions: comment by Ana
+menuitem: Copy link
+menuitem: Quote
+link: More actions: comment by Ana
+textbox: Reply to Ana
+button: Post
+article: Bo , reply to Ana
+link: More actions: comment by Bo
+menuitem: Copy link
+menuitem: Edit
+link: More actions: comment by Bo
+textbox: Your comment
+button: Save
+link: More actions: comment by Bo
+button: 1 new reply
+article: new, Ana , reply to Bo
+button: Fold the replies to Ana
+""".strip().splitlines()
+TOLD = """
+(status) Reconnecting… Your draft is saved.
+(status) Back online. 8 new comments.
+(status) Your comment was posted.
+(status) Your comment was edited.
+(status) 1 new comment
+""".strip().splitlines()
 
 
 class Line:
@@ -43,6 +80,7 @@ async def test_a_day_in_the_life(app: Server, key: str, name: str, visit: Any) -
     read = ids[4]
     visitor = await visit(viewport={"width": 390, "height": 844})
     page = visitor.page
+    await screen_reader.listen(page)
     line = Line(page, read)
     item = page.locator(f"#c-{read}")
 
@@ -124,3 +162,7 @@ async def test_a_day_in_the_life(app: Server, key: str, name: str, visit: Any) -
     await line.assert_stands("the page was reloaded")
     await expect(draft).to_have_value("Half a reply")
     await expect(branch).to_have_class(re.compile(r"\bfolded\b"))
+
+    said = [line.replace(ana.name, "Ana").replace(bo.name, "Bo") for line in await screen_reader.heard(page)]
+    assert [line for line in said if not line.startswith("(")] == FOCUSED
+    assert [line for line in said if line.startswith("(")] == TOLD
