@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import os
+import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -13,6 +15,9 @@ from server.storage.engine.database import Database
 from tests.processes import Server, Valkey, valkey
 
 TESTS = Path(__file__).parent
+# Where nothing is kept of what was compiled, each of the thousand processes of a run compiles all of it.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 # A machine that is busy elsewhere makes nothing wrong.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -19,9 +20,14 @@ _TAGS = {
 _ABSOLUTE = re.compile(r"(?:https?://|mailto:)[^\s]+$|/t/[A-Za-z0-9._~-]{1,200}/c/\d{1,16}$", re.IGNORECASE)
 _HEADING = re.compile(r"<(/?)h[1-6]>")
 MAX_MENTIONS = 10
+# No mark lies between these: Han, Hangul and old scripts do. To ask of every character takes a tenth of the start.
+_WITH_MARKS = (
+    range(0x300, 0x3400), range(0xA600, 0xAC00), range(0xFB00, 0xFF00), range(0x10100, 0x12000), range(0x16A00, 0x17000),
+    range(0x1B000, 0x1F000),
+)  # fmt: skip
 # Vowel signs, voicing marks and joiners are parts of words, which \w does not know.
 _OF_WORDS = "\\w\u200c\u200d" + "".join(
-    character for character in map(chr, range(0x300, 0x1F000)) if unicodedata.category(character) in ("Mn", "Mc")
+    chr(code) for code in itertools.chain(*_WITH_MARKS) if unicodedata.category(chr(code)) in ("Mn", "Mc")
 )
 _MENTION = re.compile(rf'(?<![\w@/])@(?:"([^"\n]{{1,40}})"|(\w[{_OF_WORDS}.-]{{0,39}}))')
 _MENTION_IN_HTML = re.compile(

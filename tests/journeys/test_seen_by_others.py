@@ -116,7 +116,7 @@ async def test_who_is_mentioned_hears_of_it_and_has_read_it_on_every_device(
     for one in (mentioned, device):
         await expect(one.page.locator(".bell .told")).to_have_text("1")
     await mentioned.page.click(".bell")
-    await expect(mentioned.page.locator(".found .meta")).to_contain_text("mentioned you")
+    await expect(mentioned.page.locator(".found .who")).to_contain_text("mentioned you")
     await mentioned.page.click("text=Mark all as read")
     await expect(mentioned.page.locator(".bell .told")).to_have_text("")
     await expect(device.page.locator(".bell .told")).to_have_text("")
@@ -166,7 +166,7 @@ async def test_a_profile_a_search_and_the_feeds_follow_what_is_said_and_unsaid(
     for path, place in places.items():
         await eventually(lambda path=path, place=place: is_found(path, place))
         await expect(other.locator(f"{place} .body")).to_have_text("What I first said")
-        await expect(other.locator(f"{place} a").first).to_have_attribute("href", f"/t/{key}/c/{id_}#c-{id_}")
+        await expect(other.locator(f"{place} a.where")).to_have_attribute("href", f"/t/{key}/c/{id_}#c-{id_}")
 
     def entries() -> int:
         feed = httpx2.get(f"{app.origin}/t/{key}/feed", trust_env=False).content

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+import unicodedata
 from collections.abc import Callable
 from html import escape
 
@@ -348,3 +349,9 @@ def test_nothing_of_the_corpora_is_more_than_text(kind: str) -> None:
         body = characters.clean(text)
         html = markup.to_html(body) if kind == "markdown" else markup.safe(body)
         assert leftover(html) == "", text
+
+
+def test_the_marks_of_every_script_are_parts_of_words() -> None:
+    marks = [mark for mark in map(chr, range(0x300, 0x1F000)) if unicodedata.category(mark) in ("Mn", "Mc")]
+    assert len(marks) > 2000
+    assert [mark for mark in marks if not any(mark in name for name in markup.mentions(f"@x{mark}y"))] == []
