@@ -10,12 +10,28 @@ from msgspec import Struct
 Kind = Literal["local", "imported"]
 Role = Literal["reader", "moderator", "staff"]
 State = Literal["visible", "pending", "removed", "deleted"]
+Density = Literal["comfortable", "compact"]
+Theme = Literal["auto", "light", "dark"]
 ROLES: tuple[Role, ...] = ("reader", "moderator", "staff")
+DENSITIES: tuple[Density, ...] = ("comfortable", "compact")
+THEMES: tuple[Theme, ...] = ("auto", "light", "dark")
 
 SORTS = ("oldest", "newest", "top", "flat")
 
 MAX_BODY_CHARACTERS = 10_000
 MAX_DEPTH = 32
+
+
+class Appearance(Struct, frozen=True):
+    """How an account has pages shown. `theme`: "auto" is as its device asks. `shortcuts`: whether single letters are
+    keys in a thread."""
+
+    density: Density = "comfortable"
+    theme: Theme = "auto"
+    shortcuts: bool = True
+
+
+PLAIN = Appearance()
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +45,7 @@ class Account:
     full_role: Role | None = None
     is_signed: bool = False
     language: str = ""
+    appearance: Appearance = PLAIN
 
 
 @dataclass(frozen=True, slots=True)

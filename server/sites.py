@@ -5,15 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
 from urllib.parse import urlsplit
 
 from server import strict_urls, thread_keys, urls
 from server.errors import Invalid
+from server.model import THEMES, Theme
 
 OWN = "own"
-Theme = Literal["auto", "light", "dark"]
-THEMES: tuple[Theme, ...] = ("auto", "light", "dark")
 # What a person can log in by: the account's password in the first-party window, a name alone, or what the site signs.
 LOGINS = ("password", "guest", "sso")
 # Or by an OpenID provider, `oidc:NAME`.

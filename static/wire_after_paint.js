@@ -89,7 +89,7 @@ export function begin(live, signal) {
   skipMeasured(view, signal);
   const visit = new LastVisit(root, store, view, { thread, viewer });
   const more = (/** @type {HTMLElement} */ link) => further.more(link).catch(() => live.say(t("thread.more_failed")));
-  new Keys(root, view, { visit, more, answer }, signal);
+  new Keys(root, view, { visit, more, answer, isAccounts: live.host.isOwn && Boolean(viewer) }, signal);
   connection.addEventListener("message", (event) => {
     visit.hear(/** @type {CustomEvent} */ (event).detail);
   });

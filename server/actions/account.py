@@ -1,15 +1,16 @@
-"""Changes of an account by its owner: read marks, feed address, name, language and password."""
+"""Changes of an account by its owner: read marks, feed address, name, language, appearance and password."""
 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 
 from server import account_names
 from server.actions import passwords
 from server.actions.sessions import token_hash
 from server.actions.sign_in import check_free_to_take
 from server.errors import Conflict, Invalid
-from server.model import Account
+from server.model import Account, Appearance
 from server.rate_limits import Limits
 from server.settings import Settings
 from server.storage.accounts import accounts, notifications, sessions, visits
@@ -84,6 +85,19 @@ async def choose_language(
         accounts.set_language(write, account.id, language)
 
     await database.write(work)
+
+
+async def change_appearance(
+    database: Database, limits: Limits, settings: Settings, account: Account, chosen: Mapping[str, object]
+) -> Appearance:
+    """Change those fields of how the account has pages shown that are in `chosen`, and return all. Raises TooMany."""
+    limits.spend("change", account.id, settings.limit_changes_account)
+
+    def work(write: Write) -> Appearance:
+        accounts.confirm(write.sql, account)
+        return accounts.change_appearance(write, account.id, chosen)
+
+    return await database.write(work)
 
 
 async def rename_account(database: Database, account: Account, to: str, *, by_itself: bool) -> str:

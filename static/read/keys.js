@@ -1,5 +1,9 @@
-/** Keyboard shortcuts: only while the focus is in the thread and not in a text field; they can be turned off. */
+/**
+ * Keyboard shortcuts: only while the focus is in the thread and not in a text field. They can be turned off, in this
+ * browser or for the account.
+ */
 
+import { ask } from "../live/api.js";
 import { browser } from "../live/browser_storage.js";
 import { t } from "../texts.js";
 import { scopeOf } from "../view/selection.js";
@@ -7,17 +11,21 @@ import { scopeOf } from "../view/selection.js";
 const SLOT = "keys";
 
 export class Keys {
-  #isOn = isWanted();
+  #isOn;
   /** @type {HTMLElement | null} the comment that had the focus, or a press, last */
   #last = null;
 
   /**
    * @param {HTMLElement} root @param {import("../view/view.js").View} view
    * @param {{visit: import("./catch_up.js").LastVisit, more: (link: HTMLElement) => Promise<void>,
-   *   answer: (item: HTMLElement) => void}} page
-   * `more` loads what is behind a link, `answer` opens the answer's form @param {AbortSignal} signal ends it
+   *   answer: (item: HTMLElement) => void, isAccounts: boolean}} page
+   * `more` loads what is behind a link, `answer` opens the answer's form; `isAccounts`: the switch is the account's
+   * @param {AbortSignal} signal ends it
    */
-  constructor(root, view, { visit, more, answer }, signal) {
+  constructor(root, view, { visit, more, answer, isAccounts }, signal) {
+    const isOff = root.hasAttribute("keyless");
+    this.#isOn = !isOff && browser.read(SLOT) !== "off";
+    this.isAccounts = isAccounts;
     this.root = root;
     this.view = view;
     this.visit = visit;
@@ -35,8 +43,8 @@ export class Keys {
     if (scope instanceof ShadowRoot)
       for (const type of ["keydown", "keypress", "keyup"]) scope.addEventListener(type, keep, { signal });
     this.#addBack(signal);
-    // A screen that is touched has no keys to be told of.
-    if (matchMedia("(hover: hover) and (pointer: fine)").matches) this.#addSwitch(signal);
+    // A screen that is touched has no keys to be told of. What the account has turned off is turned on by our pages alone.
+    if ((isAccounts || !isOff) && matchMedia("(hover: hover) and (pointer: fine)").matches) this.#addSwitch(signal);
   }
 
   /** Beside "12 unread ↓". */
@@ -65,14 +73,25 @@ export class Keys {
       toggle.textContent = this.#isOn ? t("keys.turn_off") : t("keys.turn_on");
     };
     toggle.addEventListener("click", () => {
-      this.#isOn = !this.#isOn;
+      this.#turn(!this.#isOn);
       show();
-      browser.keep(SLOT, this.#isOn ? "on" : "off");
     });
     show();
     place.append(text, document.createElement("br"), toggle);
     this.root.append(place);
     signal.addEventListener("abort", () => place.remove());
+  }
+
+  /** @param {boolean} isOn */
+  #turn(isOn) {
+    this.#isOn = isOn;
+    const keep = () => browser.keep(SLOT, isOn ? "on" : "off");
+    if (!this.isAccounts) {
+      keep();
+      return;
+    }
+    browser.drop(SLOT);
+    ask("PATCH", "/api/me/appearance", { shortcuts: isOn }).catch(keep);
   }
 
   /** @param {KeyboardEvent} event */
@@ -164,10 +183,6 @@ export class Keys {
 /** What is unread is found in folded branches too, which then open. @param {HTMLElement} item */
 function isFoldedAway(item) {
   return item.matches(".unread") && Boolean(item.parentElement?.closest("li.folded"));
-}
-
-function isWanted() {
-  return browser.read(SLOT) !== "off";
 }
 
 /** @template {"button" | "p" | "span"} Tag @param {Tag} tag @param {string} name @returns {HTMLElementTagNameMap[Tag]} */

@@ -39,6 +39,7 @@ GOOD: dict[type[msgspec.Struct], list[tuple[str, str, dict[str, Any]]]] = {
     schemas.Visited: [("PUT", "/api/threads/{key}/visit", {"comment": 1, "version": 1})],
     schemas.Preview: [("POST", "/api/preview", {"body": "x"})],
     schemas.ChangeName: [("PUT", "/api/me/name", {"name": "Victim"})],
+    schemas.ChangeAppearance: [("PATCH", "/api/me/appearance", {"theme": "auto"})],
     schemas.ChangePassword: [("PUT", "/api/me/password", {"password": "wrong one", "new_password": PASSWORD})],
     schemas.CloseAccount: [("DELETE", "/api/me", {"password": "wrong one", "comments": "keep"})],
     schemas.Credentials: [
@@ -255,6 +256,7 @@ FORMS: dict[str, tuple[str | None, dict[str, str]]] = {
     "/account/sessions": (None, {"id": "others"}),
     "/account/logins": (None, {"issuer": "https://login.example", "subject": "1"}),
     "/account/language": (None, {"language": ""}),
+    "/account/appearance": (None, {"density": "compact", "theme": "auto", "shortcuts": "on"}),
     "/account/name": (None, {"name": ""}),
     "/account/password": (None, {"password": "wrong one", "new_password": PASSWORD}),
     "/account/picture": (None, {"picture": ""}),

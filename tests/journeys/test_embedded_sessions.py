@@ -26,6 +26,7 @@ OTHERS = (
 FORBIDDEN: list[tuple[str, str, Any]] = [
     ("PUT", "/api/me/password", {"password": PASSWORD, "new_password": "another password"}),
     ("PUT", "/api/me/name", {"name": "Somebody else"}),
+    ("PATCH", "/api/me/appearance", {"theme": "dark"}),
     ("POST", "/api/me/feed", None),
     ("DELETE", "/api/me", {"password": PASSWORD, "comments": "erase"}),
     ("DELETE", "/api/me/sessions", None),

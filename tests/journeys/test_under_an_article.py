@@ -87,8 +87,20 @@ async def test_a_reader_reads_logs_in_writes_and_comes_back(
         reply = bo.post(f"/api/threads/{thread}/comments", json=body).json()["comment"]["id"]
     await page.wait_for_function(PRESS_NEW_REPLY, arg=reply)
     await expect(page.locator(f"live-thread #c-{reply}")).to_be_visible()
+    # As dense as the account has chosen, in the colours of the page.
+    account = {"name": name, "password": PASSWORD, "token": True}
+    token = httpx2.post(f"{app.origin}/api/session", json=account, trust_env=False).json()["token"]
+    httpx2.patch(
+        f"{app.origin}/api/me/appearance",
+        json={"density": "compact", "theme": "dark", "shortcuts": False},
+        headers={"authorization": f"Bearer {token}"},
+        trust_env=False,
+    )
     await page.goto(f"{url}#livethread-c-{reply}")
     await page.reload()
+    await expect(posted.locator(".body").first).to_have_css("font-size", "15px")
+    await expect(page.locator("live-thread .guest")).to_have_css("color-scheme", "light dark")
+    await expect(page.locator("live-thread .keys")).to_have_count(0)
     await expect(page.locator(f"live-thread #c-{reply}.linked")).to_be_in_viewport()
     await expect(page.locator(f"{READER} bdi")).to_have_text(name)
     await page.locator(f"live-thread #c-{id_} > article .time").click()

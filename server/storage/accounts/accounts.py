@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import sqlite3
 from base64 import b64encode
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
+import msgspec
+
 from channels.messages import AccountEvent
 from server import account_names
 from server.errors import NotSignedIn
-from server.model import Account, Kind, Role
-from server.storage.accounts import pictures
-from server.storage.accounts.sessions import end_all as end_sessions
+from server.model import Account, Appearance, Kind, Role
+from server.storage.accounts import pictures, sessions
 from server.storage.comments import comments, quotes
 from server.storage.engine.rows import first, named
 from server.storage.engine.write import Write
@@ -127,13 +128,14 @@ def by_name(sql: sqlite3.Connection, name: str) -> tuple[Account, str | None] | 
     key = account_names.key(name)
     row = first(
         sql.execute(
-            "SELECT id AS id, name AS name, role AS role, password AS password, language AS language FROM accounts"
+            "SELECT id AS id, name AS name, role AS role, password AS password, language AS language,"
+            " appearance AS appearance FROM accounts"
             " WHERE state = 'open' AND id = coalesce("
             "(SELECT id FROM accounts WHERE key = ?1), (SELECT account FROM former_names WHERE key = ?1))",
             (key,),
         )
     )
-    return (Account(row["id"], row["name"], row["role"], language=row["language"]), row["password"]) if row else None
+    return (sessions.account_of(row), row["password"]) if row else None
 
 
 def rename(write: Write, account: int, name: str) -> bool:
@@ -158,6 +160,20 @@ def set_language(write: Write, account: int, language: str) -> None:
     write.concern(account, is_end=True)
 
 
+def change_appearance(write: Write, account: int, chosen: Mapping[str, object]) -> Appearance:
+    """Change what is in `chosen`, and return all of it. Cached sessions have the old one."""
+    present = _appearance(write.sql, account)
+    appearance = msgspec.structs.replace(present, **chosen)
+    kept = msgspec.json.encode(appearance).decode()
+    write.sql.execute("UPDATE accounts SET appearance = ? WHERE id = ?", (kept, account))
+    return appearance
+
+
+def _appearance(sql: sqlite3.Connection, account: int) -> Appearance:
+    (kept,) = sql.execute("SELECT appearance FROM accounts WHERE id = ?", (account,)).fetchone()
+    return msgspec.json.decode(kept, type=Appearance)
+
+
 def _claim(write: Write, account: int, name: str) -> None:
     looks = [(look, account) for look in account_names.skeletons(name)]
     write.sql.executemany("INSERT OR IGNORE INTO looks VALUES (?, ?)", looks)
@@ -179,7 +195,7 @@ def set_banned(write: Write, account: int, *, banned: bool) -> None:
     if banned:
         write.concern(account, is_end=True)
     else:
-        end_sessions(write, account)
+        sessions.end_all(write, account)
 
 
 def is_banned(sql: sqlite3.Connection, account: int) -> bool:
@@ -204,14 +220,14 @@ def close(write: Write, account: int) -> None:
     """
     write.sql.execute(
         "UPDATE accounts SET state = 'closed', name = '', key = char(10) || id, password = NULL, feed = NULL,"
-        " role = 'reader', language = '', picture = NULL WHERE id = ?",
+        " role = 'reader', language = '', appearance = '{}', picture = NULL WHERE id = ?",
         (account,),
     )
     write.sql.execute("UPDATE threads SET author = NULL WHERE author = ?", (account,))
     write.sql.execute("UPDATE looks SET account = NULL WHERE account = ?", (account,))
     for table in ("notices", "visits", "people", "identities", "former_names", "mentions", "pictures"):
         write.sql.execute(f"DELETE FROM {table} WHERE account = ?", (account,))
-    end_sessions(write, account)
+    sessions.end_all(write, account)
     # The name leaves the file too.
     write.owed.add("scrub")
 
@@ -257,7 +273,13 @@ def everything(sql: sqlite3.Connection, account: int) -> dict[str, Any]:
     )
     picture = pictures.kept(sql, account)
     return {
-        "account": {"name": name, "role": role, "created": created, "language": language},
+        "account": {
+            "name": name,
+            "role": role,
+            "created": created,
+            "language": language,
+            "appearance": msgspec.structs.asdict(_appearance(sql, account)),
+        },
         "picture": {"type": "image/webp", "base64": b64encode(picture).decode()} if picture else None,
         "logins": list(named(logins)),
         "sessions": list(named(held)),

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
-from server.model import Account, Role
+import msgspec
+
+from server.model import Account, Appearance, Role
 from server.sites import OWN
 from server.storage.engine.rows import first, named
 from server.storage.engine.write import Write
@@ -88,6 +92,7 @@ def by_token(sql: sqlite3.Connection, token_hash: bytes) -> Session | None:
     row = first(
         sql.execute(
             "SELECT a.id AS id, a.name AS name, a.role AS role, a.language AS language,"
+            " a.appearance AS appearance,"
             " s.created AS created, s.seen AS seen, s.site AS site,"
             " s.moderates AND i.moderates AS moderates, s.signed AS signed,"
             " s.signed AND i.moderates AND EXISTS (SELECT 1 FROM identities d"
@@ -99,13 +104,18 @@ def by_token(sql: sqlite3.Connection, token_hash: bytes) -> Session | None:
     )
     if row is None:
         return None
-    account = Account(row["id"], row["name"], row["role"], language=row["language"])
+    account = account_of(row)
     if row["site"] != OWN:
         # Never more than a moderator's powers, which pages of ours alone can lend, or the site by its signature.
         is_moderator = row["moderates"] and account.role in ("moderator", "staff")
         role: Role = "moderator" if is_moderator or row["appointed"] else "reader"
         account = replace(account, role=role, full_role=account.role, is_signed=bool(row["signed"]))
     return Session(account, row["created"], row["seen"], row["site"])
+
+
+def account_of(row: Mapping[str, Any]) -> Account:
+    appearance = msgspec.json.decode(row["appearance"], type=Appearance)
+    return Account(row["id"], row["name"], row["role"], language=row["language"], appearance=appearance)
 
 
 def is_there(sql: sqlite3.Connection, token_hash: bytes) -> bool:

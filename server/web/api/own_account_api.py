@@ -1,10 +1,12 @@
-"""The JSON API of one's own account: sessions, name, password, picture, the feed's address, its export and its end."""
+"""The JSON API of one's own account: sessions, name, appearance, password, picture, feed, export, and its end."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -12,7 +14,7 @@ from server.actions import account as own
 from server.actions import close_account, pictures, sessions
 from server.actions.sessions import token_hash
 from server.errors import NotSignedIn
-from server.model import Account
+from server.model import Account, Appearance
 from server.storage.accounts.sessions import of as sessions_of
 from server.text import links
 from server.visibility import moment
@@ -73,6 +75,22 @@ async def change_name(visit: Visit) -> Response:
     context = visit.state["context"]
     name = await own.change_name(context.database, context.limits, context.settings, account, wanted.name)
     return thread_api.answer({"account": thread_api.public_account(Account(account.id, name, account.role))})
+
+
+async def change_appearance(visit: Visit) -> Response:
+    account = await session.require(visit)
+    wanted = schemas.parse(await visit.body(), schemas.ChangeAppearance)
+    chosen = {name: value for name, value in msgspec.structs.asdict(wanted).items() if value is not msgspec.UNSET}
+    return thread_api.answer({"appearance": await set_appearance(visit, account, chosen)})
+
+
+async def set_appearance(visit: Visit, account: Account, chosen: Mapping[str, object]) -> Appearance:
+    """Raises NotSignedIn, TooMany."""
+    context = visit.state["context"]
+    appearance = await own.change_appearance(context.database, context.limits, context.settings, account, chosen)
+    # Nobody is logged out, but what is known of the account's sessions is of before.
+    context.sessions.ended(account.id)
+    return appearance
 
 
 async def change_password(visit: Visit) -> Response:
@@ -149,6 +167,7 @@ routes = [
     Route("/api/me/sessions", end_others, methods=["DELETE"]),
     Route("/api/me/sessions/{id}", end_session, methods=["DELETE"]),
     Route("/api/me/name", change_name, methods=["PUT"]),
+    Route("/api/me/appearance", change_appearance, methods=["PATCH"]),
     Route("/api/me/password", change_password, methods=["PUT"]),
     Route("/api/me/picture", set_picture, methods=["PUT"], max_body_size=uploads.BOUNDED_HERE),
     Route("/api/me/picture", remove_picture, methods=["DELETE"]),

@@ -14,9 +14,12 @@ from markupsafe import Markup, escape
 
 from channels.messages import Comment
 from server.locales import Texts
-from server.model import MAX_DEPTH
+from server.model import MAX_DEPTH, Appearance
 from server.web.pages.nesting import Place
 from server.web.pages.slots import Cut, cut
+
+# What the root of a page, its head, and a thread on another site's page say of how it looks.
+LOOK = ("look_root", "look_head", "look_thread")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +136,7 @@ class Drawing:
         self._fragments = environment.get_template("fragments.html")
         self._module = environment.get_template("parts.html").make_module({"site": site})
         self._forms: dict[tuple[str, tuple[object, ...]], Cut] = {}
+        self._looks: dict[tuple[str, str], Mapping[str, Markup]] = {}
 
     def fragments(self, drawn: Sequence[tuple[Place, Comment]], thread_key: str, *, moderates: bool) -> list[Fragment]:
         """Draw these comments."""
@@ -145,6 +149,14 @@ class Drawing:
     def part(self, macro: str, **values: Any) -> bytes:
         """Draw one macro of `parts.html`."""
         return str(getattr(self._module, macro)(**values)).encode()
+
+    def look(self, chosen: Appearance) -> Mapping[str, Markup]:
+        """Return how the account has pages shown, by the names of `LOOK`: drawn once for all who chose the same."""
+        kind = chosen.density, chosen.theme
+        if kind not in self._looks:
+            density, theme = kind
+            self._looks[kind] = {name: Markup(self.part(name, density=density, theme=theme).decode()) for name in LOOK}
+        return self._looks[kind]
 
     def news(
         self, thread_key: str, since: dict[str, Any] | None, mark: dict[str, int] | None, *, only_new: bool

@@ -1,4 +1,4 @@
-"""The page of one's own account, by plain forms: sessions, name, password, picture, the feed's address, and its end."""
+"""The page of one's own account, by plain forms: sessions, name, appearance, password, picture, feed, and its end."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from starlette.routing import Route
 from server.actions import account as own
 from server.actions import close_account, openid, passwords, pictures, sessions
 from server.errors import DomainError, Invalid
+from server.model import DENSITIES, THEMES
 from server.storage.accounts import accounts
 from server.storage.accounts import pictures as stored_pictures
 from server.web.api import own_account_api, thread_api
@@ -44,6 +45,7 @@ async def page(visit: Visit, form: str = "", error: DomainError | None = None) -
         providers=context.settings.oidc,
         languages=context.editions.offered.texts.values(),
         chosen=account.language,
+        appearance=account.appearance,
         errors={form: language.sentence(visit, error)} if error else {},
     )
     if error and error.retry_after:
@@ -105,6 +107,21 @@ async def choose_language(visit: Visit) -> Response:
     return RedirectResponse("/account", 303)
 
 
+async def change_appearance(visit: Visit) -> Response:
+    account, form = await session.require(visit), await visit.form()
+    density, theme = str(form.get("density", "")), str(form.get("theme", ""))
+    try:
+        if density not in DENSITIES:
+            raise Invalid("error.density", field="density", names=", ".join(DENSITIES))
+        if theme not in THEMES:
+            raise Invalid("error.theme", field="theme", names=", ".join(THEMES))
+        chosen = {"density": density, "theme": theme, "shortcuts": form.get("shortcuts") == "on"}
+        await own_account_api.set_appearance(visit, account, chosen)
+    except DomainError as error:
+        return await page(visit, "appearance", error)
+    return RedirectResponse("/account", 303)
+
+
 async def change_password(visit: Visit) -> Response:
     account, form = await session.require(visit), await visit.form()
     try:
@@ -160,6 +177,7 @@ routes = [
     Route("/account/feed", renew_feed, methods=["POST"]),
     Route("/account/sessions", end_sessions, methods=["POST"]),
     Route("/account/logins", remove_login, methods=["POST"]),
+    Route("/account/appearance", change_appearance, methods=["POST"]),
     Route("/account/name", change_name, methods=["POST"]),
     Route("/account/language", choose_language, methods=["POST"]),
     Route("/account/password", change_password, methods=["POST"]),

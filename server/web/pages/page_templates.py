@@ -16,7 +16,7 @@ from server.model import Account, Thread
 from server.storage.accounts import notifications
 from server.visibility import info, moment
 from server.web.pages.comment_fragments import Drawing
-from server.web.requests import language, session
+from server.web.requests import appearance, language, session
 from server.web.requests.context import Visit
 
 
@@ -27,6 +27,7 @@ async def page(
     viewer = viewer or await session.identify(visit)
     if viewer is not None:
         language.prefer(visit, viewer)
+        appearance.prefer(visit, viewer)
     told = 0
     if (known := viewer) is not None:
         told = await visit.state["context"].database.read(lambda sql: notifications.unread(sql, known.id))
@@ -46,6 +47,7 @@ def html(
     **values: Any,
 ) -> str:
     drawing = drawing or language.edition_for(visit).drawing
+    values = {**drawing.look(appearance.chosen(visit)), **values}
     drawn: str = drawing.environment.get_template(template).render(
         site=drawing.site, viewer=viewer, title=title, path=path(visit), **values
     )

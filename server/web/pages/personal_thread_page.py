@@ -9,8 +9,7 @@ import msgspec
 from markupsafe import Markup, escape
 from starlette.responses import Response
 
-from server.model import MAX_DEPTH, Account, Head
-from server.sites import Theme
+from server.model import MAX_DEPTH, PLAIN, Account, Head, Theme
 from server.storage.engine.database import Sql
 from server.storage.threads import paging
 from server.web.api import thread_api
@@ -105,11 +104,12 @@ async def _page_for(asked: _Asked, viewer: Account, is_packed: bool) -> bytes:
     values = {
         "name": str(escape(viewer.name)).encode(),
         "account": str(viewer.id).encode(),
-        "signed": b" signed" if viewer.is_signed else b"",
+        "flags": (b"" if viewer.appearance.shortcuts else b" keyless") + (b" signed" if viewer.is_signed else b""),
         "told": str(own.told or "").encode(),
         "nonce": page_templates.fresh_nonce().encode(),
         "news": asked.drawing.news(asked.key, catch_up.told(own.since, asked.edition.texts), mark, only_new=is_alone),
         "unseen": asked.drawing.unseen(own.unseen),
+        **{name: html.encode() for name, html in asked.drawing.look(viewer.appearance).items()},
     }
     changed = sheet.changed(asked.drawing, personal_marks.personal(own, viewer, sheet))
     return await _finished(asked, sheet, values, changed, is_packed)
@@ -137,7 +137,8 @@ async def _kept_sheet(asked: _Asked, role: str) -> Sheet:
 async def _sheet(asked: _Asked, role: str, fresh: frozenset[int]) -> Sheet:
     """Return the page as everybody with the role sees it; with `fresh`, of these comments alone."""
     visit, context = asked.visit, asked.visit.state["context"]
-    viewer = {"id": cut("account"), "name": cut("name"), "role": role, "signed": cut("signed")} if role else None
+    viewer = {"id": cut("account"), "name": cut("name"), "role": role, "flags": cut("flags")} if role else None
+    look = {name: cut(name) for name in comment_fragments.LOOK} if role else asked.drawing.look(PLAIN)
     reply = visit.query_params.get("reply")
     parent = schemas.whole(reply, "reply", least=1, most=thread_api.MAX_VERSION, default=0)
     part = asked.drawing.part
@@ -189,6 +190,7 @@ async def _sheet(asked: _Asked, role: str, fresh: frozenset[int]) -> Sheet:
             news=cut("news") if role else Markup(no_news.decode()),
             unseen=cut("unseen"),
             comments=cut("comments"),
+            **look,
         )
 
     return await thread_page_builder.make(

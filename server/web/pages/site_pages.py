@@ -15,8 +15,8 @@ from server import permissions, site_tokens, sites
 from server.actions import single_sign_on
 from server.actions import sites as actions
 from server.errors import DomainError, Forbidden, Invalid, NotFound
-from server.model import Account
-from server.sites import OWN, Site, Theme
+from server.model import THEMES, Account, Theme
+from server.sites import OWN, Site
 from server.storage.engine.database import Database
 from server.web.pages import page_templates
 from server.web.requests import language, session
@@ -81,7 +81,7 @@ async def _show(
         status=error.status if error else 200,
         one=site,
         ways=sites.LOGINS,
-        themes=sites.THEMES,
+        themes=THEMES,
         # A site may still name one that is no longer configured.
         providers={way: way for way in site.logins if way.startswith(sites.OIDC)}
         | {f"{sites.OIDC}{provider.name}": provider.label for provider in context.settings.oidc},

@@ -17,7 +17,7 @@ from starlette.websockets import WebSocket
 from server import logs
 from server.actions.edit_conflict import Outdated
 from server.errors import DomainError
-from server.web.requests import language
+from server.web.requests import appearance, language
 from server.web.requests.schemas import KEY
 
 log = logging.getLogger("livethread.web")
@@ -58,22 +58,20 @@ def respond(request: Request[Any], error: DomainError) -> Response:
         return Response(msgspec.json.encode(body), error.status, headers, "application/json")
     context = request.scope["state"]["context"]
     heading = words(_HEADINGS.get(error.status, "heading.wrong"))
-    page = (
-        language.edition_for(request)
-        .drawing.environment.get_template("error.html")
-        .render(
-            site={"static": context.assets.prefix, "live_url": context.settings.live_url},
-            # The visitor is not known here, so the page does not mention them except to ask for a login.
-            viewer=None,
-            key=place[1] if (place := _PLACE_IN_A_THREAD.match(request.scope["path"])) else None,
-            title=heading,
-            path=request.scope["path"] if request.method == "GET" else "/",
-            # What was sent by a form is not sent again by a link.
-            again=_address(request) if error.status in (429, 503) and request.method == "GET" else "",
-            status=error.status,
-            heading=heading,
-            message=error.sentence(words),
-        )
+    drawing = language.edition_for(request).drawing
+    page = drawing.environment.get_template("error.html").render(
+        drawing.look(appearance.chosen(request)),
+        site={"static": context.assets.prefix, "live_url": context.settings.live_url},
+        # The visitor is not known here, so the page does not mention them except to ask for a login.
+        viewer=None,
+        key=place[1] if (place := _PLACE_IN_A_THREAD.match(request.scope["path"])) else None,
+        title=heading,
+        path=request.scope["path"] if request.method == "GET" else "/",
+        # What was sent by a form is not sent again by a link.
+        again=_address(request) if error.status in (429, 503) and request.method == "GET" else "",
+        status=error.status,
+        heading=heading,
+        message=error.sentence(words),
     )
     return Response(page, error.status, headers, "text/html; charset=utf-8")
 

@@ -9,7 +9,7 @@ import msgspec
 
 from server import site_tokens, thread_keys
 from server.errors import Invalid, Malformed
-from server.model import SORTS
+from server.model import SORTS, Density, Theme
 
 KEY = re.compile(thread_keys.PATTERN)
 Nonce = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{16,64}\Z")]
@@ -82,6 +82,14 @@ class CloseAccount(msgspec.Struct, forbid_unknown_fields=True):
 
 class ChangeName(msgspec.Struct, forbid_unknown_fields=True):
     name: Annotated[str, msgspec.Meta(max_length=400)]
+
+
+class ChangeAppearance(msgspec.Struct, forbid_unknown_fields=True):
+    """What is not given stays."""
+
+    density: Density | msgspec.UnsetType = msgspec.UNSET
+    theme: Theme | msgspec.UnsetType = msgspec.UNSET
+    shortcuts: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 class ChangePassword(msgspec.Struct, forbid_unknown_fields=True):

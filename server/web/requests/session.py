@@ -19,7 +19,7 @@ from server.model import Account
 from server.settings import Settings
 from server.sites import OWN, Site
 from server.storage.accounts import sessions
-from server.web.requests import cross_origin, language, origins, site_sessions, user_agents
+from server.web.requests import appearance, cross_origin, language, origins, site_sessions, user_agents
 from server.web.requests.context import Visit, address, host, is_signed, sign
 
 log = logging.getLogger("livethread.logins")
@@ -69,6 +69,7 @@ async def identify(visit: Visit) -> Account | None:
     account = await visit.state["context"].sessions.account(hashed, site.id if site else OWN)
     if account is not None:
         language.prefer(visit, account)
+        appearance.prefer(visit, account)
     if account is None or site is None:
         return account
     # The cookie came back: no bearer is needed in its place.
