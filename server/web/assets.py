@@ -40,6 +40,8 @@ EMBED = "embed.js"
 EMBED_STYLE = "embed.css"
 EMBEDDED = "thread_element.js"
 EMBEDDED_LIVE = "live.js"
+# Of one page alone: bundled by itself, so that nothing is cut out of what a thread loads.
+INBOX = "inbox.js"
 EMBED_SECONDS = 300
 
 
@@ -83,6 +85,7 @@ class Assets:
 
         # The keys of the texts that must be in the HTML of a thread: here, and on pages of other sites.
         self.words, self.embedded_words = asked(ENTRY), asked(EMBEDDED) | asked(EMBEDDED_LIVE)
+        self.inbox_words = client_texts.keys([contents[INBOX]])
         self.lazy_words = asked(LATER) - (self.words & self.embedded_words)
         for one in languages:
             contents[f"words.{one.language}.json"] = client_texts.as_json(one, self.lazy_words)

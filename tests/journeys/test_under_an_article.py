@@ -337,7 +337,9 @@ async def test_what_paints_a_thread_comes_first_and_is_small(
     await expect(page.locator("live-thread .composer textarea")).to_have_value("Too early")
     # Loaded by itself: live.js with what it shares with our own page. Only afterwards, when nothing else is to be done,
     # come session.js and after_paint.js, which are not counted here.
-    late = [one for one in asked if one.endswith(".js") and one not in files and not re.search("after_paint|session", one)]
+    late = [
+        one for one in asked if one.endswith(".js") and one not in files and not re.search("after_paint|session", one)
+    ]
     live = sum(map(sent, late))
     print(f"until a thread is painted: {painted:,} bytes; until it is live: {painted + live:,} bytes")
     assert painted <= 15 * 1024

@@ -52,6 +52,7 @@ class Editions:
             "live_url": settings.live_url,
             "address": settings.address,
             "votes": settings.votes,
+            "inbox_words": client_texts.as_attribute(texts, assets.inbox_words),
         }
         own, guest = (
             {**site, "words": client_texts.as_attribute(texts, wanted)}
