@@ -183,7 +183,7 @@ def _account(given: Namespace) -> int:
 def _site(given: Namespace) -> int:
     if given.action == "key":
         return _site_key(given)
-    fields = ("id", "origins", "name", "logins", "keep_query", "moderates", "theme")
+    fields = ("id", "origins", "name", "logins", "keep_query", "moderates", "theme", "language")
     asked = {field: value for field in fields if (value := getattr(given, field, None)) is not None}
     if given.action == "add":
         asked.setdefault("id", sites.id_for(given.origins[0]))
@@ -192,10 +192,11 @@ def _site(given: Namespace) -> int:
         if one["id"] == sites.OWN:
             continue
         query = f", keeps {' '.join(one['keep_query'])} of the query" if one["keep_query"] else ""
+        language = f", language {one['language']}" if one["language"] else ""
         moderates = ", moderates" if one["moderates"] else ""
         print(
             f"{one['id']}: {one['name']}, {' '.join(one['origins']) or 'no origin'}; "
-            f"logins: {' '.join(one['logins']) or 'none'}; theme {one['theme']}{query}{moderates}"
+            f"logins: {' '.join(one['logins']) or 'none'}; theme {one['theme']}{language}{query}{moderates}"
         )
     if given.action == "remove":
         print(f"{given.id} is removed; its threads are on this server's own pages")

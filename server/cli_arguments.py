@@ -255,6 +255,9 @@ def _add_site(command: argparse.ArgumentParser) -> None:
         one.add_argument(
             "--moderates", action=argparse.BooleanOptionalAction, help="whether moderators may act as such there"
         )
+        one.add_argument(
+            "--language", metavar="TAG", help="where the reader's browser and the page ask for none that is offered"
+        )
         one.add_argument("--theme", choices=THEMES, help="its colours (default: auto, as the page's)")
     remove = actions.add_parser(
         "remove", help="remove a site", description="Remove a site. Its threads stay, on this server's own pages."

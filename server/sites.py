@@ -19,13 +19,15 @@ OIDC = "oidc:"
 MAX_ID_CHARACTERS = 60
 _ID = re.compile(rf"[a-z0-9][a-z0-9._-]{{0,{MAX_ID_CHARACTERS - 1}}}")
 _OIDC_LOGIN = re.compile(rf"{OIDC}[a-z0-9][a-z0-9-]{{0,19}}")
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,3}")
 _QUERY_NAME = re.compile(r"[A-Za-z0-9_.\[\]-]{1,60}")
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
     """`host`: of the first origin, whose addresses have the shortest keys; it never changes. `keep_query`: the names
-    in a query that tell one page from another. `moderates`: whether moderators may act as such from its pages."""
+    in a query that tell one page from another. `moderates`: whether moderators may act as such from its pages.
+    `language`: of its threads, where a reader's browser and the page ask for none that is offered."""
 
     id: str
     name: str = ""
@@ -35,6 +37,7 @@ class Site:
     logins: tuple[str, ...] = ("password",)
     moderates: bool = False
     theme: Theme = "auto"
+    language: str = ""
     is_setting: bool = False
 
     def normalised(self, page: str) -> str:
@@ -140,10 +143,12 @@ def checked(site: Site) -> Site:
         raise Invalid("error.login_way", field="logins", names=", ".join((*LOGINS, "oidc:NAME")), name=unknown[0])
     if site.theme not in THEMES:
         raise Invalid("error.theme", field="theme", names=", ".join(THEMES))
+    if site.language and not _LANGUAGE.fullmatch(site.language):
+        raise Invalid("error.language_tag", field="language")
     return Site(
         site.id, site.name.strip()[:100] or site.id, site.host or host_of(origins[0]), tuple(dict.fromkeys(origins)),
         tuple(sorted({*site.keep_query})), _ordered(site.logins), site.moderates,
-        site.theme, site.is_setting,
+        site.theme, site.language, site.is_setting,
     )  # fmt: skip
 
 

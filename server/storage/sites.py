@@ -21,7 +21,7 @@ def all_of(sql: sqlite3.Connection) -> list[Site]:
         origins.setdefault(site, []).append(origin)
     rows = sql.execute(
         "SELECT id AS id, name AS name, host AS host, keep_query AS keep_query, logins AS logins,"
-        " moderates AS moderates, theme AS theme, is_setting AS is_setting FROM sites ORDER BY id"
+        " moderates AS moderates, theme AS theme, language AS language, is_setting AS is_setting FROM sites ORDER BY id"
     )
     return [
         Site(
@@ -41,13 +41,13 @@ def all_of(sql: sqlite3.Connection) -> list[Site]:
 def put(write: Write, site: Site) -> None:
     """Keep the site as it is given. Raises Conflict if one of its origins is another's."""
     write.sql.execute(
-        "INSERT INTO sites (id, name, host, keep_query, logins, moderates, theme, is_setting)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET name = excluded.name,"
+        "INSERT INTO sites (id, name, host, keep_query, logins, moderates, theme, language, is_setting)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET name = excluded.name,"
         " keep_query = excluded.keep_query, logins = excluded.logins, moderates = excluded.moderates,"
-        " theme = excluded.theme, is_setting = excluded.is_setting",
+        " theme = excluded.theme, language = excluded.language, is_setting = excluded.is_setting",
         (
             site.id, site.name, site.host, " ".join(site.keep_query), " ".join(site.logins), int(site.moderates),
-            site.theme, int(site.is_setting),
+            site.theme, site.language, int(site.is_setting),
         ),
     )  # fmt: skip
     write.sql.execute("DELETE FROM site_origins WHERE site = ?", (site.id,))

@@ -22,8 +22,8 @@ _HEADING = re.compile(r"<(/?)h[1-6]>")
 MAX_MENTIONS = 10
 # No mark lies between these: Han, Hangul and old scripts do. To ask of every character takes a tenth of the start.
 _WITH_MARKS = (
-    range(0x300, 0x3400), range(0xA600, 0xAC00), range(0xFB00, 0xFF00), range(0x10100, 0x12000), range(0x16A00, 0x17000),
-    range(0x1B000, 0x1F000),
+    range(0x300, 0x3400), range(0xA600, 0xAC00), range(0xFB00, 0xFF00), range(0x10100, 0x12000),
+    range(0x16A00, 0x17000), range(0x1B000, 0x1F000),
 )  # fmt: skip
 # Vowel signs, voicing marks and joiners are parts of words, which \w does not know.
 _OF_WORDS = "\\w\u200c\u200d" + "".join(

@@ -273,7 +273,7 @@ FORMS: dict[str, tuple[str | None, dict[str, str]]] = {
     "/sites": ("name", {"origins": "https://new.example", "name": "MY TEXT"}),
     "/sites/blog.example": (
         "name",
-        {"origins": SITE, "name": "MY TEXT", "keep_query": "p", "moderates": "yes", "theme": "dark"},
+        {"origins": SITE, "name": "MY TEXT", "keep_query": "p", "moderates": "yes", "theme": "dark", "language": "de"},
     ),
     "/sites/blog.example/remove": (None, {"sure": "no"}),
     "/sites/blog.example/keys": ("public_key", {"key_id": "k", "algorithm": "ES256", "public_key": "MY TEXT"}),

@@ -11,6 +11,7 @@ import pytest
 from playwright.async_api import expect
 
 from server.locales import real, texts
+from tests.journeys.articles import Site
 from tests.journeys.people import Person
 from tests.processes import Server
 
@@ -126,6 +127,22 @@ async def test_the_script_speaks_as_its_page_does(app: Server, key: str, name: s
     await expect(page.locator(".answering .actions .quiet").last).to_have_text(MIRRORED("composer.close"))
     author.post(key, "More words")
     await expect(page.locator(".pill")).to_have_attribute("aria-label", MIRRORED("unread.new_comments", count=1))
+
+
+async def test_under_an_article_the_language_is_the_browsers_then_the_pages_then_the_sites(
+    app: Server, site: Site, key: str, visit: Any
+) -> None:
+    app.run("site", "add", site.origin, "--id", "blog", "--language", "ar-XB")
+    site.server, site.live = app.origin, app.live_url
+    url = site.article(key, lang="en-XA")
+    for wanted, tag, expected in (("en", "en-XA", ENGLISH), ("pl", "en-XA", LONG), ("pl", "nl", MIRRORED)):
+        page = (await visit(locale=wanted)).page
+        await page.goto(site.article(key, lang=tag))
+        await expect(page.locator("live-thread .reader button")).to_have_text(expected("action.log_in"))
+    assert get(app, f"/t?only=fragment&url={url}", "pl").text.count('lang="en"')
+    told = get(app, f"/t?only=fragment&url={url}", "pl", origin=site.origin)
+    assert 'lang="ar-XB"' in told.text
+    assert "Origin" in told.headers["vary"]
 
 
 async def test_marks_in_texts_are_said_in_the_language_of_the_reader(

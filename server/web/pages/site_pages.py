@@ -82,6 +82,7 @@ async def _show(
         one=site,
         ways=sites.LOGINS,
         themes=THEMES,
+        languages=context.editions.offered.texts.values(),
         # A site may still name one that is no longer configured.
         providers={way: way for way in site.logins if way.startswith(sites.OIDC)}
         | {f"{sites.OIDC}{provider.name}": provider.label for provider in context.settings.oidc},
@@ -99,7 +100,8 @@ async def change(visit: Visit) -> Response:
     site = await _site(visit)
     wanted = _changed(site, form)
     changes = {
-        name: getattr(wanted, name) for name in ("name", "origins", "keep_query", "logins", "moderates", "theme")
+        name: getattr(wanted, name)
+        for name in ("name", "origins", "keep_query", "logins", "moderates", "theme", "language")
     }
     try:
         async with _reread(visit) as database:
@@ -119,6 +121,7 @@ def _changed(site: Site, form: FormData) -> Site:
         moderates=form.get("moderates") == "yes",
         # Checked with the rest.
         theme=cast("Theme", str(form.get("theme", site.theme))),
+        language=str(form.get("language", site.language)),
     )
 
 

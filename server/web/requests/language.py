@@ -1,7 +1,7 @@
 """In which language a request is answered.
 
-The account's choice decides, then what the browser asks for, then the page under which the thread is (`lang`), then the
-server's first language.
+The account's choice decides, then what the browser asks for, then the page under which the thread is (`lang`), then its
+site, then the server's first language.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from server.errors import DomainError
 from server.locales import Texts, texts
 from server.model import Account
 from server.web.pages.editions import Edition, Editions
+from server.web.requests import origins
 
 _CHOSEN = "livethread.language"
 # Of a language's tag.
@@ -35,8 +36,15 @@ def texts_for(request: Request[Any]) -> Texts:
         offered.named(request.scope.get(_CHOSEN, ""))
         or offered.for_header(request.headers.get("accept-language", ""))
         or offered.matching(request.query_params.get("lang", "")[:MOST_CHARACTERS])
+        or offered.matching(_of_site(request))
         or offered.default
     )
+
+
+def _of_site(request: Request[Any]) -> str:
+    live = request.scope["state"]["live"]
+    site = origins.site_of(live.settings, live.sites, request.headers)
+    return site.language if site else ""
 
 
 def edition_for(request: Request[Any]) -> Edition:
