@@ -130,9 +130,7 @@ export class Live {
   apply(change) {
     // What no server of ours sends is not taken: the change after it leads to a diff.
     if (!isSound(change)) return;
-    // What somebody has posted here is not new to them.
-    const own = change.comments.filter((one) => this.view.isOwn(one) && !this.store.get(one.id));
-    const before = this.store.count + own.length;
+    const before = this.store.count;
     const { kind, touched } = this.store.apply(change);
     if (kind === "gap") this.connection.join();
     if (kind === "reset") this.#fetchAnew();
@@ -140,7 +138,7 @@ export class Live {
     const news = Math.max(0, this.store.count - before);
     this.#news += news;
     // After an outage the status says it.
-    if (news && !this.#wasLost) this.view.dispatchEvent(new CustomEvent("news", { detail: news }));
+    if (news && !this.#wasLost) this.view.dispatchEvent(new CustomEvent("news", { detail: { news, change } }));
     this.view.take(touched);
   }
 

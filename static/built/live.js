@@ -1,1 +1,1 @@
-import{j as e}from"./chunk-4OK3WCBL.js";import"./chunk-FXDAMSQ4.js";export{e as Live};
+import{j as e}from"./chunk-7JCSTXXF.js";import"./chunk-FXDAMSQ4.js";export{e as Live};

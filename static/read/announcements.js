@@ -2,6 +2,8 @@
 
 import { t } from "../texts.js";
 
+/** @typedef {import("../live/thread_store.js").Comment} Comment */
+
 const SPEAK_EVERY_MS = 20_000;
 
 /** @param {import("../live_thread.js").Live} live @param {AbortSignal} signal ends it */
@@ -14,8 +16,13 @@ export function speakNews(live, signal) {
     unspoken = 0;
   };
   const hear = (/** @type {Event} */ event) => {
+    const { news, change } = /** @type {CustomEvent} */ (event).detail;
+    // What somebody has posted here is not new to them.
+    const isOwn = (/** @type {Comment} */ one) => live.view.isOwn(one) && (one.arrived ?? 0) > change.after;
+    const count = news - change.comments.filter(isOwn).length;
+    if (count <= 0) return;
     if (!unspoken) setTimeout(speak, Math.max(0, spokenAt + SPEAK_EVERY_MS - Date.now()));
-    unspoken += /** @type {CustomEvent} */ (event).detail;
+    unspoken += count;
   };
   live.view.addEventListener("news", hear, { signal });
 }

@@ -2,7 +2,7 @@
  * Draws the thread: one flush per frame, and never a shift of what is being read. Touches only `root`, never the network.
  *
  * Events: `settled`, when everything that was taken is drawn or held; `read` (detail: the `li`), when one was read;
- * `going` (detail: the `li`), before one is brought into sight; `news` (detail: how many), when some have come.
+ * `going` (detail: the `li`), before one is brought into sight; `news` (detail: how many, and the change), when some have come.
  */
 
 import { at } from "../live/addresses.js";

@@ -24,6 +24,7 @@ SCENARIOS = {
     "forged": "forged, replayed and mutated messages on Redis",
     "disk": "full disk, I/O errors, no descriptors",
     "restart": "a rolling restart of everything",
+    "proxies": "every way in, while gateways restart and die",
     "hosts": "two hosts, and the link between them cut",
     "clock": "clocks that jump",
     "upgrade": "every earlier database",

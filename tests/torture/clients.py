@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import random
+import ssl
 import time
 from collections import Counter, deque
 from collections.abc import Sequence
@@ -52,17 +53,21 @@ async def read_all(client: httpx2.AsyncClient, key: str) -> dict[str, Any]:
     }
 
 
-def api(origin: str) -> httpx2.AsyncClient:
+def api(origin: str, *, is_http2: bool = False) -> httpx2.AsyncClient:
+    """A client that trusts what the environment's SSL_CERT_FILE holds."""
     # Shorter than what any server keeps an idle connection for (Apache: 5 s), so that none closes one as it is used.
     limits = httpx2.Limits(max_connections=200, max_keepalive_connections=200, keepalive_expiry=3)
-    return httpx2.AsyncClient(base_url=origin, timeout=20, trust_env=False, limits=limits)
+    trusted = ssl.create_default_context() if origin.startswith("https:") else True
+    return httpx2.AsyncClient(
+        base_url=origin, timeout=20, trust_env=False, limits=limits, verify=trusted, http1=not is_http2, http2=is_http2
+    )
 
 
 class Posters:
     """Several accounts that post until each post is acknowledged, the same nonce again and again."""
 
-    def __init__(self, origin: str, key: str, tokens: list[str]) -> None:
-        self.client = api(origin)
+    def __init__(self, origin: str, key: str, tokens: list[str], *, is_http2: bool = False) -> None:
+        self.client = api(origin, is_http2=is_http2)
         self.key = key
         self.tokens = tokens
         self.acknowledged: dict[str, int] = {}
