@@ -35,6 +35,9 @@ def open_connection(path: Path, *, read_only: bool = False) -> sqlite3.Connectio
     connection.execute(f"PRAGMA wal_autocheckpoint = {0 if read_only else 1000}")
     if read_only:
         connection.execute("PRAGMA query_only = ON")
+    else:
+        # What a savepoint would take back stays in memory: a post changes more than is kept there by default.
+        connection.execute("PRAGMA temp_store = MEMORY")
     return connection
 
 
