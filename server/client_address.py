@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import logging
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 
 from server.settings import Settings
 
@@ -17,6 +18,8 @@ _FORWARDING = frozenset(
 )
 _FORWARDING_ENDS = ("real-ip", "client-ip", "clientip")
 _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
+# Of an address with brackets, zone and port: nothing longer is kept.
+_LONGEST = 100
 Header = Callable[[str], list[str]]
 
 
@@ -108,6 +111,11 @@ def _is_forwarding(name: str) -> bool:
 
 def parsed(text: str) -> Address | None:
     """Return an address as proxies and sockets write it (brackets, port, zone), IPv4 out of IPv6; None: it is none."""
+    return _parsed(text) if len(text) <= _LONGEST else None
+
+
+@lru_cache(maxsize=4096)
+def _parsed(text: str) -> Address | None:
     text = text.strip().strip('"')
     if text.startswith("["):
         text = text[1:].partition("]")[0]

@@ -22,7 +22,7 @@ class Guard:
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self.app = app
         self._settings = settings
-        self._headers = security_headers(settings)
+        self._headers = [(name.lower().encode(), value.encode()) for name, value in security_headers(settings)]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -39,8 +39,8 @@ class Guard:
                 headers = MutableHeaders(scope=message)
                 cross_origin.open_to(headers, scope["path"], site, given.get("origin", ""))
                 headers["X-Request-Id"] = logs.request_id.get()
-                for name, value in self._headers:
-                    headers.setdefault(name, value)
+                present = {name for name, _ in headers.raw}
+                headers.raw.extend(one for one in self._headers if one[0] not in present)
                 if "location" in headers:
                     headers["location"] = _relative(headers["location"], self._settings.base)
             await send(message)
