@@ -28,5 +28,5 @@ function fill(item, { nonce, body }, viewer) {
   part(".name").textContent = viewer;
   part(".note").textContent = t("comment.sending");
   part(".body").textContent = body;
-  for (const needless of item.querySelectorAll("footer > *, .to, time")) needless.remove();
+  for (const needless of item.querySelectorAll("footer > *, .to, .time")) needless.remove();
 }

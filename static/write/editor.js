@@ -33,6 +33,7 @@ export class Editor {
     this.says = make("p", "says");
     this.says.setAttribute("role", "alert");
     this.present = make("blockquote", "kept");
+    this.present.dir = "auto";
     this.present.hidden = true;
     this.text = document.createElement("textarea");
     this.text.rows = 4;

@@ -39,9 +39,11 @@ export class Quoting {
     this.#source = item;
     this.#text = text;
     const { left, bottom } = range.getBoundingClientRect();
-    this.button.style.setProperty("inset-inline-start", `${Math.max(8, left)}px`);
-    this.button.style.setProperty("inset-block-start", `${Math.min(innerHeight - 48, bottom + 8)}px`);
     this.button.hidden = false;
+    // As the range is measured, whichever way is read.
+    const most = document.documentElement.clientWidth - this.button.offsetWidth - 8;
+    this.button.style.setProperty("left", `${Math.max(8, Math.min(most, left))}px`);
+    this.button.style.setProperty("top", `${Math.min(innerHeight - 48, bottom + 8)}px`);
   }
 
   /** Quote all that a comment says itself. @param {HTMLElement} item */

@@ -80,8 +80,8 @@ async def test_a_date_of_another_year_is_shown_whole(app: Server, key: str, name
     fill(app, key, name, 1)
     reader = await visit(**PHONE)
     page = await reader.read(f"{app.origin}/t/{key}")
-    time = page.locator(".time time").first
-    await time.evaluate("(time) => { time.textContent = '28 Sept 2011'; }")
+    time = page.locator(".comment .time").first
+    await time.evaluate("(time) => { time.firstElementChild.textContent = '28 Sept 2011'; }")
     assert await time.evaluate("(time) => time.scrollWidth <= time.clientWidth")
 
 
