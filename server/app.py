@@ -45,6 +45,7 @@ from server.storage.threads.orders import Rankings
 from server.text.render_process import Renderer
 from server.web.api import activity_api, embedded_api, moderation_api, own_account_api, session_api, thread_api
 from server.web.assets import Assets
+from server.web.gallery import gallery_pages
 from server.web.live import gateway_api, live_socket
 from server.web.monitoring import metrics, probes
 from server.web.pages import (
@@ -229,6 +230,7 @@ def create_app(settings: Settings) -> Starlette:
             *openid_pages.routes,
             *embed_login_pages.routes,
             *site_pages.routes,
+            *gallery_pages.routes,
             *own_account_api.routes,
             *own_account_pages.routes,
             *moderation_api.routes,

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 MAX_CHARACTERS = 2000
 # The first segments of our own paths: a base must begin otherwise, so that every path can be told to be in or outside.
 OWN_SEGMENTS = frozenset({
-    "account", "api", "avatar", "c", "embed", "embed.js", "feed", "health", "inbox", "internal", "live", "login",
-    "logout", "metrics", "pending", "picture", "ready", "register", "search", "sites", "static", "t", "u",
+    "account", "api", "avatar", "c", "embed", "embed.js", "feed", "gallery", "health", "inbox", "internal", "live",
+    "login", "logout", "metrics", "pending", "picture", "ready", "register", "search", "sites", "static", "t", "u",
 })  # fmt: skip
 _OF_THREADS = ("/t/", "/api/threads/")
 # Labels of letters (any script's), digits, `-` and `_`; or an IPv6 address in brackets.

@@ -278,6 +278,10 @@ class Settings:
             "off", values.switch, "`on` logs the address of each failed login, which is personal data, for fail2ban"
         ),
     ]
+    gallery: Annotated[
+        bool,
+        Setting("off", values.switch, "`on` serves `/gallery`: every part of the pages in every state, for designers"),
+    ]
     is_origin_given: bool
     is_app_url_given: bool
 

@@ -139,6 +139,9 @@ ROWS: dict[str, Row] = {
     "GET /t/{key}/c/{id}/feed": Row(answers),
     "GET /feed": Row(always(200)),
     "GET /feed/mine/{secret}": Row(always(200)),
+    # A setting serves them.
+    "GET /gallery": Row(always(404)),
+    "GET /gallery/pages": Row(always(404)),
     "GET /avatar/{name}": Row(always(404)),
     "GET /picture/{name}": Row(always(404)),
     "GET /static/{version}/{name}": Row(always(404)),

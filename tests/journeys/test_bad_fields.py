@@ -195,6 +195,9 @@ QUERIES = {
     "branch": ["/api/threads/bad", "/t/bad", "/api/threads/bad?sort=newest"],
     "only": ["/t/bad"],
     "next": ["/login", "/register"],
+    # A setting serves it.
+    "theme": ["/gallery"],
+    "density": ["/gallery/pages"],
 }
 FLAGS = {"held", "anew", "print"}
 STRICT = {"limit", "after", "before", "sort"}

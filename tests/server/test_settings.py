@@ -94,6 +94,7 @@ REFUSED = [
     *(("EDIT_SECONDS", value) for value in ("-1", "15m", "1e3", "٣", "9" * 10)),
     *(("KEEP_ALIVE_SECONDS", value) for value in ("0", "0.5", "forever")),
     *(("VOTES", value) for value in ("down", "both,up", "0")),
+    *(("GALLERY", value) for value in ("1", "public")),
     *(("PICTURES", value) for value in ("1", "public")),
     *(("HOLD", value) for value in ("on", "some")),
 ]  # fmt: skip
