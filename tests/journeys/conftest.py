@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from playwright.async_api import Browser, BrowserContext, Locator, Page, async_p
 from playwright.async_api import TimeoutError as NotInTime
 
 from tests.journeys.articles import Site, neighbour
+from tests.journeys.places import UNDER_AN_ARTICLE, WITHIN, Article, Place
+from tests.processes import Server
 from tests.programs import path_of
 
 ARGUMENTS = [
@@ -19,7 +22,7 @@ ARGUMENTS = [
     # An element says its role and its name, as a screen reader has them.
     "--enable-blink-features=ComputedAccessibilityInfo",
 ]  # fmt: skip
-PAINTED = """() => [...document.querySelectorAll("ol.comments li[data-id]")].map((li) => ({
+COMMENT = """(li) => ({
   id: Number(li.dataset.id),
   parent: Number(li.parentElement.closest("li[data-id]")?.dataset.id ?? 0),
   state: li.dataset.state,
@@ -28,16 +31,18 @@ PAINTED = """() => [...document.querySelectorAll("ol.comments li[data-id]")].map
   note: li.querySelector(".note").textContent,
   text: li.querySelector(".body").textContent,
   links: [...li.querySelectorAll(":scope > article a")].map((a) => a.getAttribute("href")),
-}))"""
+})"""
+PAINTED = f"() => [...{WITHIN}.querySelectorAll('ol.comments li[data-id]')].map({COMMENT})"
 
 A_FRAME = "() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 50)))"
-SHOW_ON = """() => {
-  const waiting = document.querySelector(":is(.pill, .more, .rest > a):not([hidden], [hidden] > a)");
+SHOW_ON = f"""() => {{
+  const waiting = {WITHIN}.querySelector(":is(.pill, .more, .rest > a):not([hidden], [hidden] > a)");
   waiting?.click();
   return Boolean(waiting);
-}"""
+}}"""
 
-REVEALED = """([thread, count]) => {
+REVEALED = """([element, count]) => {
+  const thread = element.shadowRoot ?? element;
   thread.querySelector(".pill:not([hidden])")?.click();
   return [...thread.querySelectorAll("li[data-id]")].filter((li) => li.checkVisibility()).length === count;
 }"""
@@ -85,11 +90,17 @@ class Visitor:
         page.set_default_timeout(PATIENCE_MS)
         page.on("pageerror", lambda error: self.wrong.append(str(error)))
         page.on("console", self._heard)
+        # The version of the thread that its socket has brought.
+        self.version = 0
+        page.on("websocket", lambda socket: socket.on("framereceived", self._received))
 
     def _heard(self, message: Any) -> None:
         self.console.append(message.text)
         if "Content Security Policy" in message.text or "TrustedHTML" in message.text:
             self.wrong.append(message.text)
+
+    def _received(self, frame: str | bytes) -> None:
+        self.version = max(self.version, json.loads(frame).get("version", 0))
 
     async def read(self, url: str) -> Page:
         """Open a thread and wait until it is live."""
@@ -136,6 +147,23 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("site")
     with neighbour(folder) as address:
         yield Site(folder, address.replace("127.0.0.1", "localhost"))
+
+
+@pytest.fixture(scope="module")
+def listed(app: Server, site: Site) -> Site:
+    """A site of the module's app."""
+    app.run("site", "add", site.origin)
+    site.server, site.live = app.origin, app.live_url
+    return site
+
+
+@pytest.fixture
+def place(request: pytest.FixtureRequest, app: Server, key: str) -> Iterator[Place]:
+    """Where the thread of the test is: by `IN_BOTH_PLACES` on the server's own page, and then under an article."""
+    is_own = getattr(request, "param", "") != UNDER_AN_ARTICLE
+    made = Place(app, key) if is_own else Article(app, request.getfixturevalue("listed"), key)
+    yield made
+    assert made.was_read
 
 
 @pytest.fixture(params=["as it comes", "third-party cookies blocked"])

@@ -10,6 +10,7 @@ from playwright.async_api import Page, WebSocketRoute, expect
 
 from tests.journeys.conftest import reveal
 from tests.journeys.people import Person
+from tests.journeys.places import IN_BOTH_PLACES, Place
 from tests.journeys.test_two_browsers import fill
 from tests.processes import Server
 
@@ -18,11 +19,12 @@ CHANGES = 10_000
 MOST_GROWTH_BYTES = 1_000_000
 
 
+@IN_BOTH_PLACES
 @pytest.mark.scenario(12)
 async def test_a_socket_that_dies_in_silence_is_noticed_by_its_heartbeat_and_resumed(
-    app: Server, key: str, name: str, visit: Any
+    app: Server, place: Place, name: str, visit: Any
 ) -> None:
-    fill(app, key, name, 2)
+    fill(app, place.key, name, 2)
     reader, witness = await visit(), await visit()
     page: Page = reader.page
     opened: list[WebSocketRoute] = []
@@ -36,10 +38,10 @@ async def test_a_socket_that_dies_in_silence_is_noticed_by_its_heartbeat_and_res
 
     await page.route_web_socket("**/live", between)
     await page.clock.install()
-    await reader.read(f"{app.origin}/t/{key}")
-    await witness.read(f"{app.origin}/t/{key}")
+    await place.read(reader)
+    await place.read(witness)
     dead += opened
-    fill(app, key, f"{name} L", 3)
+    fill(app, place.key, f"{name} L", 3)
     await expect(witness.page.locator(".count")).to_have_text("5")
     await expect(reader.page.locator(".count")).to_have_text("2")
     # The beat, what an answer to it may take, and the longest first pause.
@@ -52,44 +54,39 @@ async def test_a_socket_that_dies_in_silence_is_noticed_by_its_heartbeat_and_res
     assert await reader.painted() == await witness.painted()
 
 
+@IN_BOTH_PLACES
 @pytest.mark.scenario(14)
 async def test_who_goes_back_to_a_thread_finds_it_live_and_caught_up(
-    app: Server, key: str, name: str, visit: Any
+    app: Server, place: Place, name: str, visit: Any
 ) -> None:
-    fill(app, key, name, 2)
+    fill(app, place.key, name, 2)
     reader, witness = await visit(), await visit()
-    page = await reader.read(f"{app.origin}/t/{key}")
-    await witness.read(f"{app.origin}/t/{key}")
+    page = await place.read(reader)
+    await place.read(witness)
     await page.locator("textarea").first.fill("Begun before")
-    await page.click(".home")
+    await page.goto(f"{app.origin}/")
     await expect(page.locator("h1")).to_be_visible()
-    fill(app, key, f"{name} L", 3)
+    fill(app, place.key, f"{name} L", 3)
     await page.go_back()
     await expect(page.locator(".connection[data-state=live]")).to_be_visible()
     await expect(page.locator(".count")).to_have_text("5")
     await expect(page.locator("textarea").first).to_have_value("Begun before")
-    fill(app, key, f"{name} N", 1)
+    fill(app, place.key, f"{name} N", 1)
     await expect(page.locator(".count")).to_have_text("6")
     await expect(witness.page.locator(".count")).to_have_text("6")
     assert await reader.painted() == await witness.painted()
 
 
+@IN_BOTH_PLACES
 @pytest.mark.scenario(37)
-async def test_two_threads_on_one_page_live_each_for_itself(app: Server, key: str, name: str, visit: Any) -> None:
-    other = f"{key}-other"
+async def test_two_threads_on_one_page_live_each_for_itself(app: Server, place: Place, name: str, visit: Any) -> None:
+    key, other = place.key, place.key_of_another
     fill(app, key, name, 1)
     (second,) = fill(app, other, f"{name} O", 1)
     # The policy takes no HTML from a test.
-    reader = await visit(bypass_csp=True)
-    page = await reader.read(f"{app.origin}/t/{key}")
-    await page.evaluate(
-        """async (path) => {
-          const fetched = new DOMParser().parseFromString(await (await fetch(path)).text(), "text/html");
-          document.querySelector("main").append(document.adoptNode(fetched.querySelector("live-thread")));
-        }""",
-        f"/t/{other}",
-    )
-    threads = [page.locator(f"live-thread[key='{one}']") for one in (key, other)]
+    page = await place.read(await visit(bypass_csp=True))
+    await page.evaluate(place.ADD_ANOTHER, other)
+    threads = [page.locator("live-thread").nth(number) for number in (0, 1)]
     for thread in threads:
         await expect(thread.locator(".connection[data-state=live]")).to_be_visible()
     await threads[0].locator("textarea").fill("To the one")

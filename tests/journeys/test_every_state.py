@@ -12,6 +12,7 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page, expect
 
 from tests.journeys.navigation import choose
+from tests.journeys.places import UNDER_AN_ARTICLE, WITHIN, Place
 from tests.journeys.test_seen_by_others import log_in
 from tests.processes import Server
 
@@ -21,6 +22,11 @@ RICH = f"> quote\n\n- list\n\n1. one\n\n`code` ||spoiler, https://example.org/{L
 WIDTHS = (320, 390, 1280)
 ALL = {"resultTypes": ["violations"]}
 CONTRAST = {"runOnly": ["color-contrast", "link-in-text-block"]}
+
+MOVING = f"""() => [...{WITHIN}.querySelectorAll("*")].filter((one) => {{
+  const {{ transitionDuration, animationName }} = getComputedStyle(one);
+  return transitionDuration !== "0s" || animationName !== "none";
+}}).length"""
 
 
 class Conversation:
@@ -184,11 +190,7 @@ async def test_print_shows_the_conversation_without_its_controls(
 async def test_reduced_motion_leaves_none(app: Server, conversation: Conversation, visit: Any) -> None:
     page = (await visit(reduced_motion="reduce")).page
     await page.goto(f"{app.origin}/t/{conversation.key}")
-    moving = """() => [...document.querySelectorAll("*")].filter((one) => {
-      const { transitionDuration, animationName } = getComputedStyle(one);
-      return transitionDuration !== "0s" || animationName !== "none";
-    }).length"""
-    assert await page.evaluate(moving) == 0
+    assert await page.evaluate(MOVING) == 0
 
 
 @pytest.mark.scenario(32)
@@ -206,3 +208,39 @@ async def test_right_to_left_the_branch_hangs_on_the_right(app: Server, conversa
     assert outer
     assert inner
     assert inner["x"] + inner["width"] < outer["x"] + outer["width"]
+
+
+@pytest.mark.parametrize("place", [UNDER_AN_ARTICLE], indirect=True)
+@pytest.mark.scenario(29, 30, 31, 32, 33, 34)
+async def test_the_element_is_as_accessible_as_our_own_page(app: Server, place: Place, name: str, visit: Any) -> None:
+    conversation = Conversation(app, place.key, name)
+    first, deep = f"#c-{conversation.first}", f"#c-{conversation.deep}"
+    page = await place.read(await visit(viewport={"width": 390, "height": 800}, reduced_motion="reduce"))
+    await page.wait_for_selector(".keys", state="attached")
+    assert await page.locator(f"{deep} > article .body").evaluate("(body) => body.clientWidth") >= 260
+    await page.click(f"{deep} .reply")
+    await page.click(f"{first} > article .menu")
+    await page.wait_for_selector(".choices")
+    assert await page.evaluate(MOVING) == 0
+    # What a browser paints where a page has no ground of its own, axe takes for white.
+    await page.add_style_tag(content="html { background: Canvas }")
+    for scheme in ("light", "dark"):
+        await page.emulate_media(color_scheme=scheme)
+        found = await Axe().run(page, context="live-thread")
+        assert [(one["id"], one["nodes"]) for one in found.response["violations"]] == []
+    await page.keyboard.press("Escape")
+    for direction in ("ltr", "rtl"):
+        await page.locator("live-thread").evaluate("(one, dir) => { one.dir = dir; one.refresh(); }", direction)
+        await expect(page.locator(f".thread[dir={direction}] .connection[data-state=live]")).to_have_count(1)
+        for width in WIDTHS:
+            await page.set_viewport_size({"width": width, "height": 720})
+            assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (direction, width)
+    outer = await page.locator(f"{first} > article .avatar").bounding_box()
+    inner = await page.locator(f"{first} li > article .avatar").first.bounding_box()
+    assert outer
+    assert inner
+    assert inner["x"] + inner["width"] < outer["x"] + outer["width"]
+    await page.emulate_media(media="print")
+    for control in (".composer", ".sorts", ".keys", ".comment footer", ".connection"):
+        await expect(page.locator(f"{control}:visible")).to_have_count(0)
+    assert await page.locator(".body:visible").count() == await page.locator(".comments .body").count() > 0

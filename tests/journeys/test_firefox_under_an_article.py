@@ -37,6 +37,7 @@ async def write(tab: Tab, text: str) -> None:
     await tab.until(f"[...{GUEST}.querySelectorAll('.body')].some((one) => one.textContent === '{text}')")
 
 
+@pytest.mark.scenario_in_element(40)
 async def test_a_reader_logs_in_in_a_window_writes_and_hears_others(
     app: Server, site: Site, firefox: Firefox, key: str, name: str
 ) -> None:

@@ -8,17 +8,19 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.journeys.people import Person
+from tests.journeys.places import IN_BOTH_PLACES, Place
 from tests.journeys.test_two_browsers import SETTLED, SHIFTS
 from tests.processes import Server
 
 
+@IN_BOTH_PLACES
 @pytest.mark.scenario(4)
-async def test_a_branch_is_folded_counted_and_opened_again(app: Server, key: str, name: str, visit: Any) -> None:
+async def test_a_branch_is_folded_counted_and_opened_again(app: Server, place: Place, name: str, visit: Any) -> None:
     ana = Person(app, name)
-    ids = [ana.post(key, f"Comment {number}.")["id"] for number in range(8)]
-    replies = [ana.post(key, f"Reply {number}.", parent=ids[1])["id"] for number in range(3)]
+    ids = [ana.post(place.key, f"Comment {number}.")["id"] for number in range(8)]
+    replies = [ana.post(place.key, f"Reply {number}.", parent=ids[1])["id"] for number in range(3)]
     reader = await visit()
-    page: Page = await reader.read(f"{app.origin}/t/{key}")
+    page: Page = await place.read(reader)
     fold = page.locator(f"#c-{ids[1]} > article .fold")
     await expect(page.locator(".fold")).to_have_count(1)
     await expect(fold).to_have_attribute("aria-expanded", "true")
@@ -30,7 +32,7 @@ async def test_a_branch_is_folded_counted_and_opened_again(app: Server, key: str
     # What arrives in it moves nothing, is counted, and needs no pill.
     await page.evaluate(SETTLED)
     await page.evaluate(SHIFTS)
-    fresh = ana.post(key, "Another.", parent=replies[1])["id"]
+    fresh = ana.post(place.key, "Another.", parent=replies[1])["id"]
     await expect(fold).to_have_text("▸ 4 replies, 1 new")
     await expect(page.locator(".pill")).to_be_hidden()
     assert await page.evaluate("window.shift") == 0, await page.evaluate("window.moved")
@@ -41,7 +43,7 @@ async def test_a_branch_is_folded_counted_and_opened_again(app: Server, key: str
     # The line itself.
     await page.locator(f"#c-{replies[1]}").click(position={"x": 1, "y": 20})
     await expect(fold).to_have_attribute("aria-expanded", "false")
-    await page.goto(f"{app.origin}/t/{key}/c/{replies[2]}")
+    await page.goto(place.url(comment=replies[2]))
     await expect(page.locator(f"#c-{replies[2]}")).to_be_visible()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any
 
@@ -11,19 +12,20 @@ from playwright.async_api import expect
 
 from tests.journeys.conftest import reveal
 from tests.journeys.navigation import choose
+from tests.journeys.places import IN_BOTH_PLACES, Place
 from tests.journeys.test_two_browsers import SETTLED, SHIFTS, fill, sign_up
 from tests.processes import Server
 
 
-async def pair(app: Server, key: str, name: str, visit: Any) -> tuple[Any, Any, int]:
-    """Return a writer who is signed in, a reader, and the comment that the writer has posted."""
+async def pair(app: Server, key: str, name: str, visit: Any, place: Place | None = None) -> tuple[Any, Any, int]:
+    """Return a writer who is signed in, a reader (at `place`), and the comment that the writer has posted."""
     writer, reader = await visit(), await visit()
     await sign_up(writer, app, name, f"/t/{key}")
     await writer.page.fill("textarea", "What I **first** said")
     await writer.page.click(".post")
     item = writer.page.locator("li[data-id]")
     await expect(item).to_have_count(1)
-    await reader.read(f"{app.origin}/t/{key}")
+    await (place or Place(app, key)).read(reader)
     return writer, reader, int(await item.get_attribute("data-id"))
 
 
@@ -33,11 +35,12 @@ async def assert_as_fresh(app: Server, key: str, reader: Any, visit: Any) -> Non
     assert await reader.painted() == await fresh.painted()
 
 
+@IN_BOTH_PLACES
 @pytest.mark.scenario(6)
 async def test_an_edit_waits_for_the_reader_who_has_the_text_before_their_eyes(
-    app: Server, key: str, name: str, visit: Any
+    app: Server, place: Place, name: str, visit: Any
 ) -> None:
-    writer, reader, id_ = await pair(app, key, name, visit)
+    writer, reader, id_ = await pair(app, place.key, name, visit, place)
     await reader.page.wait_for_timeout(300)
     await choose(writer.page, id_, "edit")
     await expect(writer.page.locator(".editor textarea")).to_have_value("What I **first** said")
@@ -49,7 +52,7 @@ async def test_an_edit_waits_for_the_reader_who_has_the_text_before_their_eyes(
     await expect(reader.page.locator(f"#c-{id_} .body")).to_have_text("What I first said")
     await note.click()
     await expect(reader.page.locator(f"#c-{id_} .body")).to_have_text("What I say now")
-    await assert_as_fresh(app, key, reader, visit)
+    await place.assert_as_fresh(reader, visit)
 
 
 async def test_a_stale_edit_shows_both_texts_and_loses_none(app: Server, key: str, name: str, visit: Any) -> None:
@@ -113,18 +116,19 @@ async def test_a_vote_is_shown_at_once_and_reaches_others_as_a_score(
     await assert_as_fresh(app, key, reader, visit)
 
 
+@IN_BOTH_PLACES
 @pytest.mark.scenario(8)
 async def test_what_a_moderator_removes_and_restores_goes_and_comes_live(
-    app: Server, key: str, name: str, visit: Any
+    app: Server, place: Place, name: str, visit: Any
 ) -> None:
-    (id_, _) = fill(app, key, name, 2)
+    (id_, _) = fill(app, place.key, name, 2)
     with app.commenter(f"{name} R") as client:
-        client.post(f"/api/threads/{key}/comments", json={"body": "Answer", "parent": id_, "nonce": "a" * 20})
+        client.post(f"/api/threads/{place.key}/comments", json={"body": "Answer", "parent": id_, "nonce": "a" * 20})
     app.run("account", "create", f"{name} M", "--role", "moderator", stdin="a long password\n")
     moderator, reader = await visit(), await visit()
-    await reader.read(f"{app.origin}/t/{key}")
+    await place.read(reader)
     page = moderator.page
-    await page.goto(f"{app.origin}/login?next=/t/{key}")
+    await page.goto(f"{app.origin}/login?next=/t/{place.key}")
     await page.fill("#name", f"{name} M")
     await page.fill("#password", "a long password")
     await page.click("main form button")
@@ -135,7 +139,7 @@ async def test_what_a_moderator_removes_and_restores_goes_and_comes_live(
     await page.goto(f"{app.origin}/c/{id_}/moderate")
     await page.click("button[value=visible]")
     await expect(body).not_to_have_text("Removed by a moderator.")
-    await assert_as_fresh(app, key, reader, visit)
+    await place.assert_as_fresh(reader, visit)
 
 
 @pytest.mark.parametrize("sort", ["newest", "top", "flat"])
@@ -156,18 +160,20 @@ async def test_every_order_stays_live_and_equal_to_a_fresh_load(
     assert await reader.painted() == await fresh.painted()
 
 
+@IN_BOTH_PLACES
 @pytest.mark.scenario(26)
-async def test_a_selection_becomes_a_quote_with_its_source(app: Server, key: str, name: str, visit: Any) -> None:
-    (id_,) = fill(app, key, f"{name} Q", 1)
+async def test_a_selection_becomes_a_quote_with_its_source(app: Server, place: Place, name: str, visit: Any) -> None:
+    (id_,) = fill(app, place.key, f"{name} Q", 1)
     reader = await visit()
-    await sign_up(reader, app, name, f"/t/{key}")
-    await reader.page.evaluate(f"getSelection().selectAllChildren(document.querySelector('#c-{id_} .body p'))")
+    await place.sign_up(reader, name)
+    await reader.page.locator(f"#c-{id_} .body p").first.select_text()
     await reader.page.click("button.quote")
     text = reader.page.locator(".answering textarea")
-    await expect(text).to_have_value(f"> Comment 0.\n>\n> — [{name} Q](/t/{key}/c/{id_})\n\n")
+    await expect(text).to_have_value(f"> Comment 0.\n>\n> — [{name} Q](/t/{place.key}/c/{id_})\n\n")
     await reader.page.keyboard.type("Indeed.")
     await reader.page.click(".answering .post")
-    await expect(reader.page.locator(f"#c-{id_} li blockquote a")).to_have_attribute("href", f"/t/{key}/c/{id_}")
+    source = re.compile(f"/t/{place.key}/c/{id_}$")
+    await expect(reader.page.locator(f"#c-{id_} li blockquote a")).to_have_attribute("href", source)
 
 
 async def test_a_mention_is_completed_with_who_takes_part(app: Server, key: str, name: str, visit: Any) -> None:

@@ -9,10 +9,11 @@ import httpx2
 import pytest
 from playwright.async_api import Page, WebSocket, expect
 
+from tests.journeys.places import IN_BOTH_PLACES, WITHIN, Place
 from tests.journeys.test_two_browsers import fill, sign_up
 from tests.processes import Server, eventually
 
-HERE = "document.activeElement.closest('li[data-id]')?.id ?? document.activeElement.tagName"
+HERE = f"((one) => one.closest('li[data-id]')?.id ?? one.tagName)({WITHIN}.activeElement ?? document.activeElement)"
 HIDE = """(state) => {
   Object.defineProperty(document, "visibilityState", { value: state, configurable: true });
   document.dispatchEvent(new Event("visibilitychange"));
@@ -24,16 +25,17 @@ async def press(page: Page, key: str) -> str:
     return str(await page.evaluate(HERE))
 
 
+@IN_BOTH_PLACES
 @pytest.mark.scenario(27)
 async def test_keys_go_from_comment_to_comment_only_within_the_thread(
-    app: Server, key: str, name: str, visit: Any
+    app: Server, place: Place, name: str, visit: Any
 ) -> None:
-    first, second, third = fill(app, key, name, 3)
+    first, second, third = fill(app, place.key, name, 3)
     reader = await visit()
-    await sign_up(reader, app, f"{name} K", f"/t/{key}")
+    await place.sign_up(reader, f"{name} K")
     page = reader.page
     await expect(page.locator(".keys")).to_be_visible()
-    await page.evaluate("document.activeElement.blur()")
+    await page.evaluate(f"{WITHIN}.activeElement?.blur()")
     assert await press(page, "j") == "BODY"
     await page.locator(f"#c-{first} .body").click()
     assert [await press(page, one) for one in "jjjk"] == [f"c-{id_}" for id_ in (second, third, third, second)]
@@ -46,22 +48,23 @@ async def test_keys_go_from_comment_to_comment_only_within_the_thread(
     await page.reload()
     await page.wait_for_selector(".keys")
     await page.locator(f"#c-{first} .body").click()
-    assert await press(page, "j") == "LIVE-THREAD"
+    assert await press(page, "j") in ("LIVE-THREAD", "SECTION")
     await page.click("text=Turn on")
     await page.locator(f"#c-{first} .body").click()
     assert await press(page, "j") == f"c-{second}"
 
 
+@IN_BOTH_PLACES
 @pytest.mark.scenario(24, 27)
-async def test_keys_and_buttons_go_to_what_is_unread(app: Server, key: str, name: str, visit: Any) -> None:
-    ids = fill(app, key, name, 12)
+async def test_keys_and_buttons_go_to_what_is_unread(app: Server, place: Place, name: str, visit: Any) -> None:
+    ids = fill(app, place.key, name, 12)
     reader = await visit(viewport={"width": 800, "height": 600})
-    page = await reader.read(f"{app.origin}/t/{key}")
+    page = await place.read(reader)
     await page.wait_for_selector(".keys", state="attached")
     await expect(page.locator(".unread:visible")).to_have_count(0)
     # In a page without the focus nothing is read by being seen.
     await page.evaluate("document.hasFocus = () => false")
-    late = fill(app, key, f"{name} U", 3)
+    late = fill(app, place.key, f"{name} U", 3)
     await expect(page.locator("button.unread").first).to_have_text("3 unread ↓")
     await page.locator(f"#c-{ids[0]} .body").click()
     assert [await press(page, one) for one in "nnp"] == [f"c-{id_}" for id_ in (late[0], late[1], late[0])]
@@ -70,7 +73,7 @@ async def test_keys_and_buttons_go_to_what_is_unread(app: Server, key: str, name
     assert await page.evaluate(HERE) == f"c-{late[0]}"
     with app.commenter(f"{name} V") as client:
         held = client.post(
-            f"/api/threads/{key}/comments", json={"body": "Held.", "parent": ids[0], "nonce": "h" * 20}
+            f"/api/threads/{place.key}/comments", json={"body": "Held.", "parent": ids[0], "nonce": "h" * 20}
         ).json()["comment"]["id"]
     await expect(page.locator(".pill")).to_be_visible()
     await page.locator(f"#c-{late[2]} .body").click()
@@ -78,13 +81,15 @@ async def test_keys_and_buttons_go_to_what_is_unread(app: Server, key: str, name
     await expect(page.locator(f"#c-{held} > article")).to_be_focused()
 
 
+@IN_BOTH_PLACES
 @pytest.mark.scenario(20)
-async def test_tabs_share_drafts_and_what_was_read(app: Server, key: str, name: str, visit: Any) -> None:
-    fill(app, key, name, 2)
-    reader = await visit()
-    one = await reader.read(f"{app.origin}/t/{key}")
+async def test_tabs_share_drafts_and_what_was_read(app: Server, place: Place, name: str, visit: Any) -> None:
+    fill(app, place.key, name, 2)
+    # All is in sight, also below an article.
+    reader = await visit(viewport={"width": 1280, "height": 1200})
+    one = await place.read(reader)
     other = await reader.context.new_page()
-    await other.goto(f"{app.origin}/t/{key}")
+    await other.goto(place.url())
     for page in (one, other):
         await page.wait_for_selector(".keys")
         await page.evaluate("document.hasFocus = () => false")
@@ -93,7 +98,7 @@ async def test_tabs_share_drafts_and_what_was_read(app: Server, key: str, name: 
     # While one writes nothing lies over the text.
     await expect(one.locator(".floating button:visible")).to_have_count(0)
     await one.locator("textarea").first.blur()
-    fill(app, key, f"{name} N", 2)
+    fill(app, place.key, f"{name} N", 2)
     for page in (one, other):
         await expect(page.locator(".pill")).to_have_text("↑ 2")
         await page.click(".pill")
@@ -132,16 +137,17 @@ async def test_who_logs_in_or_out_in_one_tab_has_done_so_in_all(app: Server, key
     await expect(other.locator("textarea").first).to_have_value("Not lost again")
 
 
+@IN_BOTH_PLACES
 @pytest.mark.scenario(13)
 async def test_a_hidden_tab_closes_its_socket_after_five_minutes_and_comes_back_whole(
-    app: Server, key: str, name: str, visit: Any
+    app: Server, place: Place, name: str, visit: Any
 ) -> None:
-    fill(app, key, name, 2)
+    fill(app, place.key, name, 2)
     reader, witness = await visit(), await visit()
     await reader.page.clock.install()
-    page = await reader.read(f"{app.origin}/t/{key}")
+    page = await place.read(reader)
     await page.wait_for_selector(".keys", state="attached")
-    await witness.read(f"{app.origin}/t/{key}")
+    await place.read(witness)
     sockets: list[WebSocket] = []
 
     def opened(socket: WebSocket) -> None:
@@ -156,7 +162,7 @@ async def test_a_hidden_tab_closes_its_socket_after_five_minutes_and_comes_back_
     assert not sockets[0].is_closed()
     await page.clock.fast_forward(2_000)
     await eventually(sockets[0].is_closed)
-    fill(app, key, f"{name} H", 3)
+    fill(app, place.key, f"{name} H", 3)
     await expect(witness.page.locator(".count")).to_have_text("5")
     await expect(reader.page.locator(".count")).to_have_text("2")
     await page.evaluate(HIDE, "visible")
@@ -207,18 +213,19 @@ async def test_on_a_phone_who_is_writing_is_shown_and_moves_nothing(
     assert before["height"] == 20
 
 
-@pytest.mark.scenario(23)
+@IN_BOTH_PLACES
+@pytest.mark.scenario(21, 23)
 async def test_what_is_new_is_counted_and_reached_behind_more_comments(
-    app: Server, key: str, name: str, visit: Any
+    app: Server, place: Place, name: str, visit: Any
 ) -> None:
-    ids = fill(app, key, name, 210)
+    ids = fill(app, place.key, name, 210)
     reader = await visit()
-    page = await reader.read(f"{app.origin}/t/{key}")
+    page = await place.read(reader)
     await page.wait_for_selector(".keys", state="attached")
     await page.goto(f"{app.origin}/")
     # As if an hour went by.
     await page.clock.set_system_time(time.time() + 3600)
-    late = fill(app, key, f"{name} L", 3)
+    late = fill(app, place.key, f"{name} L", 3)
     app.run("account", "create", f"{name} M", "--role", "moderator", stdin="a long password\n")
     session = {"name": f"{name} M", "password": "a long password", "token": True}
     token = httpx2.post(f"{app.origin}/api/session", json=session, trust_env=False).json()["token"]
@@ -230,7 +237,7 @@ async def test_what_is_new_is_counted_and_reached_behind_more_comments(
             trust_env=False,
         )
         assert removed.status_code == 200
-    await page.goto(f"{app.origin}/t/{key}")
+    await page.goto(place.url())
     await expect(page.locator(".since span")).to_contain_text(": 3 new, 2 removed")
     await expect(page.locator("li[data-id]")).to_have_count(200)
     await page.locator(f"#c-{ids[0]} .body").click()
@@ -238,6 +245,11 @@ async def test_what_is_new_is_counted_and_reached_behind_more_comments(
     await expect(page.locator(f"#c-{late[0]} > article")).to_be_focused()
     await page.click(".since button")
     await expect(page.locator("li[data-id]:visible")).to_have_count(3)
+    # By a link into what is not loaded yet.
+    await page.goto(f"{app.origin}/")
+    await page.goto(place.url(comment=ids[208]))
+    await expect(page.locator(f"#c-{ids[208]} > article")).to_be_focused()
+    await expect(page.locator(f"#c-{ids[208]} > article")).to_be_in_viewport()
 
 
 async def test_the_next_unread_is_reached_behind_more_replies(app: Server, key: str, name: str, visit: Any) -> None:

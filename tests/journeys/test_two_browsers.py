@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from playwright.async_api import expect
 
+from tests.journeys.places import IN_BOTH_PLACES, WITHIN, Place
 from tests.processes import Server
 
 SHIFTS = """() => { window.shift = 0; new PerformanceObserver((list) => {
@@ -34,7 +35,7 @@ def fill(app: Server, key: str, name: str, count: int) -> list[int]:
         return [
             client.post(
                 f"/api/threads/{key}/comments",
-                json={"body": f"Comment {number}.\n\nIt has two paragraphs.", "nonce": f"{key}-{number:020d}"},
+                json={"body": f"Comment {number}.\n\nIt has two paragraphs.", "nonce": f"fill-{number:020d}"},
             ).json()["comment"]["id"]
             for number in range(count)
         ]
@@ -56,26 +57,29 @@ async def test_the_first_comment_of_an_empty_thread_arrives(app: Server, key: st
     assert await reader.painted() == await writer.painted()
 
 
+@IN_BOTH_PLACES
 @pytest.mark.scenario(1, 2, 3)
 async def test_an_arrival_in_or_above_the_view_is_held_and_one_below_is_appended(
-    app: Server, key: str, name: str, visit: Any
+    app: Server, place: Place, name: str, visit: Any
 ) -> None:
-    ids = fill(app, key, name, 40)
+    ids = fill(app, place.key, name, 40)
     reader = await visit(viewport={"width": 800, "height": 600})
-    page = await reader.read(f"{app.origin}/t/{key}")
+    page = await place.read(reader)
     await page.locator(f"#c-{ids[15]}").scroll_into_view_if_needed()
     await page.evaluate(SETTLED)
     await page.evaluate(SHIFTS)
-    top = f"document.querySelector('#c-{ids[15]}').getBoundingClientRect().top"
+    top = f"{WITHIN}.querySelector('#c-{ids[15]}').getBoundingClientRect().top"
     before = await page.evaluate(top)
     with app.commenter(f"{name} B") as other:
         for number, parent in enumerate([ids[0], ids[15]]):
             answer = other.post(
-                f"/api/threads/{key}/comments",
+                f"/api/threads/{place.key}/comments",
                 json={"body": "A reply.", "parent": parent, "nonce": f"reply-{number:020d}"},
             )
             assert answer.status_code == 201
-        below = other.post(f"/api/threads/{key}/comments", json={"body": "At the end.", "nonce": "below-" + "0" * 20})
+        below = other.post(
+            f"/api/threads/{place.key}/comments", json={"body": "At the end.", "nonce": "below-" + "0" * 20}
+        )
     await expect(page.locator(".pill")).to_have_text("↑ 2")
     await expect(page.locator(f"#c-{below.json()['comment']['id']}")).to_have_count(1)
     await expect(page.locator(".count")).to_have_text("43")
@@ -90,16 +94,17 @@ async def test_an_arrival_in_or_above_the_view_is_held_and_one_below_is_appended
     await expect(page.locator(".replies")).to_have_count(0)
     await expect(page.locator("li li[data-id]")).to_have_count(2)
     await expect(page.locator(".pill")).to_be_hidden()
-    assert await page.evaluate("document.activeElement.matches('li li article')")
+    assert await page.evaluate(f"{WITHIN}.activeElement.matches('li li article')")
 
 
+@IN_BOTH_PLACES
 @pytest.mark.scenario(7)
 async def test_a_deletion_leaves_a_tombstone_while_something_hangs_below_it(
-    app: Server, key: str, name: str, visit: Any
+    app: Server, place: Place, name: str, visit: Any
 ) -> None:
-    (first,) = fill(app, key, name, 1)
+    (first,) = fill(app, place.key, name, 1)
     reader, writer = await visit(), await visit()
-    await sign_up(writer, app, f"{name} C", f"/t/{key}")
+    await place.sign_up(writer, f"{name} C")
     await writer.page.click(f"#c-{first} .reply")
     await writer.page.fill(".answering textarea", "Mine.")
     await writer.page.click(".answering .post")
@@ -108,9 +113,9 @@ async def test_a_deletion_leaves_a_tombstone_while_something_hangs_below_it(
     id_ = await mine.get_attribute("data-id")
     with app.commenter(f"{name} D") as other:
         below = other.post(
-            f"/api/threads/{key}/comments", json={"body": "Below.", "parent": int(id_), "nonce": "x" * 20}
+            f"/api/threads/{place.key}/comments", json={"body": "Below.", "parent": int(id_), "nonce": "x" * 20}
         ).json()["comment"]["id"]
-        await reader.read(f"{app.origin}/t/{key}")
+        await place.read(reader)
         await mine.locator("> article .menu").click()
         for _ in range(2):
             await mine.page.click(".choices .delete")
@@ -119,25 +124,23 @@ async def test_a_deletion_leaves_a_tombstone_while_something_hangs_below_it(
         assert other.delete(f"/api/comments/{below}").status_code == 200
     await expect(reader.page.locator(f"#c-{id_}")).to_have_count(0)
     await expect(reader.page.locator(".count")).to_have_text("1")
-    fresh = await visit()
-    await fresh.read(f"{app.origin}/t/{key}")
-    assert await reader.painted() == await fresh.painted()
+    await place.assert_as_fresh(reader, visit)
 
 
+@IN_BOTH_PLACES
 @pytest.mark.scenario(19)
 async def test_a_draft_survives_a_reload_and_a_burst_and_keeps_its_caret(
-    app: Server, key: str, name: str, visit: Any
+    app: Server, place: Place, name: str, visit: Any
 ) -> None:
-    fill(app, key, name, 3)
+    fill(app, place.key, name, 3)
     reader = await visit()
-    page = await reader.read(f"{app.origin}/t/{key}")
+    page = await place.read(reader)
     await page.fill("textarea", "A half-written thought")
-    await page.evaluate("document.querySelector('textarea').setSelectionRange(2, 6)")
-    fill(app, f"{key}", f"{name} E", 30)
+    await page.evaluate(f"{WITHIN}.querySelector('textarea').setSelectionRange(2, 6)")
+    fill(app, place.key, f"{name} E", 30)
     await expect(page.locator(".count")).to_have_text("33")
-    caret = "(({selectionStart, selectionEnd}) => [selectionStart, selectionEnd])(document.querySelector('textarea'))"
-    assert await page.evaluate(caret) == [2, 6]
-    assert await page.evaluate("document.activeElement.tagName") == "TEXTAREA"
+    caret = "(({tagName, selectionStart, selectionEnd}) => [tagName, selectionStart, selectionEnd])"
+    assert await page.evaluate(f"{caret}({WITHIN}.activeElement)") == ["TEXTAREA", 2, 6]
     await page.reload()
     await expect(page.locator("textarea").first).to_have_value("A half-written thought")
 
@@ -165,12 +168,13 @@ async def test_a_reply_begun_before_logging_in_is_there_afterwards(
     await page.wait_for_function("() => !Object.keys(localStorage).some((slot) => slot.includes(':draft:'))")
 
 
+@IN_BOTH_PLACES
 @pytest.mark.scenario(18)
 async def test_a_post_that_fails_keeps_its_text_and_retried_is_one_comment(
-    app: Server, key: str, name: str, visit: Any
+    app: Server, place: Place, name: str, visit: Any
 ) -> None:
     writer = await visit()
-    await sign_up(writer, app, name, f"/t/{key}")
+    await place.sign_up(writer, name)
     page = writer.page
 
     async def answer_lost(route: Any) -> None:
@@ -209,24 +213,23 @@ async def test_no_page_scrolls_sideways(app: Server, key: str, name: str, visit:
         assert await reader.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
 
 
+@IN_BOTH_PLACES
 @pytest.mark.scenario(10)
-async def test_a_reader_who_was_away_is_told_and_whole_again(app: Server, key: str, name: str, visit: Any) -> None:
-    fill(app, key, name, 2)
+async def test_a_reader_who_was_away_is_told_and_whole_again(app: Server, place: Place, name: str, visit: Any) -> None:
+    fill(app, place.key, name, 2)
     reader = await visit()
-    page = await reader.read(f"{app.origin}/t/{key}")
+    page = await place.read(reader)
     await page.fill("textarea", "Half-written")
     # Offline, or it might be back before all is posted.
     await page.context.set_offline(True)
     app.kill()
     await expect(page.locator(".status")).to_have_text("Reconnecting… Your draft is saved.", timeout=10_000)
     app.start()
-    fill(app, key, f"{name} G", 5)
+    fill(app, place.key, f"{name} G", 5)
     await page.context.set_offline(False)
     await expect(page.locator(".status")).to_have_text("Back online. 5 new comments.", timeout=40_000)
     await expect(page.locator("textarea").first).to_have_value("Half-written")
-    fresh = await visit()
-    await fresh.read(f"{app.origin}/t/{key}")
-    assert await reader.painted() == await fresh.painted()
+    await place.assert_as_fresh(reader, visit)
 
 
 async def test_who_writes_an_answer_is_shown_to_those_who_write_one_too(

@@ -131,6 +131,7 @@ CUT = "const open = window.open; window.open = (to, name, how) => (open(to, name
 BLOCKED = "window.open = () => null;"
 
 
+@pytest.mark.scenario_in_element(36, 38)
 @pytest.mark.parametrize("trouble", [CUT, BLOCKED], ids=["opener cut off", "windows blocked"])
 async def test_the_code_finds_the_waiting_page_whatever_cuts_them_apart(
     app: Server, site: Site, visit: Any, key: str, name: str, trouble: str
@@ -184,6 +185,7 @@ async def test_an_unasked_code_is_stripped_and_moves_nothing(
     assert not [one for one in asked if one.startswith("POST")]
 
 
+@pytest.mark.scenario_in_element(36)
 async def test_the_element_comes_goes_moves_and_changes_and_leaves_nothing_behind(
     app: Server, site: Site, visit: Any, key: str
 ) -> None:
