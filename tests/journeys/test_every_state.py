@@ -241,6 +241,6 @@ async def test_the_element_is_as_accessible_as_our_own_page(app: Server, place: 
     assert inner
     assert inner["x"] + inner["width"] < outer["x"] + outer["width"]
     await page.emulate_media(media="print")
-    for control in (".composer", ".sorts", ".keys", ".comment footer", ".connection"):
+    for control in (".composer", ".sorts", ".keys", ".comment footer", ".reader", ".connection"):
         await expect(page.locator(f"{control}:visible")).to_have_count(0)
     assert await page.locator(".body:visible").count() == await page.locator(".comments .body").count() > 0
