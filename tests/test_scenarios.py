@@ -60,7 +60,6 @@ SCENARIOS = dict(enumerate((
 # No test lives through these in the element; why.
 NOT_IN_ELEMENT = {
     11: "the server's alone: when it asks its sockets to come back",
-    22: "the element draws the thread, and does not say what became of the comment",
     35: "without JavaScript there is no element: its link leads to our own page",
     39: "ten thousand changes take long, and go through the same code",
 }

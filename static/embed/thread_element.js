@@ -147,6 +147,7 @@ export class Guest {
 
   async #mount(comment = LINK.exec(location.hash)?.[1]) {
     this.#isSeen = true;
+    this.#asked = comment ?? "";
     this.#mounting.abort();
     this.#mounting = new AbortController();
     const { signal } = this.#mounting;
@@ -346,18 +347,22 @@ export class Guest {
   #goToLinked() {
     const [, id] = LINK.exec(location.hash) ?? [];
     if (!id) return;
-    const item = this.#live?.view.item(Number(id));
+    const { view, root } = this.#live ?? {};
+    // Of one that is gone the server says what is left above it.
+    const above = this.#asked === id ? view?.item(Number(root?.getAttribute("above"))) : undefined;
+    const item = view?.item(Number(id)) ?? above;
     if (!item) {
       // Once: a comment that is not here is not looked for again.
-      if (this.#live && this.#asked !== id) this.#mount(id);
-      this.#asked = id;
+      if (view && this.#asked !== id) this.#mount(id);
+      else if (root?.hasAttribute("above")) this.#element.scrollIntoView();
       return;
     }
     for (const one of this.#shadow.querySelectorAll(".linked")) one.classList.remove("linked");
     item.classList.add("linked");
-    this.#live?.view.goTo(item);
+    view?.goTo(item);
   }
 
+  /** The comment around which the page was asked for; "" for none. */
   #asked = "";
 
   /** Links of the thread to itself stay on this page. @param {MouseEvent} event */

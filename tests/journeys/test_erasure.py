@@ -98,4 +98,6 @@ def test_a_link_into_a_branch_that_is_gone_leads_at_once_to_what_is_left_above_i
     assert ana.http.get(f"/t/{key}/c/{ids[-1]}").headers["location"] == f"/t/{key}/c/{root}?gone=deleted"
     ana.do("DELETE", f"/api/comments/{root}")
     assert ana.http.get(f"/t/{key}/c/{ids[-1]}").headers["location"] == f"/t/{key}?gone=deleted"
+    element = ana.http.get(f"/t/{key}/c/{ids[-1]}?only=fragment&lang=pl")
+    assert element.headers["location"] == f"/t/{key}?gone=deleted&only=fragment&lang=pl"
     assert "was deleted by its author" in ana.http.get(f"/t/{key}?gone=deleted").text

@@ -98,7 +98,7 @@ async def test_an_arrival_in_or_above_the_view_is_held_and_one_below_is_appended
 
 
 @IN_BOTH_PLACES
-@pytest.mark.scenario(7)
+@pytest.mark.scenario(7, 22)
 async def test_a_deletion_leaves_a_tombstone_while_something_hangs_below_it(
     app: Server, place: Place, name: str, visit: Any
 ) -> None:
@@ -125,6 +125,11 @@ async def test_a_deletion_leaves_a_tombstone_while_something_hangs_below_it(
     await expect(reader.page.locator(f"#c-{id_}")).to_have_count(0)
     await expect(reader.page.locator(".count")).to_have_text("1")
     await place.assert_as_fresh(reader, visit)
+    # A link to what is gone leads to what is left above it, and says so.
+    await reader.page.goto(place.url(comment=below))
+    await expect(reader.page.locator(f"#c-{first} > article")).to_be_focused()
+    said = "The comment that you were looking for was deleted by its author."
+    await expect(reader.page.locator(".notice:visible")).to_have_text(said)
 
 
 @IN_BOTH_PLACES

@@ -180,6 +180,7 @@ async def _sheet(asked: _Asked, role: str, fresh: frozenset[int]) -> Sheet:
             is_held="held" in visit.query_params,
             is_expired="anew" in visit.query_params,
             gone=visit.query_params.get("gone"),
+            above=visit.path_params.get("id", ""),
             is_fragment=asked.is_fragment,
             theme=asked.theme,
             only_author=asked.only == "author",

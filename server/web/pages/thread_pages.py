@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import urlencode
 
 import msgspec
 from starlette.responses import RedirectResponse, Response
@@ -105,17 +106,12 @@ async def permalink(visit: Visit) -> Response:
         if gone is not None and not is_fragment and merged.get(gone.thread_key) == key:
             # It is still on its way here.
             return RedirectResponse(f"/t/{key}", 303)
-        if (
-            is_fragment
-            or gone is None
-            or gone.thread_key != key
-            or gone.state not in ("deleted", "removed")
-            or not gone.arrived
-        ):
+        if gone is None or gone.thread_key != key or gone.state not in ("deleted", "removed") or not gone.arrived:
             raise
         # Its thread says so: at what it answered, or as far above as something is left.
         place = f"/c/{above}" if above else ""
-        return RedirectResponse(f"/t/{key}{place}?gone={gone.state}", 303)
+        kept = {name: visit.query_params.get(name, "") for name in ("only", "lang")} if is_fragment else {}
+        return RedirectResponse(f"/t/{key}{place}?{urlencode({'gone': gone.state, **kept})}", 303)
 
 
 async def post(visit: Visit) -> Response:
