@@ -184,6 +184,6 @@ def test_every_template_has_its_states(app: Server) -> None:
     for path in PAGES:
         answer = httpx2.get(app.origin + path, params={"lang": "ar"}, trust_env=False)
         assert answer.status_code == 200
-        assert '<html lang="ar" dir="rtl">' in answer.text
+        assert '<html lang="ar" dir="rtl"' in answer.text
         names = re.findall(r'<section class="exhibit" id="([^"]+)"', answer.text)
         assert len(names) == len(set(names)) > 40
