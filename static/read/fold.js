@@ -119,14 +119,15 @@ export class Folds {
     button.ariaExpanded = String(!isFolded);
     const name = item.querySelector(".name")?.textContent ?? "";
     button.ariaLabel = isFolded ? null : t("fold.fold", { name });
-    setText(button, isFolded ? this.#says(item) : "−");
+    setText(button, isFolded ? this.#says(item) : "▾");
   }
 
   /** @param {HTMLElement} item */
   #says(item) {
     const count = item.querySelectorAll(":scope > ol li[data-state=visible]").length;
     const fresh = item.querySelectorAll(":scope > ol li.unread").length;
-    return `▸ ${t("fold.replies", { count })}${fresh ? t("since.separator") + t("since.new", { count: fresh }) : ""}`;
+    const arrow = item.closest("[dir=rtl]") ? "◂" : "▸";
+    return `${arrow} ${t("fold.replies", { count })}${fresh ? t("since.separator") + t("since.new", { count: fresh }) : ""}`;
   }
 }
 

@@ -96,8 +96,8 @@ class Gallery:
         sort = more.get("sort", "oldest")
         values: dict[str, Any] = {
             "posting": "", "is_any": bool(found), "start": "", "next_cursor": "", "replies": 30, "remaining": None,
-            "is_first_page": True, "sort": sort, "is_held": False, "is_expired": False, "gone": None, "theme": "auto",
-            "only_author": False, "only_new": False, "told": "",
+            "is_first_page": True, "sort": sort, "is_held": False, "is_expired": False, "gone": None, "above": "1",
+            "theme": "auto", "only_author": False, "only_new": False, "told": "",
         }  # fmt: skip
         html = page_templates.html(
             self.visit,
