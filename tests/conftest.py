@@ -22,16 +22,23 @@ sys.dont_write_bytecode = False
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
 WORKERS = 2
-# What `run.py test quick` leaves out: the fixtures of browsers, and the files and folders that take longest.
+# What `run.py test quick` leaves out: the fixtures of browsers, and the files and folders that take longest. Of the
+# journeys, each of which starts servers, it takes two that pass through most of the program.
 SLOW_FIXTURES = {"browser", "firefox"}
 SLOW_PATHS = (
+    "channels/test_empty_threads.py",
+    "channels/test_writing.py",
     "conformance",
     "deploy",
-    "journeys/test_firefox.py",
+    "server/test_backup.py",
+    "server/test_erasing_beside_requests.py",
     "test_bench.py",
     "test_installed.py",
+    "test_patterns.py",
+    "test_run.py",
     "test_torture.py",
 )
+QUICK_JOURNEYS = {"test_conversation.py", "test_plain_forms.py"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -40,7 +47,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Say True of what is left out; None leaves it to others."""
-    is_slow = any(collection_path == TESTS / slow for slow in SLOW_PATHS)
+    is_journey = collection_path.parent == TESTS / "journeys" and collection_path.name.startswith("test_")
+    is_slow = any(collection_path == TESTS / slow for slow in SLOW_PATHS) or (
+        is_journey and collection_path.name not in QUICK_JOURNEYS
+    )
     return True if is_slow and config.option.quick else None
 
 

@@ -103,9 +103,10 @@ def test_the_quick_tests_open_no_browser() -> None:
 
 
 def test_what_the_quick_tests_leave_out_is_there() -> None:
-    from tests.conftest import SLOW_PATHS
+    from tests.conftest import QUICK_JOURNEYS, SLOW_PATHS
 
-    assert [path for path in SLOW_PATHS if not (ROOT / "tests" / path).exists()] == []
+    named = [*SLOW_PATHS, *(f"journeys/{name}" for name in QUICK_JOURNEYS)]
+    assert [path for path in named if not (ROOT / "tests" / path).exists()] == []
 
 
 @pytest.mark.parametrize("speed", ["0", "-1", "nan", "inf", "fast"])
