@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.types import ExceptionHandler
 from starlette.websockets import WebSocket
 
-from server import logs
+from server import logs, urls
 from server.actions.edit_conflict import Outdated
 from server.errors import DomainError
 from server.web.requests import appearance, language
@@ -77,7 +77,9 @@ def respond(request: Request[Any], error: DomainError) -> Response:
 
 
 def _address(request: Request[Any]) -> str:
-    return f"{request.scope['path']}?{request.url.query}" if request.url.query else str(request.scope["path"])
+    """Return what was asked for, as a link to it; "" where browsers would read it as another host."""
+    address = f"{request.scope['path']}?{request.url.query}" if request.url.query else str(request.scope["path"])
+    return address if urls.is_local(address) else ""
 
 
 async def _domain_error(request: Request | WebSocket, error: Exception) -> Response | None:
