@@ -164,7 +164,7 @@ def create_app(settings: Settings) -> Starlette:
             hub.sign_ins.hears_after(clock)
             heartbeat = Heartbeat()
             limits = Limits(is_on=settings.limits)
-            renderer = Renderer()
+            renderer = Renderer(health)
             await stack.enter_async_context(renderer.running())
             votes = Votes(database, limits, settings, tasks)
             admission = live_socket.admission_by(settings)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
+import dataclasses
 import logging
 import os
 import re
@@ -16,11 +16,13 @@ import signal
 import struct
 import sys
 from asyncio.subprocess import PIPE, Process
+from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from typing import BinaryIO
 
 import msgspec
 
+from channels.tasks import Health, Tasks
 from server.errors import Invalid, Unavailable
 from server.text import markup, quotations
 
@@ -28,6 +30,7 @@ from server.text import markup, quotations
 MAX_SECONDS, MAX_SECONDS_WAITED = 1.0, 5.0
 # It has to start first.
 MAX_SECONDS_OF_THE_FIRST = 20.0
+MAX_CHARACTERS_AT_ONCE = 20_000
 # A short text without a sign that Markdown knows is rendered here: there is nothing in it to be long about.
 _SHORT_AND_PLAIN = re.compile(r"[^*_~|`\[\]()!<>&#\\:@=+\t-]{0,500}")
 _LENGTH = struct.Struct("!I")
@@ -43,16 +46,14 @@ class Rendered(msgspec.Struct, frozen=True, array_like=True):
 
 
 class _Order(msgspec.Struct, frozen=True, array_like=True):
-    number: int
     body: str
     people: dict[str, str]
 
 
-class _Answer(msgspec.Struct, frozen=True, array_like=True):
-    """`rendered` None: the renderer raised an error."""
-
-    number: int
-    rendered: Rendered | None
+@dataclasses.dataclass(slots=True, eq=False)
+class _Waiting:
+    order: _Order
+    rendered: asyncio.Future[Rendered]
 
 
 def render(body: str, people: Mapping[str, str]) -> Rendered:
@@ -61,22 +62,30 @@ def render(body: str, people: Mapping[str, str]) -> Rendered:
 
 
 class Renderer:
-    """Renders bodies in its process while it is `running`, one after the other. It starts with the first of them."""
+    """Renders bodies in its process while it is `running`. It starts with the first of them.
 
-    def __init__(self) -> None:
+    All that wait are given to it together, since a busy machine lets a process wait for its turn. If it ends over them,
+    each is tried alone: only the one that is to blame is refused.
+    """
+
+    def __init__(self, health: Health) -> None:
         self.process: Process | None = None
-        self._turn = asyncio.Lock()
-        self._numbers = itertools.count()
+        self._health = health
+        self._waiting: deque[_Waiting] = deque()
+        self._come = asyncio.Event()
         self._is_running = False
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        self._is_running = True
-        try:
-            yield
-        finally:
-            self._is_running = False
-            async with self._turn:
+        async with Tasks(self._health) as tasks:
+            tasks.keep("renderer", self._render_what_waits)
+            self._is_running = True
+            try:
+                yield
+            finally:
+                self._is_running = False
+                await tasks.close()
+                self._refuse_what_waits()
                 await self._end()
 
     async def render(self, body: str, people: Mapping[str, str]) -> Rendered:
@@ -86,31 +95,69 @@ class Renderer:
         """
         if not self._is_running or _SHORT_AND_PLAIN.fullmatch(body):
             return render(body, people)
-        async with self._turn:
-            # One that ended while nobody asked it says nothing about this text.
-            if self.process is not None and self.process.returncode is not None:
-                log.error("the renderer's process ended with status %s", self.process.returncode)
-                await self._end()
-            is_first = self.process is None
-            process = self.process = self.process or await _started()
-            try:
-                async with asyncio.timeout(MAX_SECONDS_OF_THE_FIRST if is_first else MAX_SECONDS_WAITED):
-                    answer = await _asked(process, _Order(next(self._numbers), body, dict(people)))
-            except TimeoutError:
-                log.warning("a text of %d characters took too long to render", len(body))
-                await self._end()
-            except (asyncio.IncompleteReadError, OSError):
-                log.warning("the renderer's process ended over a text of %d characters", len(body))
-                await self._end()
-            except asyncio.CancelledError:
-                # What it still answers is nobody's.
-                self.process = None
-                process.kill()
-                raise
-            else:
-                if answer is not None:
-                    return answer
-        raise Invalid("error.slow_text", field="body")
+        waiting = _Waiting(_Order(body, dict(people)), asyncio.get_running_loop().create_future())
+        self._waiting.append(waiting)
+        self._come.set()
+        return await waiting.rendered
+
+    async def _render_what_waits(self) -> None:
+        # Where this died and begins again, the process may still be answering what it was asked then.
+        await self._end()
+        while True:
+            await self._come.wait()
+            self._come.clear()
+            while batch := self._next_batch():
+                try:
+                    if not await self._rendered(batch):
+                        for one in batch:
+                            if len(batch) == 1 or not await self._rendered([one]):
+                                _refuse(one, Invalid("error.slow_text", field="body"))
+                except Unavailable as error:
+                    for one in batch:
+                        _refuse(one, error)
+                finally:
+                    # Nobody else would answer them, whatever ended this.
+                    for one in batch:
+                        _refuse(one, Unavailable("error.cannot_render", retry_after=2))
+
+    def _next_batch(self) -> list[_Waiting]:
+        batch: list[_Waiting] = []
+        characters = 0
+        while self._waiting and characters < MAX_CHARACTERS_AT_ONCE:
+            one = self._waiting.popleft()
+            # Whoever asked may have left.
+            if not one.rendered.done():
+                characters += len(one.order.body)
+                batch.append(one)
+        return batch
+
+    async def _rendered(self, batch: list[_Waiting]) -> bool:
+        """Answer all of the batch; return False if the process ended over it."""
+        # One that ended while nobody asked it says nothing about these texts.
+        if self.process is not None and self.process.returncode is not None:
+            log.error("the renderer's process ended with status %s", self.process.returncode)
+            await self._end()
+        is_first = self.process is None
+        process = self.process = self.process or await _started()
+        try:
+            async with asyncio.timeout(MAX_SECONDS_OF_THE_FIRST if is_first else MAX_SECONDS_WAITED):
+                answers = await _asked(process, [one.order for one in batch])
+        except (TimeoutError, asyncio.IncompleteReadError, OSError) as error:
+            why = "took too long" if isinstance(error, TimeoutError) else "ended"
+            characters = sum(len(one.order.body) for one in batch)
+            log.warning("the renderer's process %s over %d characters in %d texts", why, characters, len(batch))
+            await self._end()
+            return False
+        for one, rendered in zip(batch, answers, strict=True):
+            if rendered is None:
+                _refuse(one, Invalid("error.slow_text", field="body"))
+            elif not one.rendered.done():
+                one.rendered.set_result(rendered)
+        return True
+
+    def _refuse_what_waits(self) -> None:
+        while self._waiting:
+            _refuse(self._waiting.popleft(), Unavailable("error.cannot_render", retry_after=2))
 
     async def _end(self) -> None:
         process, self.process = self.process, None
@@ -118,6 +165,11 @@ class Renderer:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
+
+
+def _refuse(one: _Waiting, error: Exception) -> None:
+    if not one.rendered.done():
+        one.rendered.set_exception(error)
 
 
 async def _started() -> Process:
@@ -132,18 +184,17 @@ async def _started() -> Process:
         raise Unavailable("error.cannot_render", retry_after=2) from error
 
 
-async def _asked(process: Process, order: _Order) -> Rendered | None:
+async def _asked(process: Process, orders: list[_Order]) -> list[Rendered | None]:
+    """Return what each became, in their order: None for one at which the renderer raised an error."""
     assert process.stdin is not None
     assert process.stdout is not None
-    process.stdin.write(_framed(order))
+    process.stdin.write(_framed(orders))
     await process.stdin.drain()
     (length,) = _LENGTH.unpack(await process.stdout.readexactly(_LENGTH.size))
-    answer = msgspec.msgpack.decode(await process.stdout.readexactly(length), type=_Answer)
-    assert answer.number == order.number
-    return answer.rendered
+    return msgspec.msgpack.decode(await process.stdout.readexactly(length), type=list[Rendered | None])
 
 
-def _framed(message: _Order | _Answer) -> bytes:
+def _framed(message: list[_Order] | list[Rendered | None]) -> bytes:
     content = msgspec.msgpack.encode(message)
     return _LENGTH.pack(len(content)) + content
 
@@ -151,17 +202,21 @@ def _framed(message: _Order | _Answer) -> bytes:
 def serve(orders: BinaryIO, answers: BinaryIO) -> None:
     """Answer requests until the input ends, which means that the app has ended."""
     while len(head := orders.read(_LENGTH.size)) == _LENGTH.size:
-        order = msgspec.msgpack.decode(orders.read(_LENGTH.unpack(head)[0]), type=_Order)
-        # Nothing else ends what computes in Rust: the signal ends the process.
-        signal.setitimer(signal.ITIMER_PROF, MAX_SECONDS)
-        try:
-            rendered = render(order.body, order.people)
-        except Exception:
-            log.exception("a text of %d characters could not be rendered", len(order.body))
-            rendered = None
-        signal.setitimer(signal.ITIMER_PROF, 0)
-        answers.write(_framed(_Answer(order.number, rendered)))
+        batch = msgspec.msgpack.decode(orders.read(_LENGTH.unpack(head)[0]), type=list[_Order])
+        answers.write(_framed([_rendered(order) for order in batch]))
         answers.flush()
+
+
+def _rendered(order: _Order) -> Rendered | None:
+    # Nothing else ends what computes in Rust: the signal ends the process.
+    signal.setitimer(signal.ITIMER_PROF, MAX_SECONDS)
+    try:
+        return render(order.body, order.people)
+    except Exception:
+        log.exception("a text of %d characters could not be rendered", len(order.body))
+        return None
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
 
 
 if __name__ == "__main__":
