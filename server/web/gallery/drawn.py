@@ -10,11 +10,11 @@ from typing import Any
 import msgspec
 from markupsafe import Markup
 
-from server.model import MAX_DEPTH, Account, StoredComment, Thread
+from server.model import Account, StoredComment, Thread
 from server.storage.comments.comments import Found
 from server.storage.threads.branches import Cut as Branch
 from server.web.gallery import made_up
-from server.web.pages import comment_fragments, nesting, page_templates, shared_thread_page
+from server.web.pages import nesting, page_templates, shared_thread_page
 from server.web.pages.comment_fragments import Drawing, Personal
 from server.web.requests import language
 from server.web.requests.context import Visit
@@ -107,9 +107,8 @@ class Gallery:
             self.drawing,
             thread=page_templates.describe(thread, "gallery"),
             cuts_json=msgspec.json.encode(cuts or {}).decode(),
-            placeholder=comment_fragments.placeholder(),
+            blanks=self.drawing.blanks(thread.key, is_anonymous=seen_as is None),
             is_fragment=not is_whole,
-            max_depth=MAX_DEPTH,
             nonce=page_templates.fresh_nonce(),
             news=Markup(self.drawing.news(thread.key, since, mark, only_new=only_new).decode()),
             unseen=Markup(self.drawing.unseen(unseen).decode()),

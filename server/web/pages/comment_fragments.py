@@ -180,6 +180,18 @@ class Drawing:
         """Draw the comments that their author alone sees."""
         return self.part("unseen", found=found) if found else self._form("unseen", (), found=()).filled({})
 
+    def blanks(self, thread_key: str, *, is_anonymous: bool) -> Markup:
+        """Return the templates that the script clones. Of the viewer they show only whether there is one."""
+        form = self._form(
+            "blanks",
+            (is_anonymous,),
+            thread={"key": cut("key")},
+            viewer=not is_anonymous,
+            placeholder=_placeholder(),
+            max_depth=MAX_DEPTH,
+        )
+        return Markup(form.filled({"key": str(escape(thread_key)).encode()}).decode())
+
     def slots(self, id_: int, personal: Personal) -> dict[str, bytes]:
         """Return what stands in a comment's slots for one account."""
         known = {"id": b"%d" % id_, "score": b"%d" % personal.score}
@@ -198,8 +210,7 @@ class Drawing:
         return self._forms[macro, kind]
 
 
-def placeholder() -> _Node:
-    """An empty comment, for the `<template>` that the script clones."""
+def _placeholder() -> _Node:
     empty = Comment(
         id=0, version=0, parent=None, revision=1, state="visible", author=None, html="",
         created="1970-01-01T00:00:00.000Z", arrived=0, edited=None, score=0, replies=0,

@@ -9,7 +9,7 @@ import msgspec
 from markupsafe import Markup, escape
 from starlette.responses import Response
 
-from server.model import MAX_DEPTH, PLAIN, Account, Head, Theme
+from server.model import PLAIN, Account, Head, Theme
 from server.storage.engine.database import Sql
 from server.storage.threads import paging
 from server.web.api import thread_api
@@ -175,7 +175,7 @@ async def _sheet(asked: _Asked, role: str, fresh: frozenset[int]) -> Sheet:
             replies=asked.replies,
             remaining=None if page.start or fresh else page.remaining,
             is_first_page=not page.start,
-            placeholder=comment_fragments.placeholder(),
+            blanks=asked.drawing.blanks(asked.key, is_anonymous=viewer is None),
             sort=asked.sort,
             is_held="held" in visit.query_params,
             is_expired="anew" in visit.query_params,
@@ -185,7 +185,6 @@ async def _sheet(asked: _Asked, role: str, fresh: frozenset[int]) -> Sheet:
             theme=asked.theme,
             only_author=asked.only == "author",
             only_new=bool(fresh),
-            max_depth=MAX_DEPTH,
             nonce=cut("nonce"),
             told=cut("told"),
             news=cut("news") if role else Markup(no_news.decode()),
