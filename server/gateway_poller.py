@@ -105,6 +105,8 @@ class Poller:
         self._signed = signed
         self._settings = settings
         self._hub = hub
+        # What moves before the first answer is in none: those who wait are to have rooms, which that answer rings for.
+        hub.hears_of(all_threads=False)
         self._sites = sites
         self._name = secrets.token_hex(8)
         self._clock: int | None = None
@@ -131,6 +133,7 @@ class Poller:
                 if isinstance(error, httpx2.HTTPStatusError) and error.response.status_code == 422:
                     # It is of the version before by now.
                     self._heads_after = None
+                    self._hub.hears_of(all_threads=False)
                 # Should it have been started again, it knows of nobody here.
                 self._told = {}
                 self._say(is_answered=False, why=self._why(error))
@@ -179,7 +182,7 @@ class Poller:
             self._hub.ring_all(answer.epoch)
         self._clock = answer.clock if answer.concerns_to is None else answer.concerns_to
         self._epoch, self._heads_after = answer.epoch, answer.heads_to
-        self._hub.hears_of_all = answer.heads_to is not None
+        self._hub.hears_of(all_threads=answer.heads_to is not None)
         if self._clock < answer.clock or (answer.heads_to is not None and answer.heads_to < answer.clock):
             # More has moved than fits into one answer.
             self._wake.set()

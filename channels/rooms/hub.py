@@ -52,7 +52,6 @@ class Hub:
         self.sign_ins = SignIns()
         self.lobby = Lobby()
         self._lobby_epoch = ""
-        # Whether somebody rings for every thread that moves; else only for those that `heads` names.
         self.hears_of_all = True
         self._rooms: dict[str, Room] = {}
         self._unused_rooms: set[str] = set()
@@ -211,7 +210,7 @@ class Hub:
         return room
 
     def _send_away(self, readers: tuple[Reader, ...]) -> None:
-        """Let go of readers who wait under an epoch that is over: they come back, and are told of the new one."""
+        """Let go of readers who would wait in vain, as under an epoch that is over: they come back and join again."""
         for reader in readers:
             reader.end(RESTART)
 
@@ -247,6 +246,13 @@ class Hub:
             self._send_away(tuple(self.lobby.readers()))
         for thread in tuple(self._rooms):
             self.ring(thread)
+
+    def hears_of(self, *, all_threads: bool) -> None:
+        """Say whether somebody rings for every thread that moves; else only for those that `heads` names."""
+        if not all_threads and self.hears_of_all:
+            # Nobody would ring for what they wait for.
+            self._send_away(tuple(self.lobby.readers()))
+        self.hears_of_all = all_threads
 
     async def drain(self) -> None:
         """Ask every reader to come back a little later, each at a time of its own: the process is about to end."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import httpx2
 import msgspec
 import pytest
 
 from channels.messages import AccountEvent
 from channels.rooms.hub import Hub
-from channels.tasks import Health
+from channels.tasks import Health, Tasks
 from server.gateway_poller import ROUND_POLLS, AppSource, Poller, Signed
 from server.settings import read
 from server.sites import Sites
@@ -15,6 +16,8 @@ from server.storage.accounts import accounts
 from server.storage.engine.database import Database
 from server.storage.engine.write import Write
 from server.web.live.gateway_api import MAX_BODY_BYTES, PollAnswer
+from tests.channels.test_empty_threads import Threads, fresh, hub_of
+from tests.processes import eventually
 
 SETTINGS = read({"LIVETHREAD_SECRET": "a-secret-of-the-tests", "LIVETHREAD_PORT": "1"})
 
@@ -22,7 +25,7 @@ SETTINGS = read({"LIVETHREAD_SECRET": "a-secret-of-the-tests", "LIVETHREAD_PORT"
 class App(Signed):
     """An app that takes every poll within its limit, and remembers what it was told."""
 
-    def __init__(self, *answers: PollAnswer) -> None:
+    def __init__(self, *answers: PollAnswer | httpx2.Response | bytes) -> None:
         self.known: dict[str, int] = {}
         self.sizes: list[int] = []
         self.clocks: list[int | None] = []
@@ -35,7 +38,10 @@ class App(Signed):
         self.known.update(asked["readers"])
         self.clocks.append(asked["clock"])
         if self.answers:
-            return msgspec.json.encode(self.answers.pop(0))
+            answer = self.answers.pop(0)
+            if isinstance(answer, httpx2.Response):
+                answer.raise_for_status()
+            return answer if isinstance(answer, bytes) else msgspec.json.encode(answer)
         return msgspec.json.encode(PollAnswer("e", 1, {}, {}, [], 1))
 
 
@@ -102,3 +108,40 @@ async def test_a_gateway_asks_at_once_for_the_rest_of_what_concerned_accounts() 
     assert not poller._wake.is_set()
     await poller._poll()
     assert app.clocks == [None, 5, 9]
+
+
+async def test_whoever_joins_before_the_first_poll_hears_of_the_first_comment() -> None:
+    """A gateway that starts beside its app: the comment comes after the join, and before the first answer."""
+    threads = Threads()
+    hub = hub_of(threads)
+    poller = Poller(App(PollAnswer("first", 1, {}, {}, [], 1)), SETTINGS, hub, Sites())
+    reader = fresh()
+    async with hub.running():
+        hub.join(reader, "t", None, 0)
+        await eventually(lambda: reader.kinds() == ["joined"])
+        threads.heads["t"] = 1
+        await poller._poll()
+        await eventually(lambda: reader.comments == {1: 1})
+        # What is heard of all is told of no unused thread.
+        other = fresh()
+        hub.join(other, "u", None, 0)
+        await eventually(lambda: other.kinds() == ["joined"])
+        assert (len(hub.lobby), set(hub.heads())) == (1, {"t"})
+
+
+async def test_whoever_waits_while_the_app_becomes_one_of_the_version_before_comes_back() -> None:
+    threads = Threads()
+    hub = hub_of(threads)
+    refusal = httpx2.Response(422, request=httpx2.Request("POST", "http://app"))
+    before = msgspec.json.encode({"epoch": "first", "clock": 1, "heads": {}, "readers": {}, "concerns": []})
+    app = App(PollAnswer("first", 0, {}, {}, [], 0), refusal, *[before] * 60)
+    poller = Poller(app, SETTINGS, hub, Sites())
+    reader = fresh()
+    async with hub.running(), Tasks(Health()) as tasks:
+        tasks.keep("poll", poller.run)
+        await eventually(lambda: hub.hears_of_all)
+        hub.join(reader, "t", None, 0)
+        await eventually(lambda: reader.kinds() == ["joined"])
+        assert len(hub.lobby) == 1
+        await eventually(lambda: reader.is_cut)
+        assert not hub.hears_of_all
