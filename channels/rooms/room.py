@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,16 +16,16 @@ import msgspec
 from channels.brokers.broker import Broker
 from channels.cache import Shared, bytes_of
 from channels.changes_source import Question, SourceUnavailable
-from channels.messages import Answer, Change, Joined, Readers, Reset, Typing, fits, merge, text_of
+from channels.messages import Answer, Change, Joined, Readers, Reset, Typing, text_of
 from channels.metrics import Tally
 from channels.presence import Presence
 from channels.rooms.changes_requests import ROOMS, Questions
 from channels.rooms.fan_out import FanOut
+from channels.rooms.held_changes import HeldChanges
 from channels.rooms.typists import TOLD_EVERY_SECONDS, Typists
 from channels.sockets.reader import Reader, Wanted
 from channels.tasks import CALLBACK_ERRORS, Tasks
 
-HELD_CHANGES = 512
 RESET_SPREAD_MS = 5_000
 ASKS_FOR_AN_ANNOUNCED_HEAD = 6
 
@@ -51,7 +50,7 @@ class Room:
     """
 
     __slots__ = (
-        "_announced", "_around", "_asking", "_fan_out", "_held", "_is_subscribed", "_joining", "_typing_at",
+        "_announced", "_around", "_asking", "_fan_out", "_held", "_is_subscribed", "_typing_at",
         "_typists", "_wanted", "behind", "epoch", "readers", "thread", "version",
     )  # fmt: skip
 
@@ -65,9 +64,7 @@ class Room:
         self._around = around
         self._fan_out = FanOut(self.readers, self._stand_aside, self.give_up, around.tally, around.tasks)
         self._is_subscribed = False
-        self._joining = 0
-        # Changes delivered while somebody joins: the bridge from their diff to the present.
-        self._held: deque[Change] | None = None
+        self._held = HeldChanges()
         self._asking: asyncio.Task[None] | None = None
         # The newest head that somebody told of.
         self._wanted = 0
@@ -82,7 +79,7 @@ class Room:
     @property
     def is_unused(self) -> bool:
         """Nobody is here, comes, or is asked for."""
-        return not (self.following or self._joining or self._asking)
+        return not (self.following or self._held.holders or self._asking)
 
     @property
     def _is_open(self) -> bool:
@@ -207,8 +204,7 @@ class Room:
     def deliver(self, change: Change) -> None:
         """Take one change: drop what is old, ask for what is missing, send the rest."""
         try:
-            if self._held is not None:
-                self._held.append(change)
+            self._held.hear(change)
             if self.version is None or (change.epoch == self.epoch and change.version <= self.version):
                 return
             if change.epoch != self.epoch or change.after > self.version or change.is_too_large:
@@ -221,7 +217,7 @@ class Room:
 
     def ring(self, version: int = 0) -> None:
         """Somebody said that the thread has moved to `version` (0: perhaps): ask for it if we have not heard it."""
-        if self._joining:
+        if self._held.holders:
             self._wanted = max(self._wanted, version)
         if self.version is not None and (not version or version > self.version):
             self._ask(version)
@@ -298,31 +294,37 @@ class Room:
     async def _ask_until_whole(self) -> None:
         """One diff in flight per room; an answer older than an announced head is asked for again."""
         try:
-            asks = 0
-            while self._is_open and asks < ASKS_FOR_AN_ANNOUNCED_HEAD:
-                await self._subscribe()
-                try:
-                    answer = await self._around.questions.ask(Question(self.thread, self.version, self.epoch))
-                except SourceUnavailable:
-                    await asyncio.sleep(random.uniform(0.2, 1.0))
-                    continue
-                before = self.version
-                asks += 1
-                if isinstance(answer, Reset) or answer.epoch != self.epoch:
-                    self._reset(answer.epoch, answer.version)
-                elif self.version is not None and answer.version > self.version >= answer.after:
-                    self._move(answer)
-                if self.version is None or self.version >= self._wanted:
-                    return
-                if self.version != before:
-                    # While it gets anywhere it goes on: meanwhile newer heads may have been announced.
-                    asks = 0
-                await asyncio.sleep(0.02 * 2**asks * random.random())
+            with self._holding():
+                await self._repair()
         finally:
             self._asking = None
-            if not self._joining:
+            if not self._held.holders:
                 self._wanted = 0
             self._around.left(self)
+
+    async def _repair(self) -> None:
+        asks = 0
+        while self._is_open and asks < ASKS_FOR_AN_ANNOUNCED_HEAD:
+            await self._subscribe()
+            try:
+                answer = await self._around.questions.ask(Question(self.thread, self.version, self.epoch))
+            except SourceUnavailable:
+                await asyncio.sleep(random.uniform(0.2, 1.0))
+                continue
+            before = self.version
+            asks += 1
+            if isinstance(answer, Reset) or answer.epoch != self.epoch:
+                self._reset(answer.epoch, answer.version)
+            elif self.version is not None and answer.version > self.version >= answer.after:
+                self._move(answer)
+                for change in self._held.following(self.epoch, self.version):
+                    self._move(change)
+            if self.version is None or self.version >= self._wanted:
+                return
+            if self.version != before:
+                # While it gets anywhere it goes on: meanwhile newer heads may have been announced.
+                asks = 0
+            await asyncio.sleep(0.02 * 2**asks * random.random())
 
     def _move(self, change: Change) -> None:
         self.version = change.version
@@ -346,7 +348,7 @@ class Room:
             answer = await self._around.questions.ask(question, who)
         for _ in range(ASKS_FOR_AN_ANNOUNCED_HEAD):
             if isinstance(answer, Change):
-                answer = self._bridge(answer)
+                answer = self._held.bridged(answer)
             if isinstance(answer, Reset) or answer.version >= self._present(answer.epoch):
                 break
             answer = await self._around.questions.ask(question, who)
@@ -361,34 +363,18 @@ class Room:
 
     @contextmanager
     def _holding(self) -> Iterator[None]:
-        self._joining += 1
-        if self._held is None:
-            self._held = deque(maxlen=HELD_CHANGES)
+        self._held.hold()
         try:
             yield
         finally:
-            self._joining -= 1
-            if not self._joining:
-                self._held = None
-                if self._asking is None:
-                    self._wanted = 0
+            self._held.release()
+            if not self._held.holders and self._asking is None:
+                self._wanted = 0
 
     def _present(self, epoch: str) -> int:
         """Return the newest version of `epoch` that this process knows of."""
-        known = [self._wanted, *(change.version for change in self._held or () if change.epoch == epoch)]
-        if self.version is not None and self.epoch == epoch:
-            known.append(self.version)
-        return max(known)
-
-    def _bridge(self, diff: Change) -> Change:
-        """Continue a diff with the changes that were held while it was read, as far as they follow it.
-
-        Without it nobody could join a thread that changes while each diff is read.
-        """
-        for change in self._held or ():
-            if fits(diff, change):
-                diff = merge(diff, change)
-        return diff
+        known = max(self._wanted, self._held.newest(epoch))
+        return max(known, self.version) if self.version is not None and self.epoch == epoch else known
 
     def _offer(self, reader: Reader, frame: bytes) -> None:
         if not reader.offer(frame):

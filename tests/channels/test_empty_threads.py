@@ -89,6 +89,29 @@ async def test_a_comment_that_comes_while_its_thread_is_joined_is_not_missed() -
             await eventually(lambda early=early, late=late: early.version == late.version == 2)
 
 
+async def test_a_thread_that_boils_from_its_first_comment_on_is_whole_after_one_diff() -> None:
+    class Boiling(Threads):
+        """More comes while each diff is on its way."""
+
+        async def changes(self, asked: Sequence[Question]) -> list[Answer | None]:
+            answers = await super().changes(asked)
+            for _ in range(3 if self.heads else 0):
+                self.write("t")
+            return answers
+
+    threads = Boiling()
+    hub = hub_of(threads)
+    reader = fresh()
+    async with hub.running():
+        hub.join(reader, "t", None, 0)
+        await eventually(lambda: reader.kinds() == ["joined"])
+        threads.asked.clear()
+        threads.write("t")
+        await eventually(lambda: reader.version == 4)
+        assert reader.comments == {1: 1, 2: 2, 3: 3, 4: 4}
+        assert (threads.asked, threads.heads) == ([1], {"t": 4})
+
+
 async def test_who_leaves_or_is_gone_waits_no_more() -> None:
     threads = Threads()
     hub = hub_of(threads)
