@@ -153,11 +153,7 @@ def create_app(settings: Settings) -> Starlette:
 
             def tell(change: Change) -> None:
                 shared.forget(change.thread)
-                broker.publish(change)
-                hub.ring(change.thread, change.version)
-                if not change.after:
-                    # Readers of a thread without comments do not subscribe to it.
-                    broker.publish(PollNow())
+                hub.publish(change)
 
             database.on_commit = tell
             database.on_account_event = partial(_concern, sessions, codes, hub, broker)

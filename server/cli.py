@@ -154,7 +154,8 @@ def _torture(given: Namespace) -> int:
 def _bench(given: Namespace) -> int:
     as_json = ["--json"] if given.json else []
     plot = ["--plot", str(given.plot.resolve())] if given.plot else []
-    words = ["--readers", str(given.readers), *as_json, *plot, *given.names]
+    smoke = ["--smoke"] if given.smoke else []
+    words = ["--readers", str(given.readers), *as_json, *smoke, *plot, *given.names]
     return subprocess.call([sys.executable, "-m", "tests.bench", *words], cwd=cli_arguments.FOLDER)
 
 

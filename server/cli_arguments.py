@@ -94,8 +94,8 @@ BENCH = """Measure the real server, pinned to one core, against baselines from t
 the cost of an idle reader, posts and pages. CPU time is measured, so a busy machine makes the run slower, not wrong."""
 
 BENCHES = (
-    "all", "fanout", "hot", "slow", "stall", "idle", "connect", "resume", "shutdown", "redis", "gateways", "posts",
-    "pages", "votes", "long", "page",
+    "all", "fanout", "hot", "overload", "opening", "slow", "stall", "idle", "connect", "resume", "shutdown", "redis",
+    "gateways", "posts", "pages", "votes", "long", "page",
 )  # fmt: skip
 
 EXPORT = """Write every comment of a thread to a file that `import jsonl` can read. It includes texts, votes and states,
@@ -163,6 +163,7 @@ def _add_checks(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     bench.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHES)} (default: all)")
     bench.add_argument("--readers", type=int, default=10_000, metavar="N", help="how many readers (default: 10,000)")
     bench.add_argument("--json", action="store_true", help="print the results as JSON")
+    bench.add_argument("--smoke", action="store_true", help="a tenth of the work, to see that the benchmarks run")
     bench.add_argument("--plot", type=Path, metavar="FILE", help="plot the cost of a delivery (fanout, hot) as SVG")
 
 

@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from channels.brokers.broker import Broker
 from channels.cache import Shared
 from channels.changes_source import Source
-from channels.messages import Change, Joined, Message, Retry, Typing, text_of
+from channels.messages import Change, Joined, Message, PollNow, Retry, Typing, text_of
 from channels.metrics import Tally
 from channels.presence import Presence
 from channels.readers_by_account import SignIns
@@ -224,6 +224,23 @@ class Hub:
             room = self._rooms.get(message.thread)
             if room is not None and self.presence.count(message.thread) <= TYPING_READERS:
                 room.hear_typing(message)
+
+    def publish(self, change: Change) -> None:
+        """Tell everybody, here and elsewhere, of a change that was written by this process."""
+        if not change.after:
+            self._begin(change.thread)
+        self.broker.publish(change)
+        self.ring(change.thread, change.version)
+        if not change.after:
+            # Elsewhere readers of a thread without comments do not subscribe to it.
+            self.broker.publish(PollNow())
+
+    def _begin(self, thread: str) -> None:
+        """Let those who wait hear the first change itself: who asks for it may be far behind by the answer."""
+        if self.lobby.here(thread):
+            self._open(thread)
+        if thread in self._rooms:
+            self.broker.want(thread)
 
     def deliver(self, change: Change) -> None:
         """Take one change from the writer or the broker."""

@@ -6,6 +6,8 @@ import gc
 import tracemalloc
 from collections.abc import Sequence
 
+import pytest
+
 from channels.brokers.in_process import MemoryBroker
 from channels.changes_source import Question
 from channels.messages import Answer, Change, Comment
@@ -87,6 +89,24 @@ async def test_a_comment_that_comes_while_its_thread_is_joined_is_not_missed() -
             await eventually(lambda early=early, late=late: early.version == late.version == 1)
             threads.write("t")
             await eventually(lambda early=early, late=late: early.version == late.version == 2)
+
+
+@pytest.mark.parametrize("readers", [1, 2])
+async def test_where_the_first_comment_is_written_nobody_asks_for_it(readers: int) -> None:
+    threads = Threads()
+    hub = hub_of(threads)
+    waiting = [fresh() for _ in range(readers)]
+    async with hub.running():
+        for reader in waiting:
+            hub.join(reader, "t", None, 0)
+            await eventually(lambda reader=reader: "joined" in reader.kinds())
+        threads.asked.clear()
+        for version in (1, 2, 3):
+            threads.heads["t"] = version
+            hub.publish(threads.diff("t", version - 1))
+        await eventually(lambda: all(reader.version == 3 for reader in waiting))
+        assert all(reader.comments == {1: 1, 2: 2, 3: 3} for reader in waiting)
+        assert not threads.asked
 
 
 async def test_a_thread_that_boils_from_its_first_comment_on_is_whole_after_one_diff() -> None:
