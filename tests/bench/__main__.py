@@ -11,13 +11,15 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import arrivals, ballots, fan_out, gateways, hot, latency, long, page, people, plot, rivals
+from tests.bench import arrivals, ballots, fan_out, gateways, hot, latency, long, overload, page, people, plot, rivals
 from tests.bench.figure import Figure
 from tests.bench.rounds import EFFORT, MACHINE
 
 BENCHES: dict[str, Callable[[Path, int], list[Figure]]] = {
     "fanout": fan_out.fanout,
     "hot": hot.hot,
+    "overload": overload.overload,
+    "opening": overload.opening,
     "slow": hot.slow,
     "stall": latency.stall,
     "idle": fan_out.idle,

@@ -60,9 +60,9 @@ def audience(folder: Path, readers: int) -> Iterator[Audience]:
 def hot(folder: Path, readers: int) -> list[Figure]:
     """100 comments a second to all, then 300; then 50 while readers come and go."""
     with audience(folder, readers) as readers_of_it:
-        calm = _boil(readers_of_it, RATE, "hot") + _boil(readers_of_it, BOILING, "boiling")
+        calm = boil(readers_of_it, RATE, "hot") + boil(readers_of_it, BOILING, "boiling")
         with _comers(readers_of_it.app):
-            busy = _boil(readers_of_it, RATE / 2, f"{COMING_AND_GOING} readers/s come and go")
+            busy = boil(readers_of_it, RATE / 2, f"{COMING_AND_GOING} readers/s come and go")
     return [*calm, *busy]
 
 
@@ -92,7 +92,7 @@ def slow(folder: Path, readers: int) -> list[Figure]:
 
 
 def _deafened(others: Audience, name: str) -> float:
-    return _boil(others, DEAF_RATE, name, size=DEAF_BODY_BYTES, duration=DEAF_SECONDS)[0].value
+    return boil(others, DEAF_RATE, name, size=DEAF_BODY_BYTES, duration=DEAF_SECONDS)[0].value
 
 
 @contextlib.contextmanager
@@ -109,7 +109,7 @@ def _comers(app: Server) -> Iterator[None]:
         assert comers.returncode == 0, "a comment was lost on the way to somebody who came"
 
 
-def _boil(of: Audience, rate: float, name: str, size: int = BODY_BYTES, duration: float = SECONDS) -> list[Figure]:
+def boil(of: Audience, rate: float, name: str, size: int = BODY_BYTES, duration: float = SECONDS) -> list[Figure]:
     crowd = of.crowd
     crowd.watch(WATCHED)
     of.multitude.read()
@@ -123,11 +123,11 @@ def _boil(of: Audience, rate: float, name: str, size: int = BODY_BYTES, duration
             crowd.drain_for(0.25)
         used = (cpu_seconds(of.pid) - spent) / (time.monotonic() - began)
         assert poster.stdout is not None
-        acknowledged, taken = poster.stdout.read().split()
+        acknowledged, taken, *_ = poster.stdout.read().split()
     posted, seconds = int(acknowledged), float(taken)
     crowd.drain(1.0)
     assert posted >= rate * duration * 0.99, f"{posted} comments were acknowledged"
-    late = sorted(late for one in crowd.watched.values() for late in _lateness(one, posted))
+    late = sorted(late for one in crowd.watched.values() for late in lateness(one, posted))
     # Whoever stayed got the same frames, give or take a count of readers.
     read = of.multitude.read()
     assert not read.gone, f"{read.gone} readers were let go of"
@@ -143,7 +143,7 @@ def _boil(of: Audience, rate: float, name: str, size: int = BODY_BYTES, duration
     ]
 
 
-def _lateness(one: Watched, posted: int) -> list[float]:
+def lateness(one: Watched, posted: int) -> list[float]:
     """Return the age of every comment when it came; all must have come, once."""
     ages: dict[int, float] = {}
     for at, message in one.messages():
