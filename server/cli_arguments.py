@@ -19,12 +19,12 @@ GATEWAY = """Serve live readers for a running app, in a separate process or on a
 database. It listens to Redis (LIVETHREAD_REDIS_URL), polls the app (LIVETHREAD_APP_URL) and shares its
 LIVETHREAD_SECRET. Start as many as the readers need and let the proxy send /live to them."""
 
-TEST = """Install the development dependencies (once), then run all tests with pytest in two processes: unit tests, real
-servers, a real Valkey, real browsers, linters and type checks. Tests that cannot run here are listed with the reason;
-with CI=true they fail instead. `test quick` leaves out browsers, injected failures and other slow tests, and takes less
-than three minutes. `test coverage` and `test quick coverage` measure the branches of channels/ and server/ that the
-tests reach, also in the servers they start, and fail below the floor in pyproject.toml. Everything else after `test`
-goes to pytest, and a selection runs in one process: `python3 run.py test tests/test_run.py -k help`."""
+TEST = """Install the development dependencies (once), then run all tests with pytest in three processes: unit tests,
+real servers, a real Valkey, real browsers, linters and type checks. Tests that cannot run here are listed with the
+reason; with CI=true they fail instead. `test quick` leaves out browsers, injected failures and other slow tests, and
+takes less than three minutes. `test coverage` and `test quick coverage` measure the branches of channels/ and server/
+that the tests reach, also in the servers they start, and fail below the floor in pyproject.toml. Everything else after
+`test` goes to pytest, and a selection runs in one process: `python3 run.py test tests/test_run.py -k help`."""
 
 IMPORT = """Import existing discussions into the database, whether or not the server is running. If the file has
 several pages, each becomes its own thread, with its address and title. The report counts every record of the file as

@@ -21,7 +21,7 @@ sys.dont_write_bytecode = False
 # A machine that is busy elsewhere makes nothing wrong.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
-WORKERS = 2
+WORKERS = 3
 # What `run.py test quick` leaves out: the fixtures of browsers, and the files and folders that take longest. Of the
 # journeys, each of which starts servers, it takes two that pass through most of the program.
 SLOW_FIXTURES = {"browser", "firefox"}
@@ -55,7 +55,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """The whole suite is shared by two processes, since much of it waits; a part of it needs no second one."""
+    """The whole suite is shared by three processes, since two leave half of two cores idle; a part of it needs one."""
     is_whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
     return WORKERS if is_whole and not config.option.keyword and config.option.capture != "no" else 0
 
