@@ -184,3 +184,17 @@ def test_what_answers_requests_has_no_text_of_its_own() -> None:
     }
     assert {name: texts for name, texts in found.items() if texts} == {}
     assert len(found) > 60
+
+
+def test_a_text_in_a_style_sheet_is_there_in_every_language() -> None:
+    said: dict[str, set[str]] = {}
+    for path in (path for path in (ROOT / "static").rglob("*.css") if "built" not in path.parts):
+        sheet = re.sub(r"/\*.*?\*/", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+        for selector, content in re.findall(r'([^{}]+)\{\s*content: "([^"]*)"', sheet):
+            if re.search(r"[^\W\d_]", content):
+                language = re.search(r":lang\((\w+)\)", selector)
+                where = re.sub(r":lang\(\w+\)", "", selector).strip()
+                said.setdefault(where, set()).add(language[1] if language else locales.DEFAULT)
+    languages = {path.stem.partition("-")[0] for path in locales.FOLDER.glob("*.json")}
+    assert said
+    assert all(found == languages for found in said.values()), said
