@@ -174,6 +174,7 @@ def create_app(settings: Settings) -> Starlette:
                 None,
                 HttpBudget(settings.limit_connections_address if settings.limits else None, admission.here),
                 sites,
+                offered,
                 database,
                 limits,
                 assets,

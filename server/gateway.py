@@ -19,6 +19,7 @@ from server.client_address import Clients
 from server.connection_budget import HttpBudget
 from server.errors import CannotStart
 from server.gateway_poller import AppSource, Poller, Signed
+from server.locales.offered import Offered
 from server.settings import Settings
 from server.sites import Sites, of_origin
 from server.web.live import live_socket
@@ -75,9 +76,11 @@ def create_gateway(settings: Settings) -> Starlette:
                     admission = live_socket.admission_by(settings)
                     clients = Clients(settings)
                     budget = HttpBudget(settings.limit_connections_address if settings.limits else None, admission.here)
-                    yield {
-                        "live": LiveContext(settings, clients, hub, heard, admission, heartbeat, poller, budget, sites)
-                    }
+                    offered = Offered(settings.languages)
+                    live = LiveContext(
+                        settings, clients, hub, heard, admission, heartbeat, poller, budget, sites, offered
+                    )
+                    yield {"live": live}
                 await poller.say_goodbye()
 
     app = Starlette(

@@ -30,7 +30,7 @@ class HttpAndSockets(BoundedHttp):
         try:
             if len(self.connections) >= self.most_sockets:
                 raise Refused(FULL.status, FULL.sentence, FULL.retry_after)
-            answer, deflates, address = socket_admission.admit(
+            answer, deflates, address, language = socket_admission.admit(
                 context, self.scope["method"], self.scope["http_version"], self.url, self.headers, self._peer_host
             )
         except Refused as refused:
@@ -39,7 +39,8 @@ class HttpAndSockets(BoundedHttp):
             self._linger()
             return
         self.transport.write(answer)
-        connection = live_socket.receive(context, partial(self._hand_over, address, deflates=deflates), address)
+        hand_over = partial(self._hand_over, address, deflates=deflates)
+        connection = live_socket.receive(context, hand_over, address, language)
         if early:
             connection.data_received(early)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,9 @@ from typing import Any
 import httpx2
 import pytest
 from playwright.async_api import expect
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+from websockets.typing import Origin
 
 from server.locales import real, texts
 from tests.journeys.articles import Site
@@ -167,3 +172,37 @@ def test_every_language_has_a_whole_page(tmp_path: Path) -> None:
             for path in ("/", "/t/a-thread", "/login", "/nothing-here"):
                 answer = httpx2.get(f"{server.origin}{path}", headers={"Accept-Language": language}, trust_env=False)
                 assert f'<html lang="{language}" dir="{"rtl" if language == "ar" else "ltr"}"' in answer.text, path
+
+
+async def _refused(url: str, wanted: str) -> str:
+    """What a socket says to a frame that is none."""
+    async with connect(url, additional_headers={"Accept-Language": wanted}, proxy=None) as socket:
+        await socket.send('{"type":"hello","ticket":"x"}')
+        said: dict[str, Any] = json.loads(await socket.recv())
+        assert (said["type"], said["code"], said["field"]) == ("error", "bad_ticket", "ticket")
+        return str(said["message"])
+
+
+@pytest.mark.parametrize("is_gateway", [False, True], ids=["app", "gateway"])
+async def test_a_socket_says_what_is_wrong_in_its_language(tmp_path: Path, *, is_gateway: bool) -> None:
+    with contextlib.ExitStack() as running:
+        server = running.enter_context(Server(tmp_path, LIVETHREAD_LANGUAGES="en de ar"))
+        if is_gateway:
+            settings = server.settings | {"LIVETHREAD_ORIGIN": server.origin}
+            server = running.enter_context(Server(tmp_path, "gateway", **settings))
+        url = server.live_url
+        for address, wanted, language in (
+            (url, "de-AT, en;q=0.5", "de"),
+            (url, "ar", "ar"),
+            # No page can choose the header.
+            (f"{url}?lang=ar", "de", "ar"),
+            (f"{url}?lang=xx", "de", "de"),
+            (f"{url}?lang=" + "%00" * 500, "\xff", "en"),
+            (url, "", "en"),
+        ):
+            assert await _refused(address, wanted) == texts(language)("error.bad_ticket"), address
+        with pytest.raises(InvalidStatus) as refused:
+            await connect(url, origin=Origin("https://evil.example"), additional_headers={"Accept-Language": "de"})
+        assert refused.value.response.body.decode() == texts("de")("error.foreign_socket")
+        other = httpx2.get(f"{server.origin}/api/nothing", headers={"Accept-Language": "ar"}, trust_env=False)
+        assert other.json()["error"]["message"] == texts("ar")("error.no_address")

@@ -16,6 +16,7 @@ from channels.sockets.connection import Connection, Listener
 from channels.sockets.frames import TOO_LARGE, text_frame
 from channels.sockets.reader import MAX_THREADS, Reader
 from server.errors import DomainError, Forbidden, Malformed, NotSignedIn, TooLarge, TooMany, Unavailable
+from server.locales import texts
 from server.rate_limits import Admission
 from server.settings import Settings
 from server.web.requests import schemas, session
@@ -58,10 +59,13 @@ _PONG = text_frame(b'{"type":"pong"}')
 class Conversation(Reader):
     """One accepted socket from its first frame to its last. Holds no task."""
 
-    __slots__ = ("_address", "_allowance", "_allowed_at", "_context", "_ticket", "connection")
+    __slots__ = ("_address", "_allowance", "_allowed_at", "_context", "_language", "_ticket", "connection")
 
-    def __init__(self, context: LiveContext, hand_over: Callable[[Listener], Connection], address: str) -> None:
+    def __init__(
+        self, context: LiveContext, hand_over: Callable[[Listener], Connection], address: str, language: str
+    ) -> None:
         self._context = context
+        self._language = language
         # One string for all who come from there.
         self._address = sys.intern(address)
         self._ticket: session.Ticket | None = None
@@ -81,7 +85,7 @@ class Conversation(Reader):
                 raise TooLarge("error.large_frame", count=MAX_FRAME_BYTES)
             self._take(_parse(message))
         except DomainError as error:
-            self.offer(text_frame(_refusal(error)))
+            self.offer(self._refusal(error))
             if isinstance(error, TooLarge):
                 self.connection.close(TOO_LARGE)
 
@@ -125,7 +129,7 @@ class Conversation(Reader):
 
     def could_not_join(self, thread: str) -> None:
         busy = Unavailable("error.cannot_join", retry_after=1)
-        self.offer(text_frame(_refusal(busy, thread)))
+        self.offer(self._refusal(busy, thread))
 
     def _may_speak(self) -> bool:
         """At most twenty frames a second: a page sends a handful a minute."""
@@ -135,17 +139,16 @@ class Conversation(Reader):
         self._allowance -= 1
         return self._allowance >= 0 or not self._context.settings.limits
 
-
-def _refusal(error: DomainError, thread: str | None = None) -> bytes:
-    said = {
-        "type": "error",
-        "code": error.code,
-        "message": str(error),
-        "field": error.field,
-        "thread": thread,
-        "retry_after": error.retry_after,
-    }
-    return msgspec.json.encode({name: value for name, value in said.items() if value is not None})
+    def _refusal(self, error: DomainError, thread: str | None = None) -> bytes:
+        said = {
+            "type": "error",
+            "code": error.code,
+            "message": error.sentence(texts(self._language)),
+            "field": error.field,
+            "thread": thread,
+            "retry_after": error.retry_after,
+        }
+        return text_frame(msgspec.json.encode({name: value for name, value in said.items() if value is not None}))
 
 
 def _parse(text: str) -> Up:
@@ -181,10 +184,12 @@ def admit(context: LiveContext, origin: str | None, address: str, *, has_cookie:
     context.admission.enter(address)
 
 
-def receive(context: LiveContext, hand_over: Callable[[Listener], Connection], address: str) -> Connection:
-    """Serve a connection after its handshake, admitted as one from `address`."""
+def receive(
+    context: LiveContext, hand_over: Callable[[Listener], Connection], address: str, language: str
+) -> Connection:
+    """Serve a connection after its handshake, admitted as one from `address`; its errors are said in `language`."""
     context.hub.tally.handshakes += 1
-    return Conversation(context, hand_over, address).connection
+    return Conversation(context, hand_over, address, language).connection
 
 
 async def not_a_socket(visit: LiveVisit) -> Response:

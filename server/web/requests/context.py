@@ -20,6 +20,7 @@ from channels.sockets.heartbeat import Heartbeat
 from server.actions.vote import Votes
 from server.client_address import Clients, wide_network
 from server.connection_budget import HttpBudget
+from server.locales.offered import Offered
 from server.openid.client import Client
 from server.pictures.process import Pictures
 from server.rate_limits import Admission, Limits
@@ -65,6 +66,7 @@ class LiveContext:
     app: AppState | None
     budget: HttpBudget
     sites: Sites
+    offered: Offered
 
 
 @dataclass(frozen=True, slots=True)

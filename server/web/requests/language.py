@@ -12,6 +12,7 @@ from starlette.requests import Request
 
 from server.errors import DomainError
 from server.locales import Texts, texts
+from server.locales.offered import Offered
 from server.model import Account
 from server.web.pages.editions import Edition, Editions
 from server.web.requests import origins
@@ -28,10 +29,10 @@ def prefer(request: Request[Any], account: Account) -> None:
 
 def texts_for(request: Request[Any]) -> Texts:
     """Return the texts that answer this request, also where it was refused before anything is known of it."""
-    context = request.scope.get("state", {}).get("context")
-    if context is None:
+    live = request.scope.get("state", {}).get("live")
+    if live is None:
         return texts()
-    offered = cast("Editions", context.editions).offered
+    offered = cast("Offered", live.offered)
     return (
         offered.named(request.scope.get(_CHOSEN, ""))
         or offered.for_header(request.headers.get("accept-language", ""))
