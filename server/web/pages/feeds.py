@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from typing import Any
-from xml.sax.saxutils import escape, quoteattr
+from xml.etree.ElementTree import Element, SubElement, tostring
 
 from starlette.responses import Response
 from starlette.routing import Route
@@ -27,38 +27,38 @@ from server.web.requests.context import Visit
 from server.web.requests.page_queue_owner import in_turn
 
 ENTRIES = 50
-# What XML 1.0 cannot say, however it is escaped.
+# What XML 1.0 (2.2, Char) cannot say, however it is escaped.
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 def atom(server: str, path: str, title: str, found: Iterable[Any], words: Texts) -> str:
     """Return the feed at `path` of things that have `thread`, `title` and `comment`, the newest first."""
     entries = list(found)
-    updated = max((_moment(one.comment) for one in entries), default=moment(0))
-    lines = [
-        '<?xml version="1.0" encoding="utf-8"?>',
-        '<feed xmlns="http://www.w3.org/2005/Atom">',
-        f"<id>{escape(server + path)}</id>",
-        f"<title>{escape(title)}</title>",
-        f"<updated>{updated}</updated>",
-        f'<link rel="self" href={quoteattr(server + path)}/>',
-    ]
+    feed = Element("feed", xmlns="http://www.w3.org/2005/Atom")
+    _add(feed, "id", server + path)
+    _add(feed, "title", title)
+    _add(feed, "updated", max((_moment(one.comment) for one in entries), default=moment(0)))
+    _add(feed, "link", rel="self", href=server + path)
     for one in entries:
         comment: Comment = one.comment
         link = f"{server}/t/{one.thread}/c/{comment.id}"
         name = name_of(comment) or words("comment.anonymous")
         whole = markup.with_whole_links(str(comment.html), server)
-        lines += [
-            "<entry>",
-            f"<id>{escape(link)}</id>",
-            f"<title>{escape(words('feed.entry', name=name, thread=one.title or one.thread))}</title>",
-            f"<author><name>{escape(name)}</name></author>",
-            f"<published>{comment.created}</published><updated>{_moment(comment)}</updated>",
-            f"<link href={quoteattr(link)}/>",
-            f'<content type="html">{escape(quotations.said(whole, words.html))}</content>',
-            "</entry>",
-        ]
-    return _ILLEGAL.sub("", "\n".join([*lines, "</feed>", ""]))
+        entry = _add(feed, "entry")
+        _add(entry, "id", link)
+        _add(entry, "title", words("feed.entry", name=name, thread=one.title or one.thread))
+        _add(_add(entry, "author"), "name", name)
+        _add(entry, "published", str(comment.created))
+        _add(entry, "updated", _moment(comment))
+        _add(entry, "link", href=link)
+        _add(entry, "content", quotations.said(whole, words.html), type="html")
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{tostring(feed, encoding="unicode")}\n'
+
+
+def _add(parent: Element, name: str, text: str = "", **attributes: str) -> Element:
+    added = SubElement(parent, name, {one: _ILLEGAL.sub("", value) for one, value in attributes.items()})
+    added.text = _ILLEGAL.sub("", text)
+    return added
 
 
 def _moment(comment: Comment) -> str:
