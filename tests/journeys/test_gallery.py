@@ -18,7 +18,7 @@ from tests.processes import ROOT, Server
 
 # A folder: then a picture of each page is written there, in every language, scheme and width.
 SCREENSHOTS = os.environ.get("SCREENSHOTS")
-LANGUAGES = ("en", "ar", "en-XA")
+LANGUAGES = ("en", "ar", "en-XA", "de", "ru")
 WIDTHS = (320, 390, 1280)
 PAGES = ("/gallery", "/gallery/pages")
 # Each part was drawn for a page of its own: that there is one of a landmark holds there.

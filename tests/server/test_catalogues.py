@@ -19,6 +19,17 @@ FORM = re.compile(rf"(.+)_({'|'.join(CATEGORIES)})")
 # A tag, a comment, or a reference to a character.
 MARKUP = re.compile(r"<[A-Za-z/!?]|&[#\w]+;")
 CLIENT_BYTES = 6 * 1024
+# The other way to address a reader, the other word for a thing, and the other space before a sign.
+MIXED = {
+    "de": r"\b([Dd]u|[Dd]ein\w*|[Dd]ich|[Dd]ir)\b|\S…| …",
+    "es": r"\b([Uu]sted|[Vv]os|debates?|en vivo)\b",
+    "fr": r"\b([Tt]u|[Tt]on|[Tt]es|[Tt]oi)\b| [?!:;»]|« ",
+    "ja": r"お前|君|[!?:](?=[^\x00-\x7f])",
+    "pl": r"\b(Pan[iaou]?|Państw\w*)\b",
+    "pt-BR": r"\b([Tt]u|[Tt]eus?|[Tt]uas?|ficheiros?|ecrã)\b",
+    "ru": r"\b([Тт]ы|[Тт]ебя|[Тт]ебе|[Тт]во[йяёи]\w*)\b|учётн",
+    "zh-Hans": r"你|版主|帖",
+}
 
 
 def by_name(sections: dict[str, Any]) -> dict[str, dict[str, str]]:
@@ -58,6 +69,26 @@ def faults(language: str, sections: dict[str, Any]) -> list[str]:
 @pytest.mark.parametrize("language", real())
 def test_a_catalogue_has_every_text_in_every_form(language: str) -> None:
     assert faults(language, read(language)) == []
+
+
+@pytest.mark.parametrize("language", MIXED)
+def test_a_catalogue_speaks_in_one_way(language: str) -> None:
+    other = MIXED[language]
+    assert [f"{key}: {text}" for key, text in flat(read(language)) if re.search(other, text)] == []
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("pl", "1 komentarz, 2 komentarze, 5 komentarzy, 12 komentarzy, 21 komentarzy, 22 komentarze"),
+        ("ru", "1 комментарий, 2 комментария, 5 комментариев, 12 комментариев, 21 комментарий, 22 комментария"),
+        ("ar", "تعليق واحد, تعليقان, 5 تعليقات, 12 تعليقًا, 21 تعليقًا, 22 تعليقًا"),
+        ("ja", "1件のコメント, 2件のコメント, 5件のコメント, 12件のコメント, 21件のコメント, 22件のコメント"),
+    ],
+)
+def test_a_count_is_said_as_people_say_it(language: str, said: str) -> None:
+    counts = (1, 2, 5, 12, 21, 22)
+    assert ", ".join(texts(language)("count.counted_comments", count=count) for count in counts) == said
 
 
 @pytest.mark.parametrize("language", real())
