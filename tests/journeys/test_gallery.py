@@ -18,7 +18,7 @@ from tests.processes import ROOT, Server
 
 # A folder: then a picture of each page is written there, in every language, scheme and width.
 SCREENSHOTS = os.environ.get("SCREENSHOTS")
-LANGUAGES = ("en", "ar", "en-XA", "de", "ru")
+LANGUAGES = ("en", "ar", "en-XA", "de", "ru", "ja")
 WIDTHS = (320, 390, 1280)
 PAGES = ("/gallery", "/gallery/pages")
 # Each part was drawn for a page of its own: that there is one of a landmark holds there.
@@ -100,6 +100,7 @@ AWRY = """() => {
         if (isWide && (hasText || style.overflowX !== "visible")) say("cut at its side");
         const isHigh = one.clientHeight && one.scrollHeight > one.clientHeight + 1;
         if (isHigh && (hasText || style.overflowY !== "visible")) say("cut below");
+        if (one.matches(".badge") && one.getClientRects().length > 1) say("broken in two");
         if (hasText && (box(one).left < -1 || box(one).right > page + 1)) say("out of the page");
       }
       if (isTarget(one) && style.display !== "inline") {
