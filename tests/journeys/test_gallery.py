@@ -100,6 +100,8 @@ AWRY = """() => {
         if (isWide && (hasText || style.overflowX !== "visible")) say("cut at its side");
         const isHigh = one.clientHeight && one.scrollHeight > one.clientHeight + 1;
         if (isHigh && (hasText || style.overflowY !== "visible")) say("cut below");
+        if (one.matches(".sorts") && new Set([...one.querySelectorAll("a")].slice(-2).map((a) => box(a).top)).size > 1)
+          say("search and feed are apart");
         if (one.matches(".badge") && one.getClientRects().length > 1) say("broken in two");
         if (hasText && (box(one).left < -1 || box(one).right > page + 1)) say("out of the page");
       }
