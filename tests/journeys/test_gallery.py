@@ -82,6 +82,7 @@ AWRY = """() => {
   const wide = document.documentElement.scrollWidth - page;
   if (wide > 0) wrong.push(`the page is ${wide} px too wide`);
   const box = (one) => one.getBoundingClientRect();
+  const rows = (boxes) => new Set(boxes.map(({ top }) => top)).size;
   const isField = (one) => one.matches("input, textarea, select");
   const isTarget = (one) => one.matches("a[href], button:enabled, input, select, textarea, [tabindex='0']");
   const isSpokenOnly = (one) => one.closest(".hidden") || getComputedStyle(one).clipPath === "inset(50%)";
@@ -100,9 +101,10 @@ AWRY = """() => {
         if (isWide && (hasText || style.overflowX !== "visible")) say("cut at its side");
         const isHigh = one.clientHeight && one.scrollHeight > one.clientHeight + 1;
         if (isHigh && (hasText || style.overflowY !== "visible")) say("cut below");
-        if (one.matches(".sorts") && new Set([...one.querySelectorAll("a")].slice(-2).map((a) => box(a).top)).size > 1)
+        if (one.matches(".sorts") && rows([...one.querySelectorAll("a")].slice(-2).map(box)) > 1)
           say("search and feed are apart");
-        if (one.matches(".badge") && one.getClientRects().length > 1) say("broken in two");
+        if (one.matches(".badge, .sessions time, .threads time") && rows([...one.getClientRects()]) > 1)
+          say("broken in two");
         if (hasText && (box(one).left < -1 || box(one).right > page + 1)) say("out of the page");
       }
       if (isTarget(one) && style.display !== "inline") {
