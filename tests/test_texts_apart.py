@@ -190,11 +190,14 @@ def test_a_text_in_a_style_sheet_is_there_in_every_language() -> None:
     said: dict[str, set[str]] = {}
     for path in (path for path in (ROOT / "static").rglob("*.css") if "built" not in path.parts):
         sheet = re.sub(r"/\*.*?\*/", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
-        for selector, content in re.findall(r'([^{}]+)\{\s*content: "([^"]*)"', sheet):
-            if re.search(r"[^\W\d_]", content):
-                language = re.search(r":lang\((\w+)\)", selector)
-                where = re.sub(r":lang\(\w+\)", "", selector).strip()
-                said.setdefault(where, set()).add(language[1] if language else locales.DEFAULT)
+        for selector, rules in re.findall(r"([^{}]+)\{([^{}]*)", sheet):
+            language = re.search(r":lang\((\w+)\)", selector)
+            # Where it is said, or where it is given a value for a language.
+            for name, content in re.findall(
+                r"(?:content: var\(|content: |^\s*)(--\w+[,:])?\s*\"([^\"]*)\"", rules, re.MULTILINE
+            ):
+                if re.search(r"[^\W\d_]", content):
+                    said.setdefault(name[:-1], set()).add(language[1] if language else locales.DEFAULT)
     languages = {path.stem.partition("-")[0] for path in locales.FOLDER.glob("*.json")}
     assert said
     assert all(found == languages for found in said.values()), said
