@@ -28,6 +28,8 @@ INDEX_SECONDS = 1.0
 SCRUB_SECONDS = 20.0
 RETRY_SECONDS = 1.0
 JOBS_AT_ONCE = 4
+# A command that owns the database indexes so many times as much in one write.
+ALONE_TIMES = 10
 
 # Returns after how many seconds it is to come again; None: when it is woken.
 Work = Callable[[], Awaitable[float | None]]
@@ -85,7 +87,7 @@ class Upkeep:
         while job := await self._database.write(outbox.claim):
             await self._do(job)
         await self._erase()
-        await self._index()
+        await self._index(ALONE_TIMES)
         await self._scrub_index()
         await self._database.empty_wal()
 
@@ -155,8 +157,8 @@ class Upkeep:
         while await self._database.write(erasure.lost_quotes):
             pass
 
-    async def _index(self) -> None:
-        while await self._database.write(search.index_some):
+    async def _index(self, times: int = 1) -> None:
+        while await self._database.write(partial(search.index_some, times=times)):
             pass
 
     async def _forget(self) -> float:

@@ -32,31 +32,38 @@ ORDER BY search.rowid DESC LIMIT ?4
 """
 
 
-def index_some(write: Write) -> bool:
-    """Index some comments, the latest first; True if others wait.
+def index_some(write: Write, times: int = 1) -> bool:
+    """Index some comments, the latest first; True if others wait. `times` as many: where nobody waits for the writer.
 
     Beside the posts, many at a time: an index that every post wrote to would cost a third of the posts in a second.
     """
     waiting = write.sql.execute(
         "SELECT c.id, c.placed, c.html FROM unindexed u CROSS JOIN comments c ON c.id = u.comment"
         " ORDER BY u.comment DESC LIMIT ?",
-        (COMMENTS_AT_ONCE + 1,),
+        (times * COMMENTS_AT_ONCE + 1,),
     )
     characters = 0
     taken: list[tuple[int, int, str]] = []
     for row in waiting:
-        if len(taken) == COMMENTS_AT_ONCE or characters >= CHARACTERS_AT_ONCE:
+        if len(taken) == times * COMMENTS_AT_ONCE or characters >= times * CHARACTERS_AT_ONCE:
             break
         taken.append(row)
         characters += len(row[2])
     else:
         row = None
     waiting.close()
+    found: dict[int, tuple[int, str]] = {}
     for id_, placed, html in taken:
-        tokens = search_words.tokens(markup.plain_text(html[:MOST_INDEXED]))
-        place = _free_place(write.sql, placed, id_)
-        write.sql.execute("INSERT INTO searched (place, comment, words) VALUES (?, ?, ?)", (place, id_, tokens))
-        write.sql.execute("INSERT INTO search (rowid, words) VALUES (?, ?)", (place, tokens))
+        place = _place(placed, id_)
+        while place in found or _is_taken(write.sql, place):
+            place += 1
+        found[place] = id_, search_words.tokens(markup.plain_text(html[:MOST_INDEXED]))
+    # FTS5 writes a piece of its own for each row that comes before the last one.
+    rows = [(place, *found[place]) for place in sorted(found)]
+    write.sql.executemany("INSERT INTO searched (place, comment, words) VALUES (?, ?, ?)", rows)
+    write.sql.executemany(
+        "INSERT INTO search (rowid, words) VALUES (?, ?)", [(place, words) for place, _, words in rows]
+    )
     write.sql.executemany("DELETE FROM unindexed WHERE comment = ?", [(id_,) for id_, *_ in taken])
     return row is not None
 
@@ -66,11 +73,8 @@ def _place(placed: int, id_: int) -> int:
     return (placed << _BITS) + id_ % (1 << _BITS)
 
 
-def _free_place(sql: sqlite3.Connection, placed: int, id_: int) -> int:
-    place = _place(placed, id_)
-    while sql.execute("SELECT 1 FROM searched WHERE place = ?", (place,)).fetchone() is not None:
-        place += 1
-    return place
+def _is_taken(sql: sqlite3.Connection, place: int) -> bool:
+    return sql.execute("SELECT 1 FROM searched WHERE place = ?", (place,)).fetchone() is not None
 
 
 def find(sql: sqlite3.Connection, text: str, *, thread: str | None, before: int = 0, limit: int) -> list[Found]:

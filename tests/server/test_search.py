@@ -182,6 +182,34 @@ async def test_a_write_indexes_only_so_much_and_what_came_last_first(database: D
     assert all(search.CHARACTERS_AT_ONCE / 1_100 <= step <= search.CHARACTERS_AT_ONCE / 1_000 + 1 for step in steps)
 
 
+async def test_who_owns_the_database_alone_indexes_more_in_one_write(database: Database, ana: Account) -> None:
+    await load(database, *[f"number {place} " + "word " * 200 for place in range(150)])
+
+    def waiting_after(write: Write, times: int) -> int:
+        write.sql.execute("DELETE FROM searched")
+        write.sql.execute("INSERT OR IGNORE INTO unindexed SELECT id FROM comments")
+        search.index_some(write, times)
+        return int(write.sql.execute("SELECT count(*) FROM unindexed").fetchone()[0])
+
+    assert await database.write(lambda write: waiting_after(write, 1)) > 0
+    assert await database.write(lambda write: waiting_after(write, 10)) == 0
+
+
+async def test_what_is_indexed_at_once_is_one_piece_of_the_index(database: Database, ana: Account) -> None:
+    await load(database, *[f"number {place}" for place in range(40)])
+
+    def index_again(write: Write) -> None:
+        write.sql.execute("INSERT INTO search (search) VALUES ('delete-all')")
+        write.sql.execute("DELETE FROM searched")
+        write.sql.execute("INSERT OR IGNORE INTO unindexed SELECT id FROM comments")
+        assert not search.index_some(write)
+
+    await database.write(index_again)
+    assert await database.read(lambda sql: sql.execute("SELECT count(DISTINCT segid) FROM search_idx").fetchone()) == (
+        1,
+    )
+
+
 async def test_comments_of_before_are_found_again_by_their_words(tmp_path: Path) -> None:
     path = tmp_path / "old.db"
     with sqlite3.connect(path) as old:
