@@ -116,7 +116,9 @@ def safe(html: str) -> str:
 
 def plain_text(html: str) -> str:
     """Return the words that safe HTML shows, blocks on lines of their own."""
-    parts = ("\n" if _BLOCK.match(part) else "" if part.startswith("<") else part for part in TAG.split(html))
+    parts = TAG.split(html)
+    # Text and tags by turns.
+    parts[1::2] = ["\n" if _BLOCK.match(tag) else "" for tag in parts[1::2]]
     return unescape("".join(parts)).strip()
 
 
