@@ -37,7 +37,7 @@ def account(
     return found, notes
 
 
-@lru_cache(maxsize=1_000)
+@lru_cache(maxsize=10_000)
 def _clean(name: str) -> tuple[str, tuple[str, ...]] | None:
     """Return the name as it is kept here, also if it is too long or holds what cannot be seen."""
     try:

@@ -7,6 +7,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import msgspec
@@ -129,13 +130,12 @@ async def import_records(
 
 def stage(staged: Staging, found: Iterable[Page | Record], report: Report, progress: Progress) -> Found:
     """Put all that is read into `staged`, in order; what cannot be taken is reported."""
-    seen, last = Found(), None
+    seen = Found()
+    # Many formats tell of the page with each comment, and told again it changes nothing.
+    add_page = lru_cache(maxsize=1_000)(staged.add_page)
     for one in found:
         if isinstance(one, Page):
-            # Many formats tell of the page with each comment.
-            if one != last:
-                staged.add_page(one.id, (one.url, one.title, one.summary, one.author, one.locked))
-            last = one
+            add_page(one.id, (one.url, one.title, one.summary, one.author, one.locked))
             continue
         seen.records += 1
         record = checked(one)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Annotated, Literal
 
 import msgspec
@@ -89,7 +90,7 @@ def checked(record: Record) -> Record:
         return record
     if len(record.id) > MAX_ID_CHARACTERS:
         return skipped(record.line, f"its id is longer than {MAX_ID_CHARACTERS} characters")
-    if any(len(text) > MAX_TEXT_CHARACTERS for text in (record.body, *(one.body for one in record.earlier))):
+    if max(len(record.body), *(len(one.body) for one in record.earlier), 0) > MAX_TEXT_CHARACTERS:
         return skipped(record.line, f"its text is longer than {MAX_TEXT_CHARACTERS:,} characters", record.id)
     return record
 
@@ -115,6 +116,8 @@ def guest(name: str, address: str) -> str:
     return f"guest {name} {hashlib.sha256(address.strip().lower().encode()).hexdigest()[:20]}"
 
 
+# Most formats tell of the page with each comment.
+@lru_cache(maxsize=1_000)
 def foreign_page(id_: str, url: str, title: str, *, is_locked: bool = False) -> Page:
     """Return a page as another system tells of it: its title in one line, and its address if it is one."""
     address = url if urls.is_page(url) and not urls.is_local(url) else ""

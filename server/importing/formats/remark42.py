@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +126,7 @@ def _post(post: Post) -> Page:
     return foreign_page(_page(post.url), post.url, "", is_locked=post.read_only)
 
 
+@lru_cache(maxsize=1_000)
 def _page(url: str) -> str:
     return thread_keys.normalised(url) if url else ""
 
