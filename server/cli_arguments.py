@@ -95,7 +95,7 @@ the cost of an idle reader, posts and pages. CPU time is measured, so a busy mac
 
 BENCHES = (
     "all", "fanout", "hot", "overload", "opening", "slow", "stall", "idle", "connect", "resume", "shutdown", "redis",
-    "gateways", "posts", "pages", "votes", "long", "page",
+    "gateways", "posts", "pages", "votes", "long", "large", "page", "rivals",
 )  # fmt: skip
 
 EXPORT = """Write every comment of a thread to a file that `import jsonl` can read. It includes texts, votes and states,

@@ -12,7 +12,7 @@ from tests.bench.figure import Figure
 from tests.bench.rounds import Machine
 from tests.processes import ROOT
 
-BENCHES = ("fanout", "gateways", "idle", "pages", "posts")
+BENCHES = ("fanout", "gateways", "idle", "large", "overload", "pages", "posts")
 CHANGES: dict[str, object] = {"type": "changes", "comments": [{"id": 7}]}
 READERS: dict[str, object] = {"type": "readers", "count": 12}
 
@@ -34,6 +34,8 @@ def test_the_bench_runs_in_its_small_form() -> None:
         "fan-out of 600 B to 200 readers",
         "200 readers behind 2 gateways",
         "idle connection of 200",
+        "4,000 comments: a permalink",
+        "3,000 comments/s to 200 readers",
         "200 comments, logged in",
         "posts",
     ):

@@ -11,7 +11,21 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import arrivals, ballots, fan_out, gateways, hot, latency, long, overload, page, people, plot, rivals
+from tests.bench import (
+    arrivals,
+    ballots,
+    fan_out,
+    gateways,
+    hot,
+    large,
+    latency,
+    long,
+    overload,
+    page,
+    people,
+    plot,
+    rivals,
+)  # fmt: skip
 from tests.bench.figure import Figure
 from tests.bench.rounds import EFFORT, MACHINE
 
@@ -32,17 +46,18 @@ BENCHES: dict[str, Callable[[Path, int], list[Figure]]] = {
     "pages": people.pages,
     "votes": ballots.votes,
     "long": long.long,
+    "large": large.large,
     "page": page.page,
     "rivals": rivals.rivals,
 }
-# What needs more than the server: others' servers, a browser.
-APART = ("rivals", "page")
+# What needs more than the server: others' servers, a browser, a quarter of an hour.
+APART = ("rivals", "page", "large")
 
 
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="run.py bench")
     parser.add_argument(
-        "names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHES)} (default: all but {' and '.join(APART)})"
+        "names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHES)} (default: all but {', '.join(APART)})"
     )
     parser.add_argument("--readers", type=int, default=10_000, metavar="N")
     parser.add_argument("--json", action="store_true")
