@@ -105,7 +105,7 @@ class Poller:
         self._signed = signed
         self._settings = settings
         self._hub = hub
-        # What moves before the first answer is in none: those who wait are to have rooms, which that answer rings for.
+        # No answer names what moved before the first, which makes all rooms ask: whoever waits until then has a room.
         hub.hears_of(all_threads=False)
         self._sites = sites
         self._name = secrets.token_hex(8)

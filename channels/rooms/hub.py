@@ -236,7 +236,7 @@ class Hub:
             self.broker.publish(PollNow())
 
     def _begin(self, thread: str) -> None:
-        """Let those who wait hear the first change itself: who asks for it may be far behind by the answer."""
+        """Let those who wait hear the first change itself: a diff may be far behind when it comes."""
         if self.lobby.here(thread):
             self._open(thread)
         if thread in self._rooms:
@@ -267,7 +267,7 @@ class Hub:
     def hears_of(self, *, all_threads: bool) -> None:
         """Say whether somebody rings for every thread that moves; else only for those that `heads` names."""
         if not all_threads and self.hears_of_all:
-            # Nobody would ring for what they wait for.
+            # Nobody would ring for the threads that they wait for.
             self._send_away(tuple(self.lobby.readers()))
         self.hears_of_all = all_threads
 

@@ -294,37 +294,43 @@ class Room:
     async def _ask_until_whole(self) -> None:
         """One diff in flight per room; an answer older than an announced head is asked for again."""
         try:
-            with self._holding():
-                await self._repair()
+            asks = 0
+            while self._is_open and asks < ASKS_FOR_AN_ANNOUNCED_HEAD:
+                try:
+                    # Only while a diff is read: a source may be away for long.
+                    with self._holding():
+                        has_moved = await self._take_diff()
+                except SourceUnavailable:
+                    await asyncio.sleep(random.uniform(0.2, 1.0))
+                    continue
+                asks += 1
+                if self.version is None or self.version >= self._wanted:
+                    return
+                if has_moved:
+                    # While it gets anywhere it goes on: meanwhile newer heads may have been announced.
+                    asks = 0
+                await asyncio.sleep(0.02 * 2**asks * random.random())
         finally:
             self._asking = None
             if not self._held.holders:
                 self._wanted = 0
             self._around.left(self)
 
-    async def _repair(self) -> None:
-        asks = 0
-        while self._is_open and asks < ASKS_FOR_AN_ANNOUNCED_HEAD:
-            await self._subscribe()
-            try:
-                answer = await self._around.questions.ask(Question(self.thread, self.version, self.epoch))
-            except SourceUnavailable:
-                await asyncio.sleep(random.uniform(0.2, 1.0))
-                continue
-            before = self.version
-            asks += 1
-            if isinstance(answer, Reset) or answer.epoch != self.epoch:
-                self._reset(answer.epoch, answer.version)
-            elif self.version is not None and answer.version > self.version >= answer.after:
-                self._move(answer)
-                for change in self._held.following(self.epoch, self.version):
-                    self._move(change)
-            if self.version is None or self.version >= self._wanted:
-                return
-            if self.version != before:
-                # While it gets anywhere it goes on: meanwhile newer heads may have been announced.
-                asks = 0
-            await asyncio.sleep(0.02 * 2**asks * random.random())
+    async def _take_diff(self) -> bool:
+        """Move on by a diff, and by what was heard while it was read; say whether the room has moved.
+
+        Raises SourceUnavailable.
+        """
+        await self._subscribe()
+        answer = await self._around.questions.ask(Question(self.thread, self.version, self.epoch))
+        before = self.version
+        if isinstance(answer, Reset) or answer.epoch != self.epoch:
+            self._reset(answer.epoch, answer.version)
+        elif self.version is not None and answer.version > self.version >= answer.after:
+            self._move(answer)
+            for change in self._held.following(self.epoch, self.version):
+                self._move(change)
+        return self.version != before
 
     def _move(self, change: Change) -> None:
         self.version = change.version

@@ -17,7 +17,7 @@ import struct
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import BinaryIO
 
 import msgspec
@@ -85,7 +85,7 @@ class Renderer:
             finally:
                 self._is_running = False
                 await tasks.close()
-                self._refuse_what_waits()
+                _give_up(self._waiting)
                 await self._end()
 
     async def render(self, body: str, people: Mapping[str, str]) -> Rendered:
@@ -108,17 +108,18 @@ class Renderer:
             self._come.clear()
             while batch := self._next_batch():
                 try:
-                    if not await self._rendered(batch):
-                        for one in batch:
-                            if len(batch) == 1 or not await self._rendered([one]):
-                                _refuse(one, Invalid("error.slow_text", field="body"))
-                except Unavailable as error:
-                    for one in batch:
-                        _refuse(one, error)
+                    with contextlib.suppress(Unavailable):
+                        await self._render_batch(batch)
                 finally:
                     # Nobody else would answer them, whatever ended this.
-                    for one in batch:
-                        _refuse(one, Unavailable("error.cannot_render", retry_after=2))
+                    _give_up(batch)
+
+    async def _render_batch(self, batch: list[_Waiting]) -> None:
+        if await self._rendered(batch):
+            return
+        for one in batch:
+            if len(batch) == 1 or not await self._rendered([one]):
+                _refuse(one)
 
     def _next_batch(self) -> list[_Waiting]:
         batch: list[_Waiting] = []
@@ -150,14 +151,10 @@ class Renderer:
             return False
         for one, rendered in zip(batch, answers, strict=True):
             if rendered is None:
-                _refuse(one, Invalid("error.slow_text", field="body"))
+                _refuse(one)
             elif not one.rendered.done():
                 one.rendered.set_result(rendered)
         return True
-
-    def _refuse_what_waits(self) -> None:
-        while self._waiting:
-            _refuse(self._waiting.popleft(), Unavailable("error.cannot_render", retry_after=2))
 
     async def _end(self) -> None:
         process, self.process = self.process, None
@@ -167,9 +164,17 @@ class Renderer:
             await process.wait()
 
 
-def _refuse(one: _Waiting, error: Exception) -> None:
+def _refuse(one: _Waiting) -> None:
+    """Say that the text is to blame."""
     if not one.rendered.done():
-        one.rendered.set_exception(error)
+        one.rendered.set_exception(Invalid("error.slow_text", field="body"))
+
+
+def _give_up(waiting: Iterable[_Waiting]) -> None:
+    """Tell those who have no answer that there is no process for it."""
+    for one in waiting:
+        if not one.rendered.done():
+            one.rendered.set_exception(Unavailable("error.cannot_render", retry_after=2))
 
 
 async def _started() -> Process:
