@@ -7,6 +7,8 @@ import json
 import subprocess
 import sys
 
+from server import cli_arguments
+from tests.bench import __main__ as bench
 from tests.bench.crowd import Crowd, Watched
 from tests.bench.figure import Figure
 from tests.bench.rounds import Machine
@@ -43,6 +45,10 @@ def test_the_bench_runs_in_its_small_form() -> None:
     assert all(figure["ratio"] for figure in told["figures"] if figure["baseline"])
     assert "million steps" in told["speed"]
     assert isinstance(told["doubt"], str)
+
+
+def test_the_help_names_every_bench() -> None:
+    assert {"all", *bench.BENCHES} == set(cli_arguments.BENCHES)
 
 
 def test_a_count_of_readers_in_between_is_not_taken_for_a_comment() -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bench.crowd import OFFER, Crowd, Watched
@@ -109,7 +110,23 @@ def _comers(app: Server) -> Iterator[None]:
         assert comers.returncode == 0, "a comment was lost on the way to somebody who came"
 
 
-def boil(of: Audience, rate: float, name: str, size: int = BODY_BYTES, duration: float = SECONDS) -> list[Figure]:
+@dataclass(frozen=True, slots=True)
+class Boiled:
+    """What was posted, in how many seconds, and when it came: `late`, seconds from each commit to each receipt."""
+
+    posted: int
+    seconds: float
+    post_ms: float
+    late: list[float]
+    used: float
+
+    @property
+    def late_ms(self) -> float:
+        return self.late[int(len(self.late) * 0.99)] * 1000
+
+
+def offer(of: Audience, rate: float, name: str, size: int = BODY_BYTES, duration: float = SECONDS) -> Boiled:
+    """Post at this rate, by an account of this name. Everybody gets everything."""
     crowd = of.crowd
     crowd.watch(WATCHED)
     of.multitude.read()
@@ -123,27 +140,32 @@ def boil(of: Audience, rate: float, name: str, size: int = BODY_BYTES, duration:
             crowd.drain_for(0.25)
         used = (cpu_seconds(of.pid) - spent) / (time.monotonic() - began)
         assert poster.stdout is not None
-        acknowledged, taken, *_ = poster.stdout.read().split()
-    posted, seconds = int(acknowledged), float(taken)
+        acknowledged, taken, post_ms = poster.stdout.read().split()
+    posted = int(acknowledged)
     crowd.drain(1.0)
     assert posted >= rate * duration * 0.99, f"{posted} comments were acknowledged"
-    late = sorted(late for one in crowd.watched.values() for late in lateness(one, posted))
+    late = sorted(late for one in crowd.watched.values() for late in _lateness(one, posted))
     # Whoever stayed got the same frames, give or take a count of readers.
     read = of.multitude.read()
     assert not read.gone, f"{read.gone} readers were let go of"
     assert read.least_bytes >= read.median_bytes - 2_000, (
         f"a reader has {read.least_bytes} of {read.median_bytes} bytes"
     )
-    what = f"{name}: {posted / seconds:,.0f} comments/s to {of.readers:,} readers"
+    return Boiled(posted, float(taken), float(post_ms), late, used)
+
+
+def boil(of: Audience, rate: float, name: str, size: int = BODY_BYTES, duration: float = SECONDS) -> list[Figure]:
+    got = offer(of, rate, name, size, duration)
+    what = f"{name}: {got.posted / got.seconds:,.0f} comments/s to {of.readers:,} readers"
     return [
-        Figure(f"{what}, p99 from commit to receipt", late[int(len(late) * 0.99)] * 1000, "ms"),
-        Figure(f"{what}, deliveries", posted * of.readers / seconds, "a second"),
-        Figure(f"{what}, CPU of the server", used * 100, "% of a core"),
-        Figure(f"{what}, CPU per delivered comment", used * seconds / posted / of.readers * 1e6, "µs"),
+        Figure(f"{what}, p99 from commit to receipt", got.late_ms, "ms"),
+        Figure(f"{what}, deliveries", got.posted * of.readers / got.seconds, "a second"),
+        Figure(f"{what}, CPU of the server", got.used * 100, "% of a core"),
+        Figure(f"{what}, CPU per delivered comment", got.used * got.seconds / got.posted / of.readers * 1e6, "µs"),
     ]
 
 
-def lateness(one: Watched, posted: int) -> list[float]:
+def _lateness(one: Watched, posted: int) -> list[float]:
     """Return the age of every comment when it came; all must have come, once."""
     ages: dict[int, float] = {}
     for at, message in one.messages():

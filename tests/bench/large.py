@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import random
@@ -47,8 +48,8 @@ def _house(folder: Path, count: int) -> dict[tuple[str, str], float]:
     file = folder / "house.backup"
     with file.open("w") as lines:
         lines.writelines(json.dumps(line) + "\n" for line in _lines(count))
-    empty = Server(folder)
-    found = {("imported", "a second of CPU"): count / _command(empty, "import", "remark42", str(file))}
+    app = Server(folder)
+    found = {("imported", "a second of CPU"): count / _command(app, "import", "remark42", str(file))}
     file.unlink()
     with sqlite3.connect(folder / "test.db") as database:
         ((largest,),) = database.execute(
@@ -61,10 +62,11 @@ def _house(folder: Path, count: int) -> dict[tuple[str, str], float]:
     database.close()
     began_at = time.monotonic()
     with on_the_servers_core():
-        app = Server(folder)
         app.start()
     found["start", "s"] = time.monotonic() - began_at
-    with app.commenter("large") as client:
+    with contextlib.ExitStack() as stack:
+        stack.callback(app.stop)
+        client = stack.enter_context(app.commenter("large"))
         assert app.process is not None
         pid = app.process.pid
         found["memory after the start", "MiB"] = resident_bytes(pid) / 2**20
@@ -82,7 +84,6 @@ def _house(folder: Path, count: int) -> dict[tuple[str, str], float]:
         _command(app, "export", "jsonl", str(folder / "out.jsonl"), "--thread", largest)
         lines_out = sum(1 for _ in (folder / "out.jsonl").open())
         found["exported", "a second"] = lines_out / (time.monotonic() - began_at)
-    app.stop()
     return found
 
 

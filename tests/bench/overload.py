@@ -6,7 +6,6 @@ import contextlib
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import httpx2
 
 from channels.rooms.fan_out import TICK_SECONDS
 from tests.bench.figure import Figure, on_the_servers_core
-from tests.bench.hot import BODY_BYTES, WATCHED, Audience, audience, boil, lateness
+from tests.bench.hot import Audience, audience, boil, offer
 from tests.bench.rounds import EFFORT
 from tests.processes import ROOT, Server
 
@@ -56,34 +55,19 @@ def opening(folder: Path, _: int) -> list[Figure]:
 
 
 def _offered(of: Audience, rate: int, what: str) -> list[Figure]:
-    of.crowd.watch(WATCHED)
-    of.multitude.read()
-    token = of.app.token(f"offers {rate} {time.monotonic_ns() % 1000}")
-    spent, sweeps = _sweeps(of.app)
-    with subprocess.Popen(
-        [sys.executable, "-m", "tests.bench.poster", *map(str, (of.app.port, token, rate, EFFORT.some(SECONDS),
-                                                                BODY_BYTES))],
-        stdout=subprocess.PIPE, text=True, cwd=ROOT,
-    ) as poster, _asking_for_health(of.app) as longest:  # fmt: skip
-        while poster.poll() is None:
-            of.crowd.drain_for(0.25)
-        assert poster.stdout is not None
-        acknowledged, taken, post_ms = map(float, poster.stdout.read().split())
-    of.drain()
-    spent, sweeps = (now - before for now, before in zip(_sweeps(of.app), (spent, sweeps), strict=True))
-    assert acknowledged >= int(rate * EFFORT.some(SECONDS)), f"only {acknowledged:.0f} comments were acknowledged"
-    late = sorted(late for one in of.crowd.watched.values() for late in lateness(one, int(acknowledged)))
-    read = of.multitude.read()
-    assert not read.gone, f"{read.gone} readers were let go of"
-    what = f"{what} to {of.readers:,} readers ({acknowledged / taken:,.0f}/s taken)"
+    seconds = EFFORT.some(SECONDS)
+    before = _sweeps(of.app)
+    with _asking_for_health(of.app) as longest:
+        got = offer(of, rate, what, duration=seconds)
+    spent, sweeps = (now - then for now, then in zip(_sweeps(of.app), before, strict=True))
+    assert got.posted >= int(rate * seconds), f"only {got.posted} comments were acknowledged"
+    what = f"{what} to {of.readers:,} readers ({got.posted / got.seconds:,.0f}/s taken)"
+    allowed = (spent / max(1.0, sweeps) + TICK_SECONDS) * 1000
     return [
-        Figure(
-            f"{what}, p99 from commit to receipt", late[int(len(late) * 0.99)] * 1000, "ms",
-            "sweep and tick", (spent / max(1.0, sweeps) + TICK_SECONDS) * 1000,
-        ),
-        Figure(f"{what}, p99 of a post", post_ms, "ms"),
+        Figure(f"{what}, p99 from commit to receipt", got.late_ms, "ms", "sweep and tick", allowed),
+        Figure(f"{what}, p99 of a post", got.post_ms, "ms"),
         Figure(f"{what}, longest wait for /health", longest[0], "ms"),
-    ]  # fmt: skip
+    ]
 
 
 def _sweeps(app: Server) -> tuple[float, float]:
