@@ -1,4 +1,4 @@
-"""A house of a million comments beside one of ten thousand: what each costs to fill, start, read, write and keep."""
+"""A database of a million comments beside one of ten thousand: the cost to import, start, read, write and back up."""
 
 from __future__ import annotations
 
