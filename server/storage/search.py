@@ -22,13 +22,14 @@ MOST_INDEXED = 100_000
 # many comments are looked at.
 MOST_CHARACTERS_READ = 60_000
 MOST_LOOKED_AT = 5_000
+# FTS5 reads all that a beginning finds before it gives the latest; a few whole words it follows backwards from the end.
+MOST_ENDINGS = 64
 # A place is the time of a comment, and so many bits that tell equals apart.
 _BITS = 20
 
 _FIND = """
 SELECT c.id FROM search CROSS JOIN searched s ON s.place = search.rowid CROSS JOIN comments c ON c.id = s.comment
-WHERE search MATCH ?1 AND search.rowid < ?2 AND (?3 IS NULL OR c.thread = ?3) AND c.state = 'visible'
-ORDER BY search.rowid DESC LIMIT ?4
+WHERE search MATCH ?1 AND search.rowid < ?2 AND c.state = 'visible' ORDER BY search.rowid DESC LIMIT ?3
 """
 
 
@@ -38,26 +39,27 @@ def index_some(write: Write, times: int = 1) -> bool:
     Beside the posts, many at a time: an index that every post wrote to would cost a third of the posts in a second.
     """
     waiting = write.sql.execute(
-        "SELECT c.id, c.placed, c.html FROM unindexed u CROSS JOIN comments c ON c.id = u.comment"
+        "SELECT c.id, c.thread, c.placed, c.html FROM unindexed u CROSS JOIN comments c ON c.id = u.comment"
         " ORDER BY u.comment DESC LIMIT ?",
         (times * COMMENTS_AT_ONCE + 1,),
     )
     characters = 0
-    taken: list[tuple[int, int, str]] = []
+    taken: list[tuple[int, int, int, str]] = []
     for row in waiting:
         if len(taken) == times * COMMENTS_AT_ONCE or characters >= times * CHARACTERS_AT_ONCE:
             break
         taken.append(row)
-        characters += len(row[2])
+        characters += len(row[3])
     else:
         row = None
     waiting.close()
     found: dict[int, tuple[int, str]] = {}
-    for id_, placed, html in taken:
+    for id_, thread, placed, html in taken:
         place = _place(placed, id_)
         while place in found or _is_taken(write.sql, place):
             place += 1
-        found[place] = id_, search_words.tokens(markup.plain_text(html[:MOST_INDEXED]))
+        words = search_words.tokens(markup.plain_text(html[:MOST_INDEXED]))
+        found[place] = id_, f"{search_words.of_thread(thread)} {words}"
     # FTS5 writes a piece of its own for each row that comes before the last one.
     rows = [(place, *found[place]) for place in sorted(found)]
     write.sql.executemany("INSERT INTO searched (place, comment, words) VALUES (?, ?, ?)", rows)
@@ -85,14 +87,30 @@ def find(sql: sqlite3.Connection, text: str, *, thread: str | None, before: int 
     wanted = search_words.phrases(text) if len(text) <= MAX_CHARACTERS else []
     if not wanted:
         raise Invalid("error.search_words", field="q", count=MAX_CHARACTERS)
-    within = threads.by_key(sql, thread).id if thread else None
-    if thread and within is None:
+    # Comments of a thread that went into this one are indexed by the one that they were in.
+    within = threads.ids_of(sql, threads.by_key(sql, thread).id) if thread else None
+    if within == []:
         return []
     last = _place(*comments.key_of(sql, before)) if before else 2**63 - 1
-    found = sql.execute(_FIND, (search_words.matching(wanted), last, within, MOST_LOOKED_AT))
+    query = search_words.matching(wanted, lambda beginning: _endings(sql, beginning), within)
+    found = sql.execute(_FIND, (query, last, MOST_LOOKED_AT))
     read = _Read()
     shown = (id_ for (id_,) in found if _says(sql, id_, wanted, read))
     return _found(sql, list(islice(shown, limit)))
+
+
+def _endings(sql: sqlite3.Connection, beginning: str) -> list[str]:
+    """Return the indexed words that begin so; none if they are more than a few."""
+    endings: list[str] = []
+    least = beginning
+    while len(endings) <= MOST_ENDINGS:
+        row = sql.execute("SELECT term FROM vocabulary WHERE term >= ? LIMIT 1", (least,)).fetchone()
+        if row is None or not row[0].startswith(beginning):
+            return endings
+        endings.append(row[0])
+        # What comes after it, however little: no word has such a character.
+        least = f"{row[0]}\x01"
+    return []
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ import functools
 import itertools
 import re
 import unicodedata
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from html import escape, unescape
 
@@ -35,6 +36,8 @@ _DROPPED = (
     (0x06DF, 0x06E4), (0x06E7, 0x06E8), (0x06EA, 0x06ED), (0x1AB0, 0x1AFF), (0x1DC0, 0x1DFF), (0x20D0, 0x20FF),
     (0xFE00, 0xFE0F), (0xFE20, 0xFE2F), (0x1F3FB, 0x1F3FF), (0xE0000, 0xE01EF),
 )  # fmt: skip
+# For private use, and no letter of any font that is known: dropped from texts.
+_THREAD = "\uf8fd"
 # Words from this length on are found by their beginning.
 BEGUN_CHARACTERS = 3
 # Where other things than letters lie: between these are Han and Hangul, and beyond them old scripts.
@@ -56,6 +59,7 @@ def _table() -> dict[int, str | None]:
             table[code] = str(unicodedata.decimal(character))
     for first, last in _DROPPED:
         table |= dict.fromkeys(range(first, last + 1))
+    table[ord(_THREAD)] = None
     for letter, plain in _ALIKE.items():
         table[ord(letter)] = table[ord(letter.upper())] = plain
     return table
@@ -106,9 +110,32 @@ def phrases(query: str) -> list[Phrase]:
     return list(found.values())
 
 
-def matching(wanted: list[Phrase]) -> str:
-    """Return FTS5's query for all of these: quoted, so that nothing in them is taken for its own language."""
-    return " ".join(f'"{one.tokens}"{" *" if one.is_begun else ""}' for one in wanted)
+def of_thread(thread: int) -> str:
+    """Return the word by which the comments of a thread are indexed: no text has such a character."""
+    return f"{_THREAD}{thread}"
+
+
+def matching(wanted: list[Phrase], endings: Callable[[str], list[str]], threads: list[int] | None = None) -> str:
+    """Return FTS5's query for all of these, in `threads` if given. Quoted: nothing in them is FTS5's own language.
+
+    `endings` returns the words that begin like one, or none where a search for the beginning itself is better.
+    """
+    queries = [_query(one, endings) for one in wanted]
+    if threads is not None:
+        queries.append(_any_of(map(of_thread, threads)))
+    return " AND ".join(queries)
+
+
+def _query(phrase: Phrase, endings: Callable[[str], list[str]]) -> str:
+    if not phrase.is_begun:
+        return f'"{phrase.tokens}"'
+    before, space, beginning = phrase.tokens.rpartition(" ")
+    found = endings(beginning)
+    return _any_of(f"{before}{space}{one}" for one in found) if found else f'"{phrase.tokens}" *'
+
+
+def _any_of(phrases: Iterable[str]) -> str:
+    return "(" + " OR ".join(f'"{one}"' for one in phrases) + ")"
 
 
 def marked(html: str, wanted: list[Phrase]) -> str:

@@ -18,6 +18,7 @@ from server.importing.loading import Batch, load_batch
 from server.importing.record import Record
 from server.model import Account
 from server.sites import Site
+from server.storage import search
 from server.storage import sites as stored
 from server.storage.accounts import notifications, visits
 from server.storage.comments import comments
@@ -59,6 +60,7 @@ async def test_what_leads_to_a_thread_leads_to_the_one_that_it_went_into(databas
     await database.write(lambda write: threads.introduce(write, threads.ensure(write, old), f"{BLOG}/old", "The old"))
     await actions.move_thread(database, f"{BLOG}/old", f"{BLOG}/older")
     second = await say(database, bo, new, "Second")
+    await database.write(search.index_some)
     answer = await say(database, bo, old, f"> First\n>\n> — [Ana](/t/{old}/c/{first})\n\nIndeed", first)
     third = await say(database, ana, new, "Third")
     for by, key, version in ((ana, old, 900), (ana, new, 1), (bo, old, 2)):
@@ -79,6 +81,10 @@ async def test_what_leads_to_a_thread_leads_to_the_one_that_it_went_into(databas
     assert [one.key for one, _ in await database.read(lambda sql: threads.last_active(sql, 9))] == [new]
     merged = await database.read(lambda sql: threads.by_key(sql, new))
     assert (merged.title, merged.comments, merged.site) == ("The old", 4, "blog.example")
+    # The first was indexed before, the others are since.
+    for key in (old, new):
+        found = await database.read(lambda sql, key=key: search.find(sql, "first", thread=key, limit=9))  # type: ignore[misc]
+        assert [one.comment.id for one in found] == [answer, first]
 
     # What is new in either of the two stays new.
     seen = await database.read(lambda sql: [visits.last(sql, one.id, new) for one in (ana, bo)])

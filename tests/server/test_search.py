@@ -98,6 +98,46 @@ async def test_what_is_found_comes_by_time_whatever_the_size_of_a_page(database:
     assert await find(database, "kingfisher", thread="nowhere") == []
 
 
+async def test_a_search_in_one_thread_reads_nothing_of_the_others(database: Database, ana: Account) -> None:
+    mine = await post(database, ana, "a kingfisher", key="small")
+    await load(database, *["another kingfisher"] * 2_000, created=2**41)
+    await index(database)
+    steps = 0
+
+    def count_steps() -> None:
+        nonlocal steps
+        steps += 1
+
+    def search_counted(sql: sqlite3.Connection) -> list[int]:
+        sql.set_progress_handler(count_steps, 10)
+        try:
+            return [one.comment.id for one in search.find(sql, "kingfisher", thread="small", limit=5)]
+        finally:
+            sql.set_progress_handler(None, 0)
+
+    assert await database.read(search_counted) == [mine]
+    assert steps < 100
+
+
+async def test_the_word_by_which_a_thread_is_indexed_cannot_be_searched_for(database: Database, ana: Account) -> None:
+    await post(database, ana, "a kingfisher")
+    await index(database)
+    ((words,),) = await database.read(lambda sql: sql.execute("SELECT words FROM searched").fetchall())
+    assert words.split()[1:] == ["a", "kingfisher"]
+    assert await find(database, words.split()[0]) == []
+
+
+async def test_words_are_found_by_their_beginning_however_many_begin_so(database: Database, ana: Account) -> None:
+    few = [await post(database, ana, word) for word in ("kingfisher", "the kingfishers", "kingfish")]
+    many = [await post(database, ana, f"reed{number}") for number in range(search.MOST_ENDINGS + 2)]
+    await post(database, ana, "kingdom fisher ree")
+    assert sorted(await find(database, "kingfish")) == few
+    assert sorted(await find(database, "kingfisher")) == few[:2]
+    assert sorted(await find(database, "reed")) == many
+    assert await find(database, "the-kingfish") == [few[1]]
+    assert await find(database, "kingfishery") == []
+
+
 async def test_an_import_is_found_by_its_words_and_not_by_its_markup(database: Database) -> None:
     await load(database, "<p>Tom &amp; Jerry <strong>un</strong>happy</p><blockquote>quoted</blockquote>", html=True)
     for text in ("tom jerry", "unhappy", "quoted"):

@@ -47,6 +47,11 @@ def keys_of(sql: sqlite3.Connection, thread: int | None) -> list[str]:
     return [key for (key,) in sql.execute("SELECT key FROM threads WHERE id = ?1 OR merged = ?1", (thread,))]
 
 
+def ids_of(sql: sqlite3.Connection, thread: int | None) -> list[int]:
+    """Return the thread's own id, and those of threads that went into it."""
+    return [id_ for (id_,) in sql.execute("SELECT id FROM threads WHERE id = ?1 OR merged = ?1", (thread,))]
+
+
 def by_id(sql: sqlite3.Connection, id_: int) -> Thread:
     """Return the thread of an id that was given to it."""
     (row,) = named(sql.execute(f"{_SELECT} {_FROM} WHERE t.id = ?", (id_,)))
