@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from array import array
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -124,6 +125,6 @@ def test_a_thread_that_nobody_used_has_no_ranking_to_keep(sql: sqlite3.Connectio
     assert rankings.held_bytes == 0
 
 
-def test_a_root_costs_twenty_bytes() -> None:
-    made = Ranking.made("1-1", list(range(10_000)))
-    assert made.held_bytes < 10_000 * 21
+def test_a_root_costs_eight_bytes() -> None:
+    made = Ranking("1-1", array("q", range(10_000)))
+    assert made.held_bytes < 10_000 * 9

@@ -7,14 +7,12 @@ import sqlite3
 import threading
 import time
 from array import array
-from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from server.errors import Invalid
 from server.model import Thread
-from server.storage.engine.rows import named
 
 _DRAWN = "shown AND (state = 'visible' OR below > 0)"
 _CHILDREN = f"thread = ? AND parent = ? AND {_DRAWN}"
@@ -35,9 +33,7 @@ SELECT placed, id, state, below FROM branch
 """
 # A branch of more is walked step by step, no further than is shown.
 SMALL_BRANCH = 100
-_RANKED = (
-    f"SELECT id AS id, base_up + up AS up, base_down + down AS down, placed AS placed FROM comments WHERE {_ROOTS}"
-)
+_RANKED = f"SELECT id, base_up + up, base_down + down FROM comments WHERE {_ROOTS} ORDER BY placed, id"
 
 RANKINGS_BYTES = 16 * 1024 * 1024
 RANKING_SECONDS = 10
@@ -64,27 +60,21 @@ def wilson(up: int, down: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """A thread's roots from the best to the worst, as they stood at one moment: 20 bytes a root."""
+    """A thread's roots from the best to the worst, as they stood at one moment: 8 bytes a root."""
 
     name: str
     roots: array[int]
-    # The same ids in rising order, and the place of each in the ranking.
-    _ids: array[int]
-    _places: array[int]
-
-    @classmethod
-    def made(cls, name: str, ranked: list[int]) -> Ranking:
-        by_id = sorted(range(len(ranked)), key=ranked.__getitem__)
-        return cls(name, array("q", ranked), array("q", (ranked[place] for place in by_id)), array("I", by_id))
 
     def place(self, root: int) -> int | None:
         """Return where `root` stands, from 0 on; None if it is not ranked."""
-        found = bisect_left(self._ids, root)
-        return self._places[found] if found < len(self._ids) and self._ids[found] == root else None
+        try:
+            return self.roots.index(root)
+        except ValueError:
+            return None
 
     @property
     def held_bytes(self) -> int:
-        return 1_000 + sum(len(part) * part.itemsize for part in (self.roots, self._ids, self._places))
+        return 1_000 + len(self.roots) * self.roots.itemsize
 
 
 @dataclass(slots=True)
@@ -112,7 +102,7 @@ class Rankings:
     def present(self, sql: sqlite3.Connection, thread: Thread) -> Ranking:
         """Return the thread's ranking, at most ten seconds older than what `sql` reads."""
         if thread.id is None:
-            return Ranking.made("", [])
+            return Ranking("", array("q"))
         with self._lock:
             latest = self._latest.get(thread.id)
             if latest is not None:
@@ -137,8 +127,8 @@ class Rankings:
             code="ranking_forgotten",
         )
 
-    def _keep(self, thread: int, version: int, ranked: list[int]) -> Ranking:
-        made = Ranking.made(_name(thread, version), ranked)
+    def _keep(self, thread: int, version: int, ranked: array[int]) -> Ranking:
+        made = Ranking(_name(thread, version), ranked)
         with self._lock:
             latest = self._latest.get(thread)
             if latest is not None and latest.ranking.roots == made.roots:
@@ -165,12 +155,18 @@ def _name(thread: int, version: int) -> str:
     return f"{thread}-{version}"
 
 
-def _ranked(sql: sqlite3.Connection, thread: int) -> list[int]:
-    found = [
-        (-wilson(one["up"], one["down"]), one["down"] - one["up"], one["placed"], one["id"])
-        for one in named(sql.execute(_RANKED, (thread,)))
-    ]
-    return [id_ for *_, id_ in sorted(found)]
+def _ranked(sql: sqlite3.Connection, thread: int) -> array[int]:
+    """Return the roots from the best to the worst; of equals the earliest first."""
+    by_votes: dict[tuple[int, int], array[int]] = {}
+    for id_, up, down in sql.execute(_RANKED, (thread,)):
+        votes = up, down
+        if votes not in by_votes:
+            by_votes[votes] = array("q")
+        by_votes[votes].append(id_)
+    ranked = array("q")
+    for votes in sorted(by_votes, key=lambda votes: (-wilson(*votes), votes[1] - votes[0])):
+        ranked += by_votes[votes]
+    return ranked
 
 
 def in_time(
@@ -235,5 +231,6 @@ def roots(sql: sqlite3.Connection, thread: Thread, sort: str, last: Key | None, 
     for at in range(begin, len(ranking.roots)):
         yield from sql.execute(_STATE, (ranking.roots[at],))
     # Comments written or restored after the ranking come after all ranked ones, in time order.
+    ranked = set(ranking.roots)
     unranked = in_time(sql, _ROOTS, (thread.id,), None if place is not None else last)
-    yield from (root for root in unranked if ranking.place(root[1]) is None)
+    yield from (root for root in unranked if root[1] not in ranked)
