@@ -47,6 +47,7 @@ class Rounds:
         # Called once in each turn in which somebody waits or has come.
         self.on_turn: Callable[[], None] = lambda: None
         self._has_accepted = False
+        self._may_pass = True
 
     @property
     def is_busy(self) -> bool:
@@ -58,6 +59,13 @@ class Rounds:
         if self._next is None:
             self._begin(MOST_SECONDS)
         return not self._waiting and self._clock() < self._ends_at
+
+    def may_pass(self) -> bool:
+        """Say whether something short may be dealt with before those who wait: once in a turn."""
+        if self._next is None:
+            self._begin(MOST_SECONDS)
+        may_pass, self._may_pass = self._may_pass, False
+        return may_pass
 
     def later(self, who: str, work: Callable[[], None]) -> None:
         """Call `work` in one of the next turns; others who wait take turns with `who`."""
@@ -74,6 +82,7 @@ class Rounds:
     def _begin(self, seconds: float) -> None:
         self._ends_at = self._clock() + seconds
         self._next = asyncio.get_running_loop().call_soon(self._go_on)
+        self._may_pass = True
 
     def _go_on(self) -> None:
         if self._waiting or self._has_accepted:

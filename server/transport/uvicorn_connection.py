@@ -30,6 +30,8 @@ PROGRESS_SECONDS = 0.25
 LINGER_SECONDS = 2.0
 MAX_LINGER_BYTES = 1024 * 1024
 UNREAD_BYTES = 4 * 1024
+# Who asks these may end the process for a late answer.
+PROBES = (b"GET /health ", b"GET /ready ")
 # Somebody with no more than a browser opens may be lent a large buffer for an answer.
 FEW_CONNECTIONS = 8
 
@@ -89,7 +91,7 @@ class BoundedHttp(Reading):
                 self.transport.abort()
         elif self._unparsed:
             self._put_off(data)
-        elif self._has_time():
+        elif self._has_time() or (self._is_probe(data) and self._budget.rounds.may_pass()):
             self._feed(data)
         elif self._share is not None:
             self._put_off(data)
@@ -97,6 +99,9 @@ class BoundedHttp(Reading):
 
     def _has_time(self) -> bool:
         return self._budget.rounds.has_time()
+
+    def _is_probe(self, data: bytes) -> bool:
+        return data.startswith(PROBES) and self._running is None and not (self._is_in_head or self._is_in_body)
 
     def _wait_for_turn(self) -> None:
         address = self._share.address if self._share is not None else None

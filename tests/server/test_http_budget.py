@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from types import SimpleNamespace
 from typing import Any
 
 from uvicorn.protocols.http.flow_control import FlowControl
 
 from server.connection_budget import CONNECTION_BYTES, MAX_BYTES, MAX_BYTES_OF_ALL, HttpBudget, Share
 from server.transport.descriptors import room
+from server.transport.uvicorn_connection import BoundedHttp
 from server.transport.uvicorn_reading import Reading
 from tests.processes import eventually
 
@@ -195,3 +197,42 @@ def test_input_that_waits_for_many_turns_is_counted_once() -> None:
         assert budget.held_bytes == CONNECTION_BYTES + MIB
         reading._feed(reading._resumed())
     assert (reading.fed_bytes, budget.held_bytes) == (MIB, CONNECTION_BYTES + MIB)
+
+
+class Fed(BoundedHttp):
+    """A connection of a busy server, which keeps what it parses at once."""
+
+    def __init__(self, budget: HttpBudget) -> None:
+        self.app_state = {"live": SimpleNamespace(budget=budget)}
+        self.flow = FlowControl(asyncio.Transport())
+        self.parsed = b""
+
+    def _feed(self, data: bytes) -> None:
+        self.parsed += data
+
+
+async def test_a_probe_passes_those_who_wait_once_in_a_turn() -> None:
+    budget = HttpBudget()
+
+    def arrive(data: bytes, *, is_in_body: bool = False) -> bytes:
+        connection = Fed(budget)
+        connection._is_in_body = is_in_body
+        connection.data_received(data)
+        return connection.parsed
+
+    probe = b"GET /health HTTP/1.1\r\n"
+    waits = True
+
+    def wait() -> None:
+        if waits:
+            budget.rounds.later("flood", wait)
+
+    wait()
+    for _ in range(3):
+        assert arrive(b"GET / HTTP/1.1\r\n") == b""
+        assert arrive(probe, is_in_body=True) == b""
+        assert arrive(probe) == probe
+        assert arrive(probe) == b""
+        await asyncio.sleep(0)
+    waits = False
+    await eventually(lambda: not budget.rounds.is_busy)
