@@ -74,20 +74,14 @@ class Shared:
         """
         known = self._answers.get((thread, question))
         if known is None:
-            known = self._enter(thread, question)
-            future = known.future
-            # Not within the first request: it may be cancelled while others wait.
-            self._tasks.start(
-                "making an answer",
-                self._make(future, thread, question, make, bytes_of),
-                failed=lambda _: self._fail(future, thread, question, self._failure()),
-            )
+            known = self._begin(thread, question, make, bytes_of)
         else:
             self._hit(known)
-        if known.future.done():
-            ready: Answer = known.future.result()
-            return ready
-        answer: Answer = await asyncio.shield(known.future)
+        try:
+            answer: Answer = known.future.result() if known.future.done() else await asyncio.shield(known.future)
+        finally:
+            # An error knows this frame, and the future knows the error.
+            del known
         return answer
 
     def peek(self, thread: str, question: Hashable) -> Any | None:
@@ -125,6 +119,19 @@ class Shared:
         self._questions.setdefault(thread, set()).add(question)
         return kept
 
+    def _begin(
+        self, thread: str, question: Hashable, make: Callable[[], Awaitable[Any]], bytes_of: Callable[[Any], int]
+    ) -> _Kept:
+        kept = self._enter(thread, question)
+        future = kept.future
+        # Not within the first request: it may be cancelled while others wait.
+        self._tasks.start(
+            "making an answer",
+            self._make(future, thread, question, make, bytes_of),
+            failed=lambda _: self._fail(future, thread, question, self._failure()),
+        )
+        return kept
+
     def _hit(self, kept: _Kept) -> None:
         kept.hits = min(kept.hits + 1, MOST_HITS)
         if kept.size:
@@ -146,6 +153,8 @@ class Shared:
                 self._weigh(thread, question, bytes_of(answer))
         except Exception as error:  # noqa: BLE001 — the caller gets the error
             self._fail(future, thread, question, error)
+        finally:
+            del future
 
     def _fail(self, future: asyncio.Future[Any], thread: str, question: Hashable, error: Exception) -> None:
         """Building ended without an answer, for any reason: nobody waits for ever."""

@@ -49,6 +49,21 @@ class Listener(Protocol):
         """The connection is gone; called once."""
 
 
+class _Nobody:
+    """Listens to a connection that is gone."""
+
+    def received(self, message: str | bytes) -> None: ...
+
+    def fell_behind(self) -> None: ...
+
+    def drained(self) -> None: ...
+
+    def lost(self) -> None: ...
+
+
+_NOBODY = _Nobody()
+
+
 class Connection(asyncio.Protocol):
     """An accepted WebSocket, in as few bytes as will do: thousands of them wait for most of their lives."""
 
@@ -215,7 +230,9 @@ class Connection(asyncio.Protocol):
         self._rounds.held_bytes -= len(self._unparsed)
         self._unparsed = b""
         self._connections.discard(self)
-        self._listener.lost()
+        # It knows this connection: of thousands who leave nothing should wait for the collector.
+        listener, self._listener = self._listener, _NOBODY
+        listener.lost()
 
     def pause_writing(self) -> None:
         self._listener.fell_behind()

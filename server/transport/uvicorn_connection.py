@@ -78,8 +78,9 @@ class BoundedHttp(Reading):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.connections.discard(self)
-        if self._share is not None:
-            self._share.close()
+        share, self._share = self._share, None
+        if share is not None:
+            share.close()
         self._forget()
         self.flow.resume_writing()
         self.parser = None  # type: ignore[assignment]

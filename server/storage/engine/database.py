@@ -159,6 +159,8 @@ class Database:
                 self._free(reader, interrupt)
             else:
                 reading.add_done_callback(lambda _: self._free(reader, interrupt))
+            # An error knows this frame, and the task knows the error.
+            del reading
 
     def _free(self, reader: aiosqlite.Connection, interrupt: asyncio.TimerHandle) -> None:
         interrupt.cancel()

@@ -86,6 +86,8 @@ async def _domain_error(request: Request | WebSocket, error: Exception) -> Respo
     assert isinstance(error, DomainError)
     if error.status >= 500:
         log.warning("%s %s: %d %s", request.scope.get("method", "socket"), request.scope["path"], error.status, error)
+    # The way that it came holds the futures that hold it: a flood of errors would stay until the next collection.
+    error.__traceback__ = error.__cause__ = error.__context__ = None
     return respond(request, error) if isinstance(request, Request) else None
 
 

@@ -89,6 +89,9 @@ class Turns:
                     work.done.set_result(await work.do())
                 except Exception as error:  # noqa: BLE001 — the caller gets the error
                     _fail(work.done, error)
+                finally:
+                    # The error knows this frame, and the future knows the error.
+                    del work
             self._drop(queue, what)
             await asyncio.sleep(min(clock() - began, MAX_REST_SECONDS))
         del self._queues[who]
