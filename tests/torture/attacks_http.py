@@ -16,10 +16,13 @@ def _post(target: bytes, length: int, type_: bytes = b"application/json") -> byt
     return head % (target, type_, length)
 
 
-def _large_answer(peer: Peer) -> bytes:
-    # Each asks for another page, so that none is shared.
-    target = f"/api/threads/{peer.key}?limit=200&cursor={peer.number % 200 or 1}"
-    return f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+def large_answer(key: str, number: int) -> str:
+    """Return the address of a page of a thread. Each asks for another one, so that none is shared."""
+    return f"/api/threads/{key}?limit=200&cursor={number % 200 or 1}"
+
+
+def _asks_for_much(peer: Peer) -> bytes:
+    return f"GET {large_answer(peer.key, peer.number)} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
 
 
 async def polls(peer: Peer) -> None:
@@ -48,7 +51,7 @@ async def forms(peer: Peer) -> None:
 
 
 async def unread(peer: Peer) -> None:
-    await peer.send(_large_answer(peer))
+    await peer.send(_asks_for_much(peer))
     await peer.stay_deaf()
 
 
@@ -60,7 +63,7 @@ async def rankings(peer: Peer) -> None:
 
 
 async def trickle(peer: Peer) -> None:
-    await peer.send(_large_answer(peer))
+    await peer.send(_asks_for_much(peer))
     ended = False
     while not ended:
         ended = not await peer.receive(1)

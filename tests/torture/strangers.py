@@ -22,7 +22,7 @@ import httpx2
 
 from tests.bench.figure import on_the_servers_core
 from tests.processes import ROOT, Server, eventually
-from tests.torture.attacks_http import RANKED
+from tests.torture.attacks_http import RANKED, large_answer
 from tests.torture.findings import Finding, Plan, nothing
 
 MAX_GROWTH_BYTES = 50 * 1024 * 1024
@@ -30,6 +30,7 @@ MAX_SLOWER = 2.0
 # Below it a p99 says more of the machine than of the server.
 LEAST_SECONDS = 0.02
 KEY = "attacked"
+COMMENTS = 240
 # Its limits are a part of what withstands; but one account writes all that the attacked thread holds.
 AS_IT_COMES = {"LIVETHREAD_LIMITS": "on", "LIVETHREAD_LIMIT_POSTS_ACCOUNT": "1000/1"}
 
@@ -71,7 +72,7 @@ async def strangers(plan: Plan) -> list[Finding]:
     with contextlib.ExitStack() as running:
         with on_the_servers_core():
             running.enter_context(app)
-        await asyncio.to_thread(_fill, app, plan.either(60, 240), plan.either(500, 10_000))
+        await asyncio.to_thread(_fill, app, plan.either(500, 10_000))
         pid = app.process.pid if app.process else 0
         async with _Reader(app) as reader:
             usual = await reader.usual(plan.either(20, 400))
@@ -205,7 +206,12 @@ def _held(app: Server) -> bool:
     return found is not None and float(found[1]) < 1_000_000
 
 
-def _fill(app: Server, comments: int, ranked: int) -> None:
+def _fill(app: Server, ranked: int) -> None:
+    with app.commenter("Filler") as writer:
+        for number in range(COMMENTS):
+            comment = {"body": f"{number} " + "words and words " * 250, "nonce": f"attacked-{number:020d}"}
+            assert writer.post(f"/api/threads/{KEY}/comments", json=comment).status_code == 201
+        assert len(writer.get(large_answer(KEY, COMMENTS // 2)).content) > 400_000
     lines = (
         {"id": str(number), "parent": None, "author": "A", "created": number, "body_md": "One."}
         for number in range(ranked)
@@ -213,7 +219,3 @@ def _fill(app: Server, comments: int, ranked: int) -> None:
     file = app.folder / "ranked.jsonl"
     file.write_bytes(b"\n".join(json.dumps(line).encode() for line in lines))
     app.run("import", "jsonl", str(file), "--thread", RANKED)
-    with app.commenter("Filler") as writer:
-        for number in range(comments):
-            comment = {"body": f"{number} " + "words and words " * 250, "nonce": f"attacked-{number:020d}"}
-            assert writer.post(f"/api/threads/{KEY}/comments", json=comment).status_code == 201
