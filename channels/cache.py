@@ -15,7 +15,7 @@ from channels.tasks import Tasks
 
 Answer = TypeVar("Answer")
 # One visitor who asks for a hundred places of a long thread must not make us cache a hundred long pages.
-MAX_BYTES = 16 * 1024 * 1024
+MAX_BYTES = 12 * 1024 * 1024
 # What any answer costs beside its content.
 ANSWER_BYTES = 1_000
 _COUNTERS = 1024
@@ -32,16 +32,19 @@ class _Kept:
     size: int = 0
     hits: int = 1
     worth: float = 0.0
+    number: int = 0
 
 
 @dataclass(slots=True, order=True)
 class _Place:
-    """Where an answer stands among those that may go; its worth may have risen since."""
+    """Where the answer of this number stands among those that may go; its worth may have risen since.
+
+    It does not hold the answer, which may be long gone.
+    """
 
     worth: float
     number: int
     key: Key = field(compare=False)
-    kept: _Kept = field(compare=False)
 
 
 class Shared:
@@ -175,24 +178,31 @@ class Shared:
         kept = self._answers[key]
         kept.size = ANSWER_BYTES + size
         kept.worth = self._age + kept.hits / kept.size
+        kept.number = next(self._numbers)
         self.held_bytes += kept.size
-        heapq.heappush(self._places, _Place(kept.worth, next(self._numbers), key, kept))
+        heapq.heappush(self._places, _Place(kept.worth, kept.number, key))
         while self.held_bytes > MAX_BYTES:
             self._drop_least()
         if len(self._places) > 2 * len(self._answers) + _COUNTERS:
-            self._places = [place for place in self._places if self._answers.get(place.key) is place.kept]
+            self._places = [place for place in self._places if self._at(place)]
             heapq.heapify(self._places)
 
     def _drop_least(self) -> None:
         place = heapq.heappop(self._places)
-        if self._answers.get(place.key) is not place.kept:
+        kept = self._at(place)
+        if kept is None:
             return
-        if place.kept.worth > place.worth:
-            place.worth = place.kept.worth
+        if kept.worth > place.worth:
+            place.worth = kept.worth
             heapq.heappush(self._places, place)
             return
         self._age = place.worth
         self._drop(*place.key)
+
+    def _at(self, place: _Place) -> _Kept | None:
+        """Return the answer of a place; None if it has gone."""
+        kept = self._answers.get(place.key)
+        return kept if kept is not None and kept.number == place.number else None
 
     def _drop(self, thread: str, question: Hashable) -> None:
         kept = self._answers.pop((thread, question), None)

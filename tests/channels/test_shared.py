@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 
 import httpx2
 import pytest
 
 from channels.cache import MAX_BYTES, Shared
 from channels.tasks import Health, Tasks
-from tests.processes import Server
+from tests.processes import Server, eventually
 
 
 def few(_: object) -> int:
@@ -45,6 +46,28 @@ async def test_an_answer_that_was_begun_before_a_change_goes_to_nobody_who_asks_
         assert await shared.get("t", "q", make, few) == "after"
         assert await early == "before"
         assert await shared.get("t", "q", make, few) == "after"
+
+
+class Large:
+    pass
+
+
+async def test_an_answer_that_was_dropped_is_held_no_longer() -> None:
+    async with Tasks(Health()) as tasks:
+        shared = Shared(tasks)
+        made = list[weakref.ref[Large]]()
+
+        async def make() -> Large:
+            large = Large()
+            made.append(weakref.ref(large))
+            return large
+
+        for _ in range(5):
+            await shared.get("changing", "q", make, few)
+            shared.forget("changing")
+        await shared.get("too large", "q", make, lambda _: MAX_BYTES)
+        await shared.get("another", "q", make, few)
+        await eventually(lambda: [one() is None for one in made] == [True] * 6 + [False])
 
 
 async def test_a_failure_is_told_and_not_kept_and_who_leaves_takes_nothing_from_the_others() -> None:
