@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 from typing import Protocol
@@ -20,8 +20,8 @@ from server import memory_trimming
 from server.send_buffers import SendBuffers
 
 # Above the first, connections that accept no data are cut; above the second, those waited for longest.
-MAX_BYTES = 16 * 1024 * 1024
-MAX_BYTES_OF_ALL = 28 * 1024 * 1024
+MAX_BYTES = 12 * 1024 * 1024
+MAX_BYTES_OF_ALL = 20 * 1024 * 1024
 # Measured: transport, protocol, parser and what is kept here; a task with its request and what the application makes.
 CONNECTION_BYTES = 6 * 1024
 REQUEST_BYTES = 16 * 1024
@@ -69,13 +69,18 @@ class Share:
         self.held_bytes = 0
         self.is_open = True
 
+    @property
+    def weight(self) -> int:
+        """The bytes that would be free without it, but for answers that others wait for, too."""
+        return self.held_bytes + sum(map(len, self._answers))
+
     def hold(self, count: int) -> None:
         """Count so many bytes more, and let others go if it is too much; a negative count gives back."""
         if self.is_open:
             self.held_bytes += count
             self._budget.held_bytes += count
             if count > 0:
-                self._budget.make_room()
+                self._budget.make_room(self)
 
     def hold_no_more(self) -> None:
         """A request and its data are gone."""
@@ -164,17 +169,18 @@ class HttpBudget:
         share.hold(CONNECTION_BYTES)
         return share
 
-    def cut_oldest(self) -> bool:
-        """Let go of a connection that has long been waited for; False if none is waited for."""
-        oldest = self._oldest_stalled() or self._heaviest(islice(self._waiting, MOST_LOOKED_AT))
+    def cut_oldest(self, active: Share | None = None) -> bool:
+        """Let go of a connection that has long been waited for, other than `active`; False if none is waited for."""
+        oldest = self._heaviest_stalled(active) or self._oldest(active)
         if oldest is not None:
             self.cut(oldest)
         return oldest is not None
 
-    def make_room(self) -> None:
-        while self.held_bytes > MAX_BYTES and (stalled := self._oldest_stalled()):
+    def make_room(self, active: Share | None = None) -> None:
+        """Let others than the `active` one go, of which something has just come, while too much is held."""
+        while self.held_bytes > MAX_BYTES and (stalled := self._heaviest_stalled(active)):
             self.cut(stalled)
-        while self.is_full and self.cut_oldest():
+        while self.is_full and self.cut_oldest(active):
             pass
 
     @property
@@ -182,12 +188,21 @@ class HttpBudget:
         """Whether all that is held is held for work of our own, so that no more can be begun."""
         return self.held_bytes > MAX_BYTES_OF_ALL
 
-    def _oldest_stalled(self) -> Share | None:
-        return self._heaviest(one for one in islice(self._waiting, MOST_LOOKED_AT) if one.guest.is_stalled())
+    def _heaviest_stalled(self, active: Share | None) -> Share | None:
+        """Return the one that holds most, with all that its address has. Those that hold nothing yet are no help, and
+        an honest request may be on its way to them.
+        """
+        stalled = (
+            one
+            for one in islice(self._waiting, MOST_LOOKED_AT)
+            if one is not active and one.weight > CONNECTION_BYTES and one.guest.is_stalled()
+        )
+        return max(stalled, key=lambda one: one.weight * max(1, self.load(one.address or "")), default=None)
 
-    def _heaviest(self, shares: Iterable[Share]) -> Share | None:
-        """Return the first of an address that has no fewer connections than the others; None if there are no shares."""
-        return max(shares, key=lambda one: self.load(one.address or ""), default=None)
+    def _oldest(self, active: Share | None) -> Share | None:
+        """Return the first of an address that has no fewer connections than the others; None if nobody waits."""
+        waiting = (one for one in islice(self._waiting, MOST_LOOKED_AT) if one is not active)
+        return max(waiting, key=lambda one: self.load(one.address or ""), default=None)
 
     def every_second(self, now: float) -> None:
         """Cut connections whose time is up, log, and release memory. `now` is the loop's time."""

@@ -54,6 +54,7 @@ class BoundedHttp(Reading):
     _last_words = ""
     _lingered_bytes = 0
     _writing = NOTHING
+    _heard_at = 0.0
     # When it was last seen how much of an answer was not taken.
     _progress = (0.0, 0)
 
@@ -72,6 +73,7 @@ class BoundedHttp(Reading):
             self.transport.write(FULL.written())
             transport.close()
             return
+        self._heard_at = self.loop.time()
         self.connections.add(self)
         budget.rounds.accepted()
         self._wait(HEAD_SECONDS)
@@ -86,6 +88,7 @@ class BoundedHttp(Reading):
         self.parser = None  # type: ignore[assignment]
 
     def data_received(self, data: bytes) -> None:
+        self._heard_at = self.loop.time()
         if self._is_deaf or self._is_lingering:
             self._lingered_bytes += len(data)
             if self._lingered_bytes > MAX_LINGER_BYTES:
@@ -202,13 +205,13 @@ class BoundedHttp(Reading):
     def _start(self, cycle: Answering) -> None:
         if self._share is None or cycle is not self._running:
             return
-        if not cycle.is_started:
-            cycle.is_started = True
-            self._start_asgi_task(cycle, service_unavailable if self._budget.is_full else self.app)
         if cycle.more_body:
             self._wait(BODY_SECONDS)
         elif not self.flow.write_paused:
             self._share.works()
+        if not cycle.is_started:
+            cycle.is_started = True
+            self._start_asgi_task(cycle, service_unavailable if self._budget.is_full else self.app)
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
         budget = self._budget
@@ -330,9 +333,11 @@ class BoundedHttp(Reading):
         self._unparsed = self._writing = NOTHING
 
     def is_stalled(self) -> bool:
+        now = self.loop.time()
         if not self.flow.write_paused:
-            return True
-        now, unwritten = self.loop.time(), self.transport.get_write_buffer_size()
+            # What has come may wait for us.
+            return not self._unparsed and now - self._heard_at >= PROGRESS_SECONDS
+        unwritten = self.transport.get_write_buffer_size()
         since, before = self._progress
         if now - since < PROGRESS_SECONDS:
             return False

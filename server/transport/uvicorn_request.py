@@ -17,7 +17,7 @@ class Answering(RequestResponseCycle):
     body_bytes: int | None = 0
     is_started = False
     is_last = False
-    # Told of the bytes of the answer before they are written.
+    # Told of the bytes of the answer before they are written, and of none afterwards.
     writes: Callable[[bytes], None]
     task: asyncio.Task[None] | None = None
 
@@ -37,6 +37,7 @@ class Answering(RequestResponseCycle):
             return
         self.writes(message.get("body", b""))
         await super().send(message)
+        self.writes(b"")
 
     def ends_after(self) -> None:
         """Make it the connection's last answer."""

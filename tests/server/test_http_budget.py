@@ -11,7 +11,7 @@ from uvicorn.protocols.http.flow_control import FlowControl
 
 from server.connection_budget import CONNECTION_BYTES, MAX_BYTES, MAX_BYTES_OF_ALL, HttpBudget, Share
 from server.transport.descriptors import room
-from server.transport.uvicorn_connection import BoundedHttp
+from server.transport.uvicorn_connection import PROGRESS_SECONDS, BoundedHttp
 from server.transport.uvicorn_reading import Reading
 from tests.processes import eventually
 
@@ -36,7 +36,7 @@ class Peer:
         self.ended = "late" if is_late else "cut"
 
 
-def test_all_together_hold_no_more_than_the_bound_and_the_oldest_goes_first() -> None:
+def test_all_together_hold_no_more_than_the_bound_and_of_equals_the_oldest_goes_first() -> None:
     budget = HttpBudget()
     peers = [Peer(budget) for _ in range(100)]
     for peer in peers:
@@ -68,6 +68,30 @@ def test_above_the_last_bound_everybody_who_is_waited_for_goes() -> None:
         peer.share.waits(1.0)
         peer.share.hold(MIB)
     assert MAX_BYTES < budget.held_bytes <= MAX_BYTES_OF_ALL
+
+
+def test_whoever_holds_nothing_yet_is_not_cut_for_the_answers_of_others() -> None:
+    """It was the only one that was waited for without taking its answer, and cutting it freed next to nothing."""
+    budget = HttpBudget()
+    honest = Peer(budget)
+    honest.share.waits(1.0)
+    flood = [Peer(budget, is_stalled=False) for _ in range(14)]
+    for peer in flood:
+        peer.share.waits(1.0)
+        peer.share.hold(MIB - CONNECTION_BYTES)
+    assert budget.held_bytes > MAX_BYTES
+    honest.share.hold(10)
+    assert honest.ended is None
+
+
+def test_of_those_that_take_nothing_the_one_goes_that_holds_most() -> None:
+    budget = HttpBudget()
+    small, large = Peer(budget), Peer(budget)
+    small.share.waits(1.0)
+    small.share.hold(1_000)
+    large.share.waits(2.0)
+    large.share.hold_answer(b"x" * MAX_BYTES)
+    assert (small.ended, large.ended) == (None, "cut")
 
 
 def test_an_answer_that_many_wait_for_is_held_once() -> None:
@@ -199,10 +223,18 @@ def test_input_that_waits_for_many_turns_is_counted_once() -> None:
     assert (reading.fed_bytes, budget.held_bytes) == (MIB, CONNECTION_BYTES + MIB)
 
 
+class Clock:
+    now = 1.0
+
+    def time(self) -> float:
+        return self.now
+
+
 class Fed(BoundedHttp):
     """A connection of a busy server, which keeps what it parses at once."""
 
     def __init__(self, budget: HttpBudget) -> None:
+        self.loop: Any = Clock()
         self.app_state = {"live": SimpleNamespace(budget=budget)}
         self.flow = FlowControl(asyncio.Transport())
         self.parsed = b""
@@ -236,3 +268,16 @@ async def test_a_probe_passes_those_who_wait_once_in_a_turn() -> None:
         await asyncio.sleep(0)
     waits = False
     await eventually(lambda: not budget.rounds.is_busy)
+
+
+def test_a_request_is_stalled_once_nothing_has_come_of_it_for_a_while_that_we_have_not_read() -> None:
+    budget = HttpBudget()
+    # The loop's own turns are no matter here.
+    budget.rounds.has_time = lambda: True  # type: ignore[method-assign]
+    connection = Fed(budget)
+    connection.data_received(b"GET ")
+    assert not connection.is_stalled()
+    connection.loop.now += PROGRESS_SECONDS
+    assert connection.is_stalled()
+    connection._unparsed = b"/ HTTP/1.1"
+    assert not connection.is_stalled()

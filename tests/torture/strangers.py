@@ -211,7 +211,9 @@ def _fill(app: Server, ranked: int) -> None:
         for number in range(COMMENTS):
             comment = {"body": f"{number} " + "words and words " * 250, "nonce": f"attacked-{number:020d}"}
             assert writer.post(f"/api/threads/{KEY}/comments", json=comment).status_code == 201
-        assert len(writer.get(large_answer(KEY, COMMENTS // 2)).content) > 400_000
+        # Who comes usually has filled the caches: what strangers add to them is nothing that they make us hold.
+        sizes = [len(writer.get(large_answer(KEY, number)).content) for number in range(COMMENTS)]
+        assert sizes[COMMENTS // 2] > 400_000
     lines = (
         {"id": str(number), "parent": None, "author": "A", "created": number, "body_md": "One."}
         for number in range(ranked)

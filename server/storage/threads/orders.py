@@ -35,7 +35,7 @@ SELECT placed, id, state, below FROM branch
 SMALL_BRANCH = 100
 _RANKED = f"SELECT id, base_up + up, base_down + down FROM comments WHERE {_ROOTS} ORDER BY placed, id"
 
-RANKINGS_BYTES = 16 * 1024 * 1024
+RANKINGS_BYTES = 8 * 1024 * 1024
 RANKING_SECONDS = 10
 # What a comment is ordered by: the time that it was given once, in milliseconds, and between equals its id.
 Key = tuple[int, int]

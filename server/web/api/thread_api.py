@@ -32,8 +32,9 @@ MAX_VERSION = schemas.MAX_VERSION
 
 
 def answer(content: Any, status: int = 200, *, cache: str = "no-store") -> Response:
+    """Answer `content` as JSON. Bytes are JSON already: those that many ask for are held once."""
     return Response(
-        msgspec.json.encode(content),
+        content if isinstance(content, bytes) else msgspec.json.encode(content),
         status_code=status,
         media_type="application/json",
         headers={"Cache-Control": cache},
@@ -73,7 +74,7 @@ async def thread(visit: Visit) -> Response:
         content = await own_in_turn(visit, made)
     else:
         content = await shared_in_turn(visit, key, ("json", sort, limit, replies, branch, cursor), made, len)
-    return answer(msgspec.Raw(content))
+    return answer(content)
 
 
 def _as_json(sort: str, branch: int, replies: int, page: paging.Page[Comment]) -> bytes:
