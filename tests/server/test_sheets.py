@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pytest
 
@@ -46,6 +46,10 @@ class Counted(Drawing):
         return super().fragments(drawn, thread_key, moderates=moderates)
 
 
+def plain(sheet: Sheet, changed: Mapping[int, bytes] | None = None) -> bytes:
+    return b"".join(sheet.plain({}, changed or {}))
+
+
 async def sheet_of(database: Database, shared: Shared, drawing: Drawing, *, moderates: bool = False) -> Sheet:
     return await thread_page_builder.make(
         database,
@@ -73,7 +77,7 @@ async def test_after_one_comment_more_one_comment_is_drawn(database: Database, a
         fresh = await post(database, ana, body="One more")
         more = await sheet_of(database, shared, drawing)
         assert drawing.drawn == [fresh.id]
-        assert len(more.plain({}, {})) > len(whole.plain({}, {}))
+        assert len(plain(more)) > len(plain(whole))
 
 
 async def test_runs_that_stayed_the_same_are_compressed_once(database: Database, ana: Account) -> None:
@@ -90,7 +94,10 @@ async def test_runs_that_stayed_the_same_are_compressed_once(database: Database,
         assert packed.count(None) == 1
         assert packed[:-1] == [run.packed for run in before.runs][: len(packed) - 1]
         await thread_page_builder.pack(shared, after)
-        assert gzip.decompress(after.packed({}, {})) == after.plain({}, {})
+        assert gzip.decompress(after.packed({}, {})) == plain(after)
+        # What the other page has in common with it is not copied, and is held once.
+        assert [run.plain for run in after.runs][:-1] == [run.plain for run in before.runs][: len(packed) - 1]
+        assert {id(run.plain) for run in after.runs} <= {id(piece) for piece in after.plain({}, {})}
 
 
 async def test_what_is_an_accounts_own_is_put_in_and_not_kept(database: Database, ana: Account) -> None:
@@ -98,13 +105,13 @@ async def test_what_is_an_accounts_own_is_put_in_and_not_kept(database: Database
     async with Tasks(Health()) as tasks:
         shared, drawing = Shared(tasks), Counted()
         sheet = await sheet_of(database, shared, drawing)
-        everybodys = sheet.plain({}, {})
+        everybodys = plain(sheet)
         own = sheet.changed(drawing, {ids[1]: Personal(vote=-1, score=41, is_own=True, is_fresh=True)})
-        text = sheet.plain({}, own).decode()
+        text = plain(sheet, own).decode()
         own_item = text.partition(f'<li id="c-{ids[1]}"')[2].partition("<li ")[0]
         assert own_item.count(" disabled") == text.count(" disabled") > 0
         assert text.count(">41<") == text.count(" unread since-last") == text.count('aria-pressed="true"') == 1
-        assert sheet.plain({}, {}) == everybodys
+        assert plain(sheet) == everybodys
         assert b" disabled" not in everybodys
         await thread_page_builder.pack(shared, sheet)
         assert gzip.decompress(sheet.packed({}, own)).decode() == text
@@ -120,7 +127,7 @@ async def test_a_moderator_reaches_what_can_be_done_with_a_removed_comment(datab
     async with Tasks(Health()) as tasks:
         shared, drawing = Shared(tasks), Counted()
         for moderates, menus in ((False, [True, False]), (True, [True, True])):
-            text = (await sheet_of(database, shared, drawing, moderates=moderates)).plain({}, {}).decode()
+            text = plain(await sheet_of(database, shared, drawing, moderates=moderates)).decode()
             assert [f'href="/c/{id_}/more"' in text for id_ in (kept, removed)] == menus
 
 

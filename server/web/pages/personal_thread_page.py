@@ -20,6 +20,7 @@ from server.web.pages.slots import Cut, cut
 from server.web.requests import language, schemas, session
 from server.web.requests.context import Visit
 from server.web.requests.encodings import takes_gzip
+from server.web.requests.in_pieces import InPieces
 from server.web.requests.page_queue_owner import own_in_turn, shared_in_turn
 
 # Of each branch.
@@ -39,14 +40,15 @@ async def thread_page(
     asked = _Asked(visit, edition, key, find, sort, replies, is_new_only)
     if viewer is not None:
         if visit.state["context"].shared.knows(key, asked.question(viewer.role)):
-            html = await _page_for(asked, viewer, is_packed)
+            pieces = await _page_for(asked, viewer, is_packed)
         else:
-            html = await own_in_turn(visit, lambda: _page_for(asked, viewer, is_packed))
-        return Response(html, 200, headers | {"Cache-Control": "private, no-cache"}, "text/html; charset=utf-8")
+            pieces = await own_in_turn(visit, lambda: _page_for(asked, viewer, is_packed))
+        return InPieces(pieces, 200, headers | {"Cache-Control": "private, no-cache"}, "text/html; charset=utf-8")
 
     async def made() -> tuple[bytes, str]:
         sheet = await _kept_sheet(asked, "")
-        return await _finished(asked, sheet, {"nonce": page_templates.fresh_nonce().encode()}, {}, is_packed), sheet.tag
+        pieces = await _finished(asked, sheet, {"nonce": page_templates.fresh_nonce().encode()}, {}, is_packed)
+        return b"".join(pieces), sheet.tag
 
     question = "page", edition.texts.language, page_templates.path(visit), asked.theme, is_packed
     html, tag = await shared_in_turn(visit, key, question, made, lambda page: len(page[0]))
@@ -93,8 +95,8 @@ class _Asked:
         return "sheet", role, self.edition.texts.language, page_templates.path(self.visit), self.theme
 
 
-async def _page_for(asked: _Asked, viewer: Account, is_packed: bool) -> bytes:
-    """Return the page for one account; its nonce is not secret: nonces count per account."""
+async def _page_for(asked: _Asked, viewer: Account, is_packed: bool) -> list[bytes]:
+    """Return the page, in pieces, for one account; its nonce is not secret: nonces count per account."""
     context, now = asked.visit.state["context"], catch_up.now()
     own = await context.own_marks.of(viewer, asked.key, now)
     fresh = own.since.fresh if own.since else frozenset()
@@ -117,11 +119,11 @@ async def _page_for(asked: _Asked, viewer: Account, is_packed: bool) -> bytes:
 
 async def _finished(
     asked: _Asked, sheet: Sheet, values: dict[str, bytes], changed: dict[int, bytes], is_packed: bool
-) -> bytes:
+) -> list[bytes]:
     if not is_packed:
         return sheet.plain(values, changed)
     await thread_page_builder.pack(asked.visit.state["context"].shared, sheet)
-    return sheet.packed(values, changed)
+    return [sheet.packed(values, changed)]
 
 
 async def _kept_sheet(asked: _Asked, role: str) -> Sheet:

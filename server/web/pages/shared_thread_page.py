@@ -67,15 +67,23 @@ class Sheet:
     def is_packed(self) -> bool:
         return bool(self.packed_shell)
 
-    def plain(self, values: Mapping[str, bytes], changed: Mapping[int, bytes]) -> bytes:
-        """Return the page with these values in its slots; `changed`: comments as the account sees them."""
+    def plain(self, values: Mapping[str, bytes], changed: Mapping[int, bytes]) -> list[bytes]:
+        """Return the page with these values in its slots, in few pieces; `changed`: comments as the account sees them.
+
+        The runs that are everybody's are pieces by themselves: to copy them costs as much as the rest of a page.
+        """
         pieces: list[bytes] = []
+        small: list[bytes] = []
         for number, part in enumerate(self.shell.parts):
-            pieces.append(part)
+            small.append(part)
             if number < len(self.shell.names):
                 name = self.shell.names[number]
-                pieces += [run.plain for run in self._runs(values, changed)] if name == "comments" else [values[name]]
-        return b"".join(pieces)
+                if name == "comments":
+                    pieces += [b"".join(small), *(run.plain for run in self._runs(values, changed))]
+                    small = []
+                else:
+                    small.append(values[name])
+        return [*pieces, b"".join(small)]
 
     def packed(self, values: Mapping[str, bytes], changed: Mapping[int, bytes]) -> bytes:
         """Return the same in gzip, from segments that share no window.
