@@ -28,6 +28,7 @@ REQUEST_BYTES = 16 * 1024
 # Smaller ones lie in the kernel's buffers, or in what a connection is counted with.
 MIN_COUNTED_ANSWER_BYTES = 4 * 1024
 MOST_LOOKED_AT = 64
+LOOK_BYTES = 64 * 1024
 SECONDS_BETWEEN_LINES = 60.0
 # A flood is over once so much less is held than at its height.
 FLOOD_BYTES = 4 * 1024 * 1024
@@ -81,6 +82,8 @@ class Share:
             self._budget.held_bytes += count
             if count > 0:
                 self._budget.make_room(self)
+            else:
+                self._budget.looks_sooner()
 
     def hold_no_more(self) -> None:
         """A request and its data are gone."""
@@ -132,6 +135,7 @@ class HttpBudget:
         self._here: dict[str, int] = {}
         self.held_bytes = 0
         self._height = 0
+        self._looks_above = MAX_BYTES
         self.connections = 0
         self.tally = Tally()
         self._sockets_of = sockets_of
@@ -178,10 +182,17 @@ class HttpBudget:
 
     def make_room(self, active: Share | None = None) -> None:
         """Let others than the `active` one go, of which something has just come, while too much is held."""
-        while self.held_bytes > MAX_BYTES and (stalled := self._heaviest_stalled(active)):
-            self.cut(stalled)
+        if self.held_bytes > self._looks_above:
+            while self.held_bytes > MAX_BYTES and (stalled := self._heaviest_stalled(active)):
+                self.cut(stalled)
+            # Where none was found the next look would find none either, and each byte that comes would cost one.
+            self._looks_above = max(MAX_BYTES, self.held_bytes + LOOK_BYTES)
         while self.is_full and self.cut_oldest(active):
             pass
+
+    def looks_sooner(self) -> None:
+        """Less is held: what is added to that is looked at again."""
+        self._looks_above = max(MAX_BYTES, min(self._looks_above, self.held_bytes + LOOK_BYTES))
 
     @property
     def is_full(self) -> bool:
@@ -206,6 +217,8 @@ class HttpBudget:
 
     def every_second(self, now: float) -> None:
         """Cut connections whose time is up, log, and release memory. `now` is the loop's time."""
+        self._looks_above = MAX_BYTES
+        self.make_room()
         if not self._late:
             self._late.extend(one for one in self._waiting if one.deadline < now)
             self._go_on_cutting()

@@ -8,6 +8,8 @@ MAX_BYTES = 16 * 1024
 MAX_HEADERS = 100
 # As it is counted: the objects that a header is kept in.
 HEADER_BYTES = 130
+# Whoever asks these may end the process for a late answer.
+PROBES = (b"GET /health ", b"GET /ready ")
 _HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._~!$&'()*+;=%-]{1,255})(?::[0-9]{0,5})?")
 _ABSOLUTE = re.compile(rb"https?://([^/?#]*)", re.IGNORECASE)
 

@@ -18,7 +18,7 @@ from server.connection_budget import HttpBudget
 from server.transport import request_head
 from server.transport.refusals import Refused
 from server.transport.uvicorn_reading import NOTHING, Reading
-from server.transport.uvicorn_request import Answering
+from server.transport.uvicorn_request import HELD_BYTES, Answering
 from server.web.requests.context import LiveContext
 
 HEAD_SECONDS = 10.0
@@ -30,8 +30,6 @@ PROGRESS_SECONDS = 0.25
 LINGER_SECONDS = 2.0
 MAX_LINGER_BYTES = 1024 * 1024
 UNREAD_BYTES = 4 * 1024
-# Who asks these may end the process for a late answer.
-PROBES = (b"GET /health ", b"GET /ready ")
 # Somebody with no more than a browser opens may be lent a large buffer for an answer.
 FEW_CONNECTIONS = 8
 
@@ -105,7 +103,8 @@ class BoundedHttp(Reading):
         return self._budget.rounds.has_time()
 
     def _is_probe(self, data: bytes) -> bool:
-        return data.startswith(PROBES) and self._running is None and not (self._is_in_head or self._is_in_body)
+        is_first = self._running is None and not (self._is_in_head or self._is_in_body)
+        return is_first and data.startswith(request_head.PROBES)
 
     def _wait_for_turn(self) -> None:
         address = self._share.address if self._share is not None else None
@@ -113,8 +112,15 @@ class BoundedHttp(Reading):
         self._budget.rounds.later(address or f"connection {id(self)}", self._read_on)
 
     def _read_on(self) -> None:
-        # Else it has been read since, or is to be read after an answer, or never.
-        if self._unparsed and not (self.pipeline or self._is_deaf or self._is_lingering or self.transport.is_closing()):
+        if self.transport.is_closing() or self._is_lingering:
+            return
+        if self.pipeline:
+            # Else the next one is begun after the answer that is on its way.
+            if self._running is None:
+                if self._share is not None:
+                    self._share.hold(-HELD_BYTES)
+                self._begin(cast("Answering", self.pipeline.pop()[0]))
+        elif self._unparsed and not self._is_deaf:
             later = self._resumed()
             self.flow.resume_reading()
             self._feed(later)
@@ -166,6 +172,8 @@ class BoundedHttp(Reading):
         else:
             self.flow.pause_reading()
             self.pipeline.appendleft((cycle, self.app))
+            if self._share is not None:
+                self._share.hold(HELD_BYTES)
 
     def on_body(self, body: bytes) -> None:
         super().on_body(body)
@@ -239,12 +247,9 @@ class BoundedHttp(Reading):
         if cycle.is_last:
             self._last_words = ""
             self._end()
-        elif self.pipeline:
-            self._begin(cast("Answering", self.pipeline.pop()[0]))
-        elif self._unparsed and not self._is_deaf:
-            later = self._resumed()
-            self.flow.resume_reading()
-            self._feed(later)
+        elif self.pipeline or (self._unparsed and not self._is_deaf):
+            # It has had its turn: else those who send many requests at once would have one in each turn of the loop.
+            self._wait_for_turn()
         elif self._is_deaf or self._has_peer_ended:
             self._end()
         elif not self._is_in_head:
@@ -296,7 +301,7 @@ class BoundedHttp(Reading):
         """Answer pending requests after the peer shut down its direction, then close."""
         self._has_peer_ended = True
         running = self._running
-        return (running is not None and not running.more_body) or bool(self._unparsed)
+        return (running is not None and not running.more_body) or bool(self.pipeline or self._unparsed)
 
     def shutdown(self) -> None:
         """End with the server: at once between two requests, else after the answer."""

@@ -9,6 +9,8 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 MAX_BODY_BYTES = 64 * 1024
+# Measured: a request that waits for the one before it to be answered.
+HELD_BYTES = 3 * 1024
 
 
 class Answering(RequestResponseCycle):

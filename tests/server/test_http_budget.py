@@ -9,7 +9,7 @@ from typing import Any
 
 from uvicorn.protocols.http.flow_control import FlowControl
 
-from server.connection_budget import CONNECTION_BYTES, MAX_BYTES, MAX_BYTES_OF_ALL, HttpBudget, Share
+from server.connection_budget import CONNECTION_BYTES, LOOK_BYTES, MAX_BYTES, MAX_BYTES_OF_ALL, HttpBudget, Share
 from server.transport.descriptors import room
 from server.transport.uvicorn_connection import PROGRESS_SECONDS, BoundedHttp
 from server.transport.uvicorn_reading import Reading
@@ -82,6 +82,33 @@ def test_whoever_holds_nothing_yet_is_not_cut_for_the_answers_of_others() -> Non
     assert budget.held_bytes > MAX_BYTES
     honest.share.hold(10)
     assert honest.ended is None
+
+
+def test_where_none_is_stalled_not_every_byte_that_comes_looks_for_one() -> None:
+    budget = HttpBudget()
+    asked = 0
+
+    class Fast(Peer):
+        def is_stalled(self) -> bool:
+            nonlocal asked
+            asked += 1
+            return self.stalls
+
+    peers = [Fast(budget, is_stalled=False) for _ in range(13)]
+    for peer in peers:
+        peer.share.waits(1.0)
+        peer.share.hold(MIB - CONNECTION_BYTES)
+    asked = 0
+    for _ in range(10_000):
+        peers[0].share.hold(1)
+    assert asked < 100
+    # It looks again when more has come, and once a second.
+    peers[1].stalls = True
+    peers[0].share.hold(LOOK_BYTES)
+    assert peers[1].ended == "cut"
+    peers[2].stalls = True
+    budget.every_second(0.0)
+    assert peers[2].ended == "cut"
 
 
 def test_of_those_that_take_nothing_the_one_goes_that_holds_most() -> None:

@@ -27,6 +27,7 @@ from server.web.requests.page_queue import Turns
 from tests.channels.test_writing import RESET_ON_CLOSE, Told, connected
 from tests.processes import eventually
 
+App = Callable[[object, object, Callable[[object], Awaitable[None]]], Awaitable[None]]
 Failing = Callable[[], Awaitable[object]]
 
 
@@ -48,6 +49,18 @@ async def test_a_socket_that_is_gone_is_freed_with_all_that_its_listener_knows()
     await eventually(lambda: freed() is None)
 
 
+def serving(budget: HttpBudget, app: App) -> Callable[[], BoundedHttp]:
+    """Return what makes connections that this application answers."""
+
+    def protocol() -> BoundedHttp:
+        config = Config(app, http=BoundedHttp, ws="none", lifespan="off")
+        config.load()
+        live = SimpleNamespace(budget=budget)
+        return BoundedHttp(config, ServerState(), {"live": live}, asyncio.get_running_loop())
+
+    return protocol
+
+
 async def test_an_http_connection_that_is_gone_is_freed_wherever_its_request_was() -> None:
     budget = HttpBudget()
     made: list[weakref.ref[BoundedHttp]] = []
@@ -59,11 +72,10 @@ async def test_an_http_connection_that_is_gone_is_freed_wherever_its_request_was
         await send({"type": "http.response.start", "status": 204, "headers": []})
         await send({"type": "http.response.body", "body": b""})
 
+    make = serving(budget, app)
+
     def protocol() -> BoundedHttp:
-        config = Config(app, http=BoundedHttp, ws="none", lifespan="off")
-        config.load()
-        live = SimpleNamespace(budget=budget)
-        connection = BoundedHttp(config, ServerState(), {"live": live}, asyncio.get_running_loop())
+        connection = make()
         made.append(weakref.ref(connection))
         return connection
 
