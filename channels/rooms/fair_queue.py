@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
+_SPARE_PLACES = 64
 
 
 class InTurn(Generic[Item]):
@@ -82,6 +83,10 @@ class LightestFirst(InTurn[Item]):
         self._number += 1
         self._latest[who] = self._number
         heapq.heappush(self._places, (self._weight(who), self._number, who))
+        if len(self._places) > 2 * len(self._latest) + _SPARE_PLACES:
+            # Heavy owners' former places never come to the top while lighter ones wait.
+            self._places = [place for place in self._places if self._latest.get(place[2]) == place[1]]
+            heapq.heapify(self._places)
 
     def _weight(self, who: str) -> int:
         return self._load(who) + self.waiting_for(who)

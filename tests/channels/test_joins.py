@@ -149,3 +149,16 @@ async def test_a_question_that_was_left_out_of_an_answer_is_asked_again() -> Non
         for _ in range(100):
             gate.through.release()
         await eventually(lambda: all(reader.kinds() == ["joined"] for reader in readers))
+
+
+def test_a_flood_that_never_ends_leaves_no_more_places_than_wait() -> None:
+    loads = {"flood": 1_000, "light": 0}
+    queue: LightestFirst[str] = LightestFirst(loads.__getitem__)
+    queue.add("flood", "one")
+    for _ in range(10_000):
+        for who in loads:
+            queue.add(who, "another")
+        for _ in loads:
+            queue.take()
+    assert len(queue) == 1
+    assert len(queue._places) < 200
