@@ -24,7 +24,7 @@ let retry;
 async function look() {
   const { unread, notices } = await ask("GET", `/api/me/changes?after=${version}`);
   const told = document.querySelector(".bell .told");
-  if (told) told.textContent = unread ? String(unread) : "";
+  if (told) told.textContent = unread ? t("count.number", { count: unread }) : "";
   link.textContent = t("unread.new_replies", { count: notices.length });
   link.hidden = !notices.length;
 }

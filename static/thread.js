@@ -18,7 +18,7 @@ const page = {
   },
   ring(count) {
     const place = document.querySelector(".bell .told");
-    if (place) place.textContent = count ? String(count) : "";
+    if (place) place.textContent = count ? t("count.number", { count }) : "";
   },
   loggedOut() {
     const link = document.createElement("a");

@@ -40,7 +40,7 @@ class Texts:
         """`sections` is the catalogue as its file has it. Raises ValueError for one that cannot be read."""
         # Here, because of all processes only those that say something need it.
         from babel import Locale  # noqa: PLC0415
-        from babel.numbers import format_decimal  # noqa: PLC0415
+        from babel.numbers import format_decimal, get_minus_sign_symbol  # noqa: PLC0415
 
         locale = Locale.parse(_WRITTEN_AS.get(language, language), sep="-")
         self.language = language
@@ -49,9 +49,13 @@ class Texts:
         self._category: Callable[[int], str] = locale.plural_form
         self.times = Times(locale)
         least_grouped = 10_000 if locale.language in _GROUPS_FROM_FIVE_DIGITS else 0
-        self._number: Callable[[Value], str] = lambda value: format_decimal(
-            value, locale=locale, group_separator=int(value) >= least_grouped
-        )
+
+        def number(value: Value) -> str:
+            digits = format_decimal(abs(int(value)), locale=locale, group_separator=abs(int(value)) >= least_grouped)
+            # Babel writes the hyphen of ASCII in every language.
+            return digits if int(value) >= 0 else get_minus_sign_symbol(locale) + digits
+
+        self._number = number
         self._forms: dict[str, dict[str, _Form]] = {}
         self._plain: dict[str, Markup] = {}
         self._given = given = dict(flat(sections))

@@ -1,1 +1,1 @@
-import{j as e}from"./chunk-7JCSTXXF.js";import"./chunk-FXDAMSQ4.js";export{e as Live};
+import{k as e}from"./chunk-RLC6DQCL.js";import"./chunk-FXDAMSQ4.js";export{e as Live};

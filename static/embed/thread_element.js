@@ -306,7 +306,7 @@ export class Guest {
   /** @param {number} count -1: the session has ended */
   #ring(count) {
     const told = this.#shadow.querySelector(".bell .told");
-    if (told) told.textContent = count > 0 ? String(count) : "";
+    if (told) told.textContent = count > 0 ? t("count.number", { count }) : "";
     if (count < 0) this.#shadow.querySelector(".reader")?.replaceWith(this.#header(""));
   }
 

@@ -84,7 +84,7 @@ export function fill(item, comment, place) {
   const form = part(".vote");
   if (form) {
     form.action = at(`/c/${id}/vote`);
-    if (comment.score !== undefined) form.querySelector(".score").textContent = comment.score;
+    if (comment.score !== undefined) showScore(form, comment.score);
     for (const button of author === undefined ? [] : form.querySelectorAll("button")) button.disabled = isOwn;
     showVote(form, vote);
   }
@@ -98,6 +98,13 @@ function showAuthor(part, author, isVisible) {
   const badge = BADGES[author?.badge ?? ""];
   part(".badge").textContent = badge ? t(badge) : "";
   part(".badge").classList.toggle("author", author?.badge === "author");
+}
+
+/** @param {HTMLElement} form @param {number} count */
+export function showScore(form, count) {
+  const score = /** @type {HTMLDataElement} */ (form.querySelector(".score"));
+  score.value = String(count);
+  setText(score, t("count.number", { count }));
 }
 
 /** @param {HTMLElement} form @param {number} vote the viewer's own */

@@ -2,7 +2,7 @@
 
 import { ask } from "../live/api.js";
 import { t } from "../texts.js";
-import { showVote } from "../view/comment_item.js";
+import { showScore, showVote } from "../view/comment_item.js";
 import { selectedRange } from "../view/selection.js";
 import { Editor } from "./editor.js";
 import { Quoting } from "./quoting.js";
@@ -42,8 +42,8 @@ export class Actions {
 
   /** The vote, and what it makes of the score, at once. @param {HTMLElement} form @param {number} id @param {number} value */
   #showVote(form, id, value) {
-    const score = /** @type {HTMLElement} */ (form.querySelector(".score"));
-    score.textContent = String(Number(score.textContent) + value - (this.view.votes.get(id) ?? 0));
+    const { value: score } = /** @type {HTMLDataElement} */ (form.querySelector(".score"));
+    showScore(form, Number(score) + value - (this.view.votes.get(id) ?? 0));
     this.view.votes.set(id, value);
     showVote(form, value);
   }

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -114,6 +116,27 @@ async def test_a_vote_is_shown_at_once_and_reaches_others_as_a_score(
     await voter.page.locator(f"#c-{id_} .vote button").first.click()
     await expect(reader.page.locator(f"#c-{id_} .score")).to_have_text("0")
     await assert_as_fresh(app, key, reader, visit)
+
+
+@IN_BOTH_PLACES
+async def test_a_large_score_is_written_as_the_reader_writes_numbers_and_moves_nothing(
+    app: Server, place: Place, name: str, visit: Any, tmp_path: Path
+) -> None:
+    line = {"id": "a", "author": f"{name} O", "body_md": "Liked", "created": 1_700_000_000, "score": 999}
+    (tmp_path / "one.jsonl").write_text(json.dumps(line))
+    app.run("import", "jsonl", str(tmp_path / "one.jsonl"), "--thread", place.key)
+    voter, reader = await visit(), await visit()
+    await sign_up(voter, app, name, f"/t/{place.key}")
+    await place.read(reader)
+    up, down = (voter.page.locator(".comments .vote button").nth(which) for which in (0, 1))
+    before = await down.bounding_box()
+    # Up, back, and up again: what is shown at once is counted on from what is written there.
+    for score in ("1,000", "999", "1,000"):
+        await up.click()
+        await expect(voter.page.locator(".comments .score")).to_have_text(score)
+        assert await down.bounding_box() == before
+    await expect(reader.page.locator(".comments .score")).to_have_text("1,000")
+    await place.assert_as_fresh(reader, visit)
 
 
 @IN_BOTH_PLACES

@@ -15,7 +15,7 @@ from tests.processes import ROOT
 from tests.programs import path_of
 
 LANGUAGES = sorted({*real(), "en", "de", "fr", "es", "pt-BR", "pl", "ru", "ja", "zh-Hans", "ar", "en-XA", "ar-XB"})
-NUMBERS = [*range(30), 100, 101, 102, 111, 1_000, 12_345, 1_000_000]
+NUMBERS = [*range(30), 100, 101, 102, 111, 1_000, 12_345, 1_000_000, -7, -1_234, -12_345]
 MOMENTS = [datetime(2026, 1, 6, 0, 5, tzinfo=UTC) + timedelta(days=29 * step, hours=7 * step) for step in range(14)]
 CATEGORIES = ("zero", "one", "two", "few", "many", "other")
 SCRIPT = """

@@ -125,7 +125,8 @@ class Gallery:
         self, template: str, title: str, viewer: Account | None = None, /, *, told: int = 0, **values: Any
     ) -> str:
         seen_as = {"id": viewer.id, "name": viewer.name, "role": viewer.role} if viewer else None
-        return page_templates.html(self.visit, template, title, seen_as, told=told, **values)
+        bell = self.words("count.number", count=told) if told else ""
+        return page_templates.html(self.visit, template, title, seen_as, told=bell, **values)
 
 
 def main_of(html: str) -> Markup:

@@ -70,8 +70,8 @@ class _Node:
     fresh: bool = False
 
     @property
-    def score(self) -> object:
-        return self.comment.score
+    def score(self) -> int:
+        return self.comment.score or 0
 
     def cut(self, name: str) -> Markup:
         return cut(name) if self.is_cut else Markup()
@@ -131,7 +131,8 @@ class Drawing:
     def __init__(self, environment: jinja2.Environment, site: dict[str, Any]) -> None:
         self.environment = environment
         self.base = str(environment.globals["base"])
-        self.language = cast("Texts", environment.globals["texts"]).language
+        self._texts = cast("Texts", environment.globals["texts"])
+        self.language = self._texts.language
         self.site = site
         self._fragments = environment.get_template("fragments.html")
         self._module = environment.get_template("parts.html").make_module({"site": site})
@@ -194,13 +195,13 @@ class Drawing:
 
     def slots(self, id_: int, personal: Personal) -> dict[str, bytes]:
         """Return what stands in a comment's slots for one account."""
-        known = {"id": b"%d" % id_, "score": b"%d" % personal.score}
+        written = self._texts("count.number", count=personal.score).encode()
+        known = {"id": b"%d" % id_, "score": b"%d" % personal.score, "written": written}
         mine, fresh, vote = personal.is_own, personal.is_fresh, personal.vote
+        cuts = {name: cut(name) for name in known}
         return {
             "marks": self._form("marks", (fresh,), fresh=fresh).filled(known),
-            "vote": self._form("vote", (vote, mine), id=cut("id"), value=vote, score=cut("score"), mine=mine).filled(
-                known
-            ),
+            "vote": self._form("vote", (vote, mine), value=vote, mine=mine, **cuts).filled(known),
         }
 
     def _form(self, macro: str, kind: tuple[object, ...], **values: Any) -> Cut:

@@ -28,10 +28,11 @@ async def page(
     if viewer is not None:
         language.prefer(visit, viewer)
         appearance.prefer(visit, viewer)
-    told = 0
+    unread = 0
     if (known := viewer) is not None:
-        told = await visit.state["context"].database.read(lambda sql: notifications.unread(sql, known.id))
+        unread = await visit.state["context"].database.read(lambda sql: notifications.unread(sql, known.id))
     seen_as = {"id": viewer.id, "name": viewer.name, "role": viewer.role} if viewer else None
+    told = language.texts_for(visit)("count.number", count=unread) if unread else ""
     drawn = html(visit, template, title, seen_as, told=told, **values)
     cache = "private, no-store" if viewer else "no-cache"
     headers = {"Cache-Control": cache, "Vary": "Cookie, Accept-Language"}

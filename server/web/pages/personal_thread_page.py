@@ -107,7 +107,7 @@ async def _page_for(asked: _Asked, viewer: Account, is_packed: bool) -> list[byt
         "name": str(escape(viewer.name)).encode(),
         "account": str(viewer.id).encode(),
         "flags": (b"" if viewer.appearance.shortcuts else b" keyless") + (b" signed" if viewer.is_signed else b""),
-        "told": str(own.told or "").encode(),
+        "told": asked.edition.texts("count.number", count=own.told).encode() if own.told else b"",
         "nonce": page_templates.fresh_nonce().encode(),
         "news": asked.drawing.news(asked.key, catch_up.told(own.since, asked.edition.texts), mark, only_new=is_alone),
         "unseen": asked.drawing.unseen(own.unseen),
