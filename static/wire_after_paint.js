@@ -23,6 +23,7 @@ import { offerFormats } from "./write/formatting.js";
 import { Menu } from "./write/menu.js";
 import { publish } from "./write/posting.js";
 import { offerPreviews } from "./write/preview.js";
+import { say } from "./write/saying.js";
 
 const HIDDEN_MS = 300_000;
 const MOST_MOUNTED = 1_000;
@@ -152,8 +153,7 @@ function tellWhoAnswers({ connection, store, view }) {
       const [item, now] = [view.item(id), store.get(id)];
       if (!item || (item.dataset.state === now?.state && item.dataset.revision === String(now?.revision))) continue;
       const form = item.querySelector(":scope > ol > .answering form");
-      const says = form?.querySelector("textarea")?.value.trim() && form.querySelector(".says");
-      if (says) says.textContent = t("composer.parent_changed");
+      if (form?.querySelector("textarea")?.value.trim()) say(form, t("composer.parent_changed"));
     }
   });
 }

@@ -6,6 +6,7 @@
 
 import { t } from "../texts.js";
 import * as drafts from "./drafts.js";
+import { describe, say } from "./saying.js";
 import { excess, MOST, showLimit } from "./text_length.js";
 
 const KEEP_AFTER_MS = 500;
@@ -93,6 +94,7 @@ export class Composer {
         text.id = `body-${id}`;
         text.placeholder = t("composer.reply_to_place", { name });
         label.htmlFor = text.id;
+        describe(text);
         label.textContent = t("composer.reply_to", { name });
       }
       this.#addCancel(form);
@@ -151,6 +153,7 @@ export class Composer {
   #typed({ target }) {
     const form = target instanceof HTMLTextAreaElement ? target.form : null;
     if (!form?.matches(".composer")) return;
+    if (body(form).ariaInvalid) say(form, "");
     showLimit(body(form));
     grow(body(form));
     clearTimeout(this.#keeping.get(form));
@@ -178,11 +181,14 @@ export class Composer {
     event.preventDefault();
     if (event.submitter?.matches(".preview")) return;
     const draft = this.#keep(form);
-    if (!draft.body.trim()) return;
+    const wrong = !draft.body.trim()
+      ? t("error.empty_comment")
+      : excess(draft.body) > 0
+        ? t("composer.too_long", { most: MOST })
+        : "";
+    say(form, wrong, Boolean(wrong));
+    if (wrong) return body(form).focus();
     const parent = parentOf(form);
-    const over = excess(draft.body);
-    say(form, over > 0 ? t("composer.too_long", { most: MOST }) : "");
-    if (over > 0) return;
     if (!this.viewer) {
       const back = parent ? `/t/${this.thread}/c/${parent}?reply=${parent}#c-${parent}` : `/t/${this.thread}`;
       this.logIn(back, drafts.areSafe() ? null : form);
@@ -208,7 +214,8 @@ export class Composer {
     // Something else may have been begun in the meantime: neither is lost.
     body(form).value = [text, body(form).value].filter(Boolean).join("\n\n");
     this.#keep(form);
-    say(form, t("composer.failed", { why: refusal.status ? refusal.message : t("composer.try_online") }));
+    const why = refusal.status ? refusal.message : t("composer.try_online");
+    say(form, t("composer.failed", { why }), refusal.status === 422);
     if (refusal.status === 401) this.signOut();
     else label(form, t("composer.retry"));
     body(form).addEventListener("input", () => this.viewer && label(form, t("action.post")), { once: true });
@@ -242,10 +249,4 @@ function itemOf(form) {
 function label(form, text) {
   const button = form.querySelector(".post");
   if (button) button.textContent = text;
-}
-
-/** @param {HTMLFormElement} form @param {string} text */
-function say(form, text) {
-  const place = form.querySelector(".says");
-  if (place) place.textContent = text;
 }

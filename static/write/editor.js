@@ -2,6 +2,7 @@
 
 import { t } from "../texts.js";
 import * as drafts from "./drafts.js";
+import { describe, say } from "./saying.js";
 import { excess, MOST, showLimit } from "./text_length.js";
 
 /**
@@ -30,8 +31,8 @@ export class Editor {
     }
     this.form = document.createElement("form");
     this.form.className = "editor";
-    this.says = make("p", "says");
-    this.says.setAttribute("role", "alert");
+    const says = make("p", "says");
+    says.role = "alert";
     this.present = make("blockquote", "kept");
     this.present.dir = "auto";
     this.present.hidden = true;
@@ -49,7 +50,9 @@ export class Editor {
     this.cancel.textContent = t("action.cancel");
     this.cancel.addEventListener("click", () => this.#leave());
     actions.append(this.cancel, button);
-    this.form.append(this.says, this.present, this.text, actions);
+    this.form.append(this.present, this.text, says, actions);
+    this.text.id = `edit-${this.id}`;
+    describe(this.text);
     this.form.addEventListener("submit", (event) => this.#submitted(event));
     this.form.addEventListener("keydown", (event) => {
       // A composition is ended by the same keys.
@@ -63,7 +66,7 @@ export class Editor {
 
   /** @param {(id: number) => Promise<{comment: Comment, body: string}>} load */
   async #open(load) {
-    if (!this.form || !this.text || !this.says) return;
+    if (!this.form || !this.text) return;
     this.shown.after(this.form);
     this.shown.hidden = true;
     try {
@@ -75,24 +78,26 @@ export class Editor {
       this.text.focus();
       showLimit(this.text);
     } catch (error) {
-      this.says.textContent = /** @type {Error} */ (error).message;
+      say(this.form, /** @type {Error} */ (error).message);
     }
   }
 
   /** @param {SubmitEvent} event */
   async #submitted(event) {
     event.preventDefault();
-    if (!this.text || !this.says || !this.present) return;
+    if (!this.form || !this.text || !this.present) return;
     if (excess(this.text.value) > 0) {
-      this.says.textContent = t("editor.too_long", { most: MOST });
+      say(this.form, t("editor.too_long", { most: MOST }), true);
+      this.text.focus();
       return;
     }
     try {
       await this.save(this.id, this.text.value, this.#revision);
       this.#close();
     } catch (error) {
-      const { message, current } = /** @type {Refused} */ (error);
-      this.says.textContent = t("editor.failed", { why: message });
+      const { message, current, status } = /** @type {Refused} */ (error);
+      say(this.form, t("editor.failed", { why: message }), status === 422);
+      this.text.focus();
       if (current) {
         // Both stay on the screen; saving once more replaces what stands there now.
         this.present.textContent = current.body;
@@ -103,7 +108,8 @@ export class Editor {
   }
 
   #typed() {
-    if (!this.text) return;
+    if (!this.text || !this.form) return;
+    if (this.text.ariaInvalid) say(this.form, "");
     drafts.keep(`edit:${this.id}`, null, this.text.value);
     showLimit(this.text);
     this.#ask(false);
@@ -117,10 +123,10 @@ export class Editor {
 
   /** @param {boolean} isSure whether the next press means it */
   #ask(isSure) {
-    if (!this.cancel || !this.says || this.#isSure === isSure) return;
+    if (!this.cancel || !this.form || this.#isSure === isSure) return;
     this.#isSure = isSure;
     this.cancel.textContent = isSure ? t("editor.discard") : t("action.cancel");
-    this.says.textContent = isSure ? t("editor.press_again") : "";
+    say(this.form, isSure ? t("editor.press_again") : "");
   }
 
   #close() {

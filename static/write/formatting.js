@@ -1,6 +1,7 @@
 /** Formats of a text while it is written: by buttons, by keys, and an address pasted on what is selected. Knows no draft. */
 
 import { t } from "../texts.js";
+import { say } from "./saying.js";
 
 /** @typedef {(text: HTMLTextAreaElement) => void} Act */
 
@@ -100,10 +101,9 @@ function dropped(event) {
 
 /** Say what becomes of pictures. @param {HTMLTextAreaElement | null} text @param {DataTransfer | null} given */
 function refusesFiles(text, given) {
-  const says = text?.form?.querySelector(".says");
   // What is copied from a page has its words as well.
   const isFile = Boolean(given?.files.length && !given.getData("text/plain"));
-  if (says && isFile) says.textContent = t("composer.no_files");
+  if (text?.form && isFile) say(text.form, t("composer.no_files"));
   return isFile;
 }
 

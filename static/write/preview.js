@@ -2,6 +2,7 @@
 
 import { ask } from "../live/api.js";
 import { putHtml } from "../view/safe_html.js";
+import { say } from "./saying.js";
 
 const SOON_MS = 600;
 
@@ -67,7 +68,9 @@ async function show(form) {
     // What was typed meanwhile is asked for by itself.
     if (place && body === textOf(form).value) putHtml(place, html);
   } catch (error) {
-    const place = shownIn(form);
-    if (place) place.textContent = /** @type {Error} */ (error).message;
+    if (!shownIn(form)) return;
+    close(form);
+    const { message, status } = /** @type {import("../live/api.js").Refused} */ (error);
+    say(form, message, status === 422);
   }
 }

@@ -8,7 +8,7 @@ const NEAR = 9_000;
 /** @param {string} text @returns {number} characters too many, or less than 0 */
 export const excess = (text) => [...text.normalize("NFC").trim()].length - MOST;
 
-/** @param {HTMLTextAreaElement} text the counter stands after it, once the limit is near */
+/** @param {HTMLTextAreaElement} text the counter stands below what is said of it, once the limit is near */
 export function showLimit(text) {
   const shown = text.parentElement?.querySelector(":scope > .limit");
   // What is far below is not counted at every key.
@@ -17,7 +17,7 @@ export function showLimit(text) {
     over > 0 ? t("composer.over", { count: over }) : over > NEAR - MOST ? t("composer.left", { count: -over }) : "";
   if (!says) return shown?.remove();
   const place = shown ?? text.ownerDocument.createElement("p");
-  place.className = over > 0 ? "limit says" : "limit hint";
+  place.className = over > 0 ? "limit over" : "limit";
   place.textContent = says;
-  if (!shown) text.after(place);
+  if (!shown) text.form?.querySelector(".says")?.after(place);
 }

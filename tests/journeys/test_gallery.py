@@ -38,7 +38,7 @@ SHOWN = {
     "connection-ended": "[data-state=ended]", "held-replies": ".replies", "arrived": "li.unread article",
     "arrived-and-held": ".pill", "says": ".status:not(:empty)", "leads": ".status a", "since": ".since button",
     "since-only-new": ".only-new .since", "composer-open": ".formats", "composer-text": ".composer.open .post",
-    "composer-near": ".limit.hint", "composer-over": ".limit.says", "composer-error": ".composer .says",
+    "composer-near": ".limit", "composer-over": ".limit.over", "composer-error": ".composer .says",
     "composer-retry": ".composer .says", "composer-preview": ".shown", "composer-several": ".answering .formats",
     "composer-names": ".names button", "composer-typing": ".hint[data-typing]",
     "composer-logged-out": ".composer .post", "composer-session-ended": ".status:not(:empty)",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from playwright.async_api import Page, expect
+from playwright.async_api import Locator, Page, expect
 
 from tests.journeys.navigation import choose
 from tests.journeys.people import Person
+from tests.journeys.places import IN_BOTH_PLACES, Place
 from tests.journeys.test_seen_by_others import log_in
 from tests.journeys.test_two_browsers import fill
 from tests.processes import Server
@@ -46,6 +48,59 @@ async def test_an_editor_asks_before_it_drops_a_change(app: Server, key: str, na
     await expect(form).to_have_count(0)
     await choose(page, own, "edit")
     await expect(text).to_have_value("As it was")
+
+
+@IN_BOTH_PLACES
+async def test_whatever_is_wrong_is_said_below_the_field_which_has_the_focus_and_is_described_by_it(
+    app: Server, place: Place, name: str, visit: Any
+) -> None:
+    writer = await visit()
+    page = await place.sign_up(writer, name)
+
+    async def is_said_of(form: Locator, words: str, *, is_wrong: bool) -> None:
+        field, says = form.locator("textarea"), form.locator(".says")
+        await expect(says).to_contain_text(words)
+        await expect(says).to_have_count(1)
+        await expect(field).to_be_focused()
+        await expect(field).to_have_accessible_description(re.compile(words))
+        assert await field.get_attribute("aria-invalid") == ("true" if is_wrong else None)
+        below, above = await says.bounding_box(), await field.bounding_box()
+        assert below is not None
+        assert above is not None
+        assert 0 <= below["y"] - above["y"] - above["height"] <= 8
+
+    async def is_said(form: Locator, post: Locator) -> None:
+        field = form.locator("textarea")
+        await field.fill("x" * 10_050)
+        await post.click()
+        await is_said_of(form, "at most 10,000 characters", is_wrong=True)
+        await expect(form.locator(".limit")).to_have_text("50 characters too many")
+        await field.fill("Short enough")
+        await expect(field).not_to_have_attribute("aria-invalid", "true")
+
+    composer = page.locator("form.composer").first
+    post = composer.locator(".post")
+    await is_said(composer, post)
+    await composer.locator("textarea").fill(" ")
+    await post.click()
+    await is_said_of(composer, "The comment is empty", is_wrong=True)
+    await page.context.route("**/api/preview", lambda route: route.abort())
+    await page.context.route("**/api/**/comments", lambda route: route.abort())
+    await composer.locator("textarea").fill("Once more")
+    await composer.locator(".preview").click()
+    await expect(composer.locator(".says")).to_contain_text("could not be reached")
+    await expect(composer.locator(".shown")).to_have_count(0)
+    await post.click()
+    await is_said_of(composer, "Not posted", is_wrong=False)
+    await page.context.unroute("**/api/**/comments")
+    await post.click()
+    item = page.locator("li[data-id]")
+    await item.locator("> article .reply").click()
+    await is_said(page.locator(".answering form"), page.locator(".answering .post"))
+    await choose(page, int(await item.get_attribute("data-id") or 0), "edit")
+    editor = page.locator("form.editor")
+    await expect(editor.locator("textarea")).to_have_value("Once more")
+    await is_said(editor, editor.locator(".actions button:not(.quiet)"))
 
 
 async def test_a_text_is_counted_as_the_server_counts_and_never_cut(

@@ -181,7 +181,7 @@ def _of_a_comment(gallery: Gallery) -> Iterator[Exhibit]:
     yield compose("compose-preview", made_up.LONG, made_up.html(made_up.RICH["list"]))
     yield compose("compose-error", made_up.SHORT, error=TooMany("error.busy", seconds=12).sentence(words))
     values: dict[str, Any] = {"comment": one, "key": "gallery"}
-    edit = values | {"body": made_up.SHORT, "error": "", "present": None}
+    edit = values | {"body": made_up.SHORT, "error": "", "is_wrong": False, "present": None}
     yield gallery.page("edit", "edit.html", words("edit.title"), ANA, **edit)
     late = Conflict("error.outdated").sentence(words)
     yield gallery.page(

@@ -99,6 +99,7 @@ async def _edit_page(visit: Visit, comment: Comment, key: str, body: str, error:
         key=key,
         body=body,
         error=language.sentence(visit, error),
+        is_wrong=error is not None and error.field == "body",
         present=error.body if isinstance(error, Outdated) else None,
     )
 

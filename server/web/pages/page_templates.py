@@ -105,5 +105,11 @@ def posting(thread: Thread, address: str) -> Markup:
     return Markup(written.translate({ord(one): f"\\u{ord(one):04x}" for one in "<>&"}))
 
 
-def composer(parent: int | None, parent_name: str | None, body: str, nonce: str, error: str = "") -> dict[str, Any]:
-    return {"parent": parent, "parent_name": parent_name, "body": body, "nonce": nonce, "error": error}
+def composer(
+    parent: int | None, parent_name: str | None, body: str, nonce: str, error: str = "", *, is_wrong: bool = False
+) -> dict[str, Any]:
+    """Return what the form to write in is drawn with; `is_wrong`: the text itself, by what `error` says."""
+    return {
+        "parent": parent, "parent_name": parent_name, "body": body, "nonce": nonce, "error": error,
+        "is_wrong": is_wrong,
+    }  # fmt: skip

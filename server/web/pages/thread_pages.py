@@ -180,6 +180,7 @@ async def compose(
             body,
             fresh_nonce(),
             language.sentence(visit, error),
+            is_wrong=error is not None and error.field == "body",
         ),
     )
     if error and error.retry_after:
