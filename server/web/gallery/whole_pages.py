@@ -40,6 +40,8 @@ ERRORS: tuple[DomainError, ...] = (
     Conflict("error.outdated"), TooLarge("error.large_request"), Invalid("error.empty_comment", field="body"),
     TooMany("error.busy", seconds=12, retry_after=12), Unavailable("error.cannot_read", retry_after=2),
 )  # fmt: skip
+# What is answered to a form.
+SENT = (409, 413, 422)
 LISTING: dict[str, Any] = {
     "items": (), "before": None, "empty": "", "hint": "", "search_for": None, "inbox": None, "waiting": False,
     "query": "", "account": None, "unseen": [], "decided": None,
@@ -120,9 +122,10 @@ def _lists(gallery: Gallery) -> Iterator[Exhibit]:
 
 
 def _errors(gallery: Gallery) -> Iterator[Exhibit]:
-    for error in ERRORS:
-        name = f"error-{error.status}"
-        html = bytes(error_answers.respond(gallery.visit, error).body).decode()
+    shown = [(f"error-{error.status}", error, "", "/gallery" if error.status in SENT else "") for error in ERRORS]
+    shown.append(("error-401-typed", ERRORS[0], made_up.LONG, "/gallery"))
+    for name, error, typed, back in shown:
+        html = bytes(error_answers.respond(gallery.visit, error, typed=typed, back=back).body).decode()
         yield Exhibit(name, with_names(name, main_of(html)))
 
 
@@ -203,7 +206,7 @@ def _of_a_comment(gallery: Gallery) -> Iterator[Exhibit]:
             "is_banned": state == "removed",
         }
         error = late if state == "pending" else ""
-        yield gallery.page(f"moderate-{state}", "moderate.html", title, MOD, **shown, error=error)
+        yield gallery.page(f"moderate-{state}", "moderate.html", title, MOD, **shown, error=error, is_outdated=True)
 
 
 def _account(gallery: Gallery) -> Iterator[Exhibit]:

@@ -14,7 +14,7 @@ from server.actions import moderate
 from server.actions.delete import delete_comment
 from server.actions.edit import edit_comment
 from server.actions.edit_conflict import Outdated
-from server.errors import DomainError, Forbidden, Invalid, NotFound, TooMany
+from server.errors import Conflict, DomainError, Forbidden, Invalid, NotFound
 from server.model import Account, State, StoredComment
 from server.storage.accounts import accounts
 from server.storage.comments import comments
@@ -22,7 +22,7 @@ from server.text.diff import changed_parts
 from server.visibility import moment, shows_history
 from server.web.api.thread_api import comment_id
 from server.web.pages import page_templates
-from server.web.requests import language, schemas, session
+from server.web.requests import error_answers, language, schemas, session
 from server.web.requests.context import Visit
 from server.web.requests.page_queue_owner import in_turn
 
@@ -65,11 +65,12 @@ async def edit_form(visit: Visit) -> Response:
 
 
 async def edit(visit: Visit) -> Response:
-    """Save the edited text; if that fails, show it again beside the current one."""
-    account, form = await session.require(visit), await visit.form()
+    """Save the edited text; if that fails, show it again beside the current one: it is lost with no error."""
+    form = await visit.form()
     body = str(form.get("body", ""))
     context = visit.state["context"]
     try:
+        account = await session.require(visit)
         revision = schemas.whole(str(form.get("revision", "")), "revision", least=1, most=2**53, default=1)
         await edit_comment(
             context.database,
@@ -83,8 +84,14 @@ async def edit(visit: Visit) -> Response:
         )
     except Outdated as outdated:
         return await _edit_page(visit, outdated.current, await _key_of(visit), body, outdated)
-    except (Invalid, Forbidden, TooMany) as error:
-        _, stored, comment = await _found(visit)
+    except DomainError as error:
+        try:
+            viewer, stored, comment = await _found(visit)
+        except DomainError:
+            viewer = None
+        if viewer is None:
+            # Once logged in they are at the form again, and bring the words themselves.
+            return error_answers.respond(visit, error, typed=body, back=f"/c/{comment_id(visit)}/edit")
         return await _edit_page(visit, comment, stored.thread_key, body, error)
     return _back_to(await _key_of(visit), comment_id(visit))
 
@@ -180,6 +187,7 @@ async def _moderation(visit: Visit, account: Account, error: DomainError | None 
         title=language.texts_for(visit)("moderate.title"),
         status=error.status if error else 200,
         error=language.sentence(visit, error),
+        is_outdated=isinstance(error, Outdated),
         comment=comment,
         key=stored.thread_key,
         author=stored.author_name,
@@ -198,9 +206,9 @@ async def set_state(visit: Visit) -> Response:
         await moderate.set_state(
             visit.state["context"].database, account, comment_id(visit), cast("State", state), revision
         )
-    except Outdated as outdated:
+    except Conflict as error:
         # With the text as it is now, to be decided on.
-        return await _moderation(visit, account, outdated)
+        return await _moderation(visit, account, error)
     id_ = comment_id(visit)
     if form.get("from") == "pending":
         return RedirectResponse(f"/pending?done={id_}", 303)
@@ -212,7 +220,10 @@ async def ban(visit: Visit) -> Response:
     account, form = await session.require_for(visit, "moderate"), await visit.form()
     name, banned = str(form.get("name", "")), str(form.get("banned", "")) == "yes"
     await _key_of(visit)
-    await moderate.ban_account(visit.state["context"].database, account, name, banned=banned)
+    try:
+        await moderate.ban_account(visit.state["context"].database, account, name, banned=banned)
+    except Invalid as error:
+        return await _moderation(visit, account, error)
     return RedirectResponse(f"/c/{comment_id(visit)}/moderate", 303)
 
 

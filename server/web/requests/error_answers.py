@@ -6,6 +6,7 @@ import http
 import logging
 import re
 from typing import Any
+from urllib.parse import quote, urlsplit
 
 import msgspec
 from starlette.exceptions import HTTPException
@@ -17,6 +18,7 @@ from starlette.websockets import WebSocket
 from server import logs, urls
 from server.actions.edit_conflict import Outdated
 from server.errors import DomainError
+from server.settings import Settings
 from server.web.requests import appearance, language
 from server.web.requests.schemas import KEY
 
@@ -32,7 +34,13 @@ _HEADINGS = {
     429: "heading.rate",
     503: "heading.busy",
 }
-_PLACE_IN_A_THREAD = re.compile(rf"/t/({KEY.pattern})/")
+# What to do about it, where the sentence does not say so.
+_NEXT = {
+    409: "error.next_conflict",
+    413: "error.next_large",
+    422: "error.next_input",
+}
+_PLACE_IN_A_THREAD = re.compile(rf"/t/({KEY.pattern})(?:/|$)")
 _SENTENCES = {
     404: "error.no_address",
     405: "error.method",
@@ -40,7 +48,10 @@ _SENTENCES = {
 }
 
 
-def respond(request: Request[Any], error: DomainError) -> Response:
+def respond(request: Request[Any], error: DomainError, *, typed: str = "", back: str = "") -> Response:
+    """Return what the error is to whoever asked. On a page stands `typed`, the words that would be lost with it, and a
+    way back: to the path `back`, or to where the form was that was sent.
+    """
     headers = {"Cache-Control": "no-store"}
     if error.retry_after is not None:
         headers["Retry-After"] = str(error.retry_after)
@@ -59,6 +70,8 @@ def respond(request: Request[Any], error: DomainError) -> Response:
     context = request.scope["state"]["context"]
     heading = words(_HEADINGS.get(error.status, "heading.wrong"))
     drawing = language.edition_for(request).drawing
+    is_read = request.method == "GET"
+    back = back or ("" if is_read else _sent_from(request, context.settings, drawing.base))
     page = drawing.environment.get_template("error.html").render(
         drawing.look(appearance.chosen(request)),
         site={"static": context.assets.prefix, "live_url": context.settings.live_url},
@@ -66,19 +79,40 @@ def respond(request: Request[Any], error: DomainError) -> Response:
         viewer=None,
         key=place[1] if (place := _PLACE_IN_A_THREAD.match(request.scope["path"])) else None,
         title=heading,
-        path=request.scope["path"] if request.method == "GET" else "/",
+        path=request.scope["path"] if is_read else back or "/",
         # What was sent by a form is not sent again by a link.
-        again=_address(request) if error.status in (429, 503) and request.method == "GET" else "",
+        again=_again(request, error.status) if is_read else "",
+        back=back,
         status=error.status,
         heading=heading,
         message=error.sentence(words),
+        next=words(_NEXT[error.status]) if back and error.status in _NEXT else "",
+        typed=typed,
     )
     return Response(page, error.status, headers, "text/html; charset=utf-8")
 
 
-def _address(request: Request[Any]) -> str:
-    """Return what was asked for, as a link to it; "" where browsers would read it as another host."""
-    address = f"{request.scope['path']}?{request.url.query}" if request.url.query else str(request.scope["path"])
+def _again(request: Request[Any], status: int) -> str:
+    """Return what can be asked for instead, as a link: the same later, or without what was wrong in it; or "" ."""
+    path, query = quote(str(request.scope["path"])), request.url.query
+    if status in (429, 503):
+        return _local(f"{path}?{query}" if query else path)
+    return _local(path) if status == 422 and query else ""
+
+
+def _sent_from(request: Request[Any], settings: Settings, base: str) -> str:
+    """Return the path of our page that the form was on, as the browser states it; or ""."""
+    try:
+        page = urlsplit(request.headers.get("referer", ""))
+    except ValueError:
+        return ""
+    if not settings.is_own_origin(f"{page.scheme}://{page.netloc}"):
+        return ""
+    return _local(urls.inside(base, f"{page.path}?{page.query}" if page.query else page.path))
+
+
+def _local(address: str) -> str:
+    """Return the link; "" where browsers would read it as another host."""
     return address if urls.is_local(address) else ""
 
 
