@@ -88,17 +88,23 @@ AWRY = """() => {
   const isSpokenOnly = (one) => one.closest(".hidden") || getComputedStyle(one).clipPath === "inset(50%)";
   const isSeen = (one) => one.checkVisibility({ visibilityProperty: true }) && !isSpokenOnly(one);
   // Names and notes end in dots; the lists tell two lines of what a thread is about.
-  const isShort = (one) => one.closest(".name, .to, .note, .replies, .hint, .summary");
+  const isShort = (one) => one.closest(".name, .to, .note, .comments .badge, .replies, .hint, .summary");
+  // What stands beside a name is as narrow as it can be before the name is cut.
+  const least = { to: 1, note: 24, badge: 36 };
+  const isCut = (one) => one.matches(".comments header .name") && one.scrollWidth > one.clientWidth;
+  const isWide = (one) => box(one).width > (one.matches(".outdated .note") ? 64 : least[one.classList[0]]) + 1;
   const named = (one) => [one.tagName.toLowerCase(), ...one.classList].join(".");
   for (const exhibit of document.querySelectorAll(".exhibit")) {
     for (const one of exhibit.querySelectorAll(":scope > :not(.label), :scope > :not(.label) *")) {
       if (!isSeen(one) || one.matches("[type=hidden]")) continue;
       const say = (what) => wrong.push(`${exhibit.id}: ${what}: ${named(one.parentElement)} > ${named(one)}`);
       const style = getComputedStyle(one);
+      const beside = isCut(one) ? [...one.closest("header").querySelectorAll(".to, .note, .badge")] : [];
+      if (beside.some(isWide)) say("cut before what stands beside it");
       const hasText = [...one.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
       if (!isField(one) && !isShort(one)) {
-        const isWide = one.clientWidth && one.scrollWidth > one.clientWidth + 1;
-        if (isWide && (hasText || style.overflowX !== "visible")) say("cut at its side");
+        const isTooWide = one.clientWidth && one.scrollWidth > one.clientWidth + 1;
+        if (isTooWide && (hasText || style.overflowX !== "visible")) say("cut at its side");
         const isHigh = one.clientHeight && one.scrollHeight > one.clientHeight + 1;
         if (isHigh && (hasText || style.overflowY !== "visible")) say("cut below");
         if (one.matches(".sorts") && rows([...one.querySelectorAll("a")].slice(-2).map(box)) > 1)
