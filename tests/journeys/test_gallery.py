@@ -13,6 +13,7 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page, expect
 
+from server.locales import real
 from server.web.gallery.conversations import ACTS
 from tests.processes import ROOT, Server
 
@@ -131,10 +132,25 @@ AWRY = """() => {
   return wrong;
 }"""
 
+# Of what has one line, in words of a real language. Beside a count of five digits there is no room for more.
+BROKEN = """() => {
+  const wrong = [];
+  const one_line = ".exhibit:not(#thread-more) .connection, .notice time, .since time, .hint:not([data-typing])";
+  for (const one of document.querySelectorAll(one_line)) {
+    if (!one.checkVisibility()) continue;
+    const words = document.createRange();
+    words.selectNodeContents(one);
+    const rows = new Set([...words.getClientRects()].map(({ top }) => Math.round(top))).size;
+    const isCut = one.scrollWidth > one.clientWidth + 1 || one.scrollHeight > one.clientHeight + 1;
+    if (one.matches(".hint") ? isCut : rows > 1) wrong.push(`${one.closest(".exhibit").id}: ${one.textContent}`);
+  }
+  return wrong;
+}"""
+
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    languages = " ".join(LANGUAGES)
+    languages = " ".join({*LANGUAGES, *real()})
     with Server(tmp_path_factory.mktemp("app"), LIVETHREAD_GALLERY="on", LIVETHREAD_LANGUAGES=languages) as server:
         yield server
 
@@ -176,6 +192,15 @@ async def test_nothing_is_awry_in_any_state(app: Server, visit: Any, language: s
         wrong |= {found.generate_report()} if found.violations_count else set()
         await page.emulate_media(color_scheme="light")
     assert sorted(wrong) == []
+
+
+@pytest.mark.parametrize("language", real())
+async def test_what_has_one_line_is_whole_on_it_on_every_phone(app: Server, visit: Any, language: str) -> None:
+    page = (await visit(bypass_csp=True)).page
+    await show(page, app, PAGES[0], language)
+    for width in (320, 360, 390):
+        await page.set_viewport_size({"width": width, "height": 844})
+        assert await page.evaluate(BROKEN) == [], width
 
 
 async def test_a_state_has_an_address_and_a_look_can_be_asked_for(app: Server, visit: Any) -> None:
