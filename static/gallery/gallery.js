@@ -3,6 +3,7 @@
 import { browser, tab } from "../live/browser_storage.js";
 import { Live } from "../live_thread.js";
 import { t } from "../texts.js";
+import { pretend } from "./network.js";
 
 /** @typedef {import("../live/thread_store.js").Comment} Comment */
 
@@ -263,35 +264,7 @@ function answered(method, path, sent) {
 }
 
 const words = (/** @type {Element} */ { textContent }) => textContent;
-const send = fetch;
-globalThis.fetch = (address, options = {}) => {
-  const path = new URL(String(address), location.href).pathname;
-  if (path.includes("/static/")) return send(address, options);
-  const found = answered(options.method ?? "GET", path, JSON.parse(String(options.body ?? "null")));
-  return found ? Promise.resolve(Response.json(found[1], { status: found[0] })) : new Promise(() => {});
-};
-/** A socket that leads to the thread at once, and brings nothing more. */
-class Socket {
-  readyState = 1;
-  /** @type {((event: object) => void) | undefined} */
-  onopen;
-  /** @type {((event: {data: string}) => void) | undefined} */
-  onmessage;
-
-  constructor() {
-    queueMicrotask(() => this.onopen?.({}));
-  }
-
-  /** @param {string} text */
-  send(text) {
-    const { type, thread, epoch, after } = JSON.parse(text);
-    const joined = { type: "joined", thread, epoch, version: after, readers: 41 };
-    if (type === "join") this.onmessage?.({ data: JSON.stringify(joined) });
-  }
-
-  close() {}
-}
-Object.assign(globalThis, { WebSocket: Socket });
+pretend(answered);
 for (const one of [browser, tab])
   Object.assign(one, { read: () => null, keep: () => true, drop: () => {}, names: () => [] });
 // Nobody reads here: what is new stays so. And a menu stays open while the next one opens.

@@ -44,6 +44,7 @@ def _comments(gallery: Gallery) -> Iterator[Exhibit]:
     yield one("moderator", name="Mo", role="moderator")
     yield one("staff", name="Stella", role="staff")
     yield one("anonymous", name=None)
+    yield one("picture", picture=made_up.PICTURE)
     yield one("long-name", name=LONG_NAME, account=made_up.AUTHOR, is_edited=True, age=600_000, score=-1_234)
     yield one("edited", is_edited=True)
     yield one("old", age=1_500_000)
@@ -75,6 +76,9 @@ def _branches(gallery: Gallery) -> Iterator[Exhibit]:
     yield Exhibit("depth", gallery.listed(gallery.comments(deep)))
     yield Exhibit("depth-words", gallery.listed(gallery.comments(chain(8, made_up.LONG_WORD))))
     yield Exhibit("flat", gallery.listed(gallery.comments(chain(2), is_flat=True), Markup(' sort="flat"')))
+    pictured = comment(picture=made_up.PICTURE)
+    below = comment(name="Cleo", parent=pictured, picture=made_up.PICTURE)
+    yield Exhibit("comment-picture-answered", gallery.listed(gallery.comments([pictured, below])))
     root, *rest = chain(2)
     cut = {root.id: Cut(str(rest[-1].id), 1_234, 1_236)}
     yield Exhibit("more-replies", gallery.listed(gallery.comments([root, *rest], None, cut)))

@@ -35,10 +35,12 @@ class Exhibit:
 class Gallery:
     """Draws what one request asks for."""
 
-    def __init__(self, visit: Visit) -> None:
+    def __init__(self, visit: Visit, *, is_elsewhere: bool = False) -> None:
+        """`is_elsewhere`: it draws as for pages of other sites."""
         self.visit = visit
         self.words = language.texts_for(visit)
-        self.drawing: Drawing = language.edition_for(visit).drawing
+        edition = language.edition_for(visit)
+        self.drawing: Drawing = edition.guest_drawing if is_elsewhere else edition.drawing
         self.languages = visit.state["context"].editions.offered.texts.values()
 
     def comments(
@@ -68,7 +70,7 @@ class Gallery:
             for root, cut in (cuts or {}).items()
         }
         runs, _ = shared_thread_page.runs_of(roots, fragments, (), after)
-        return Markup(b"".join(run.plain for run in runs).decode())
+        return Markup(self._with_pictures(b"".join(run.plain for run in runs).decode()))
 
     def listed(self, html: Markup, *attributes: str) -> Markup:
         """Return comments in the least that makes them a thread."""
@@ -126,7 +128,12 @@ class Gallery:
     ) -> str:
         seen_as = {"id": viewer.id, "name": viewer.name, "role": viewer.role} if viewer else None
         bell = self.words("count.number", count=told) if told else ""
-        return page_templates.html(self.visit, template, title, seen_as, told=bell, **values)
+        return self._with_pictures(page_templates.html(self.visit, template, title, seen_as, told=bell, **values))
+
+    def _with_pictures(self, html: str) -> str:
+        """Return it with a file of ours for the picture that nobody has uploaded."""
+        base = self.drawing.base
+        return html.replace(f"{base}/picture/{made_up.PICTURE}.webp", f"{base}{self.drawing.site['static']}/icon.png")
 
 
 def main_of(html: str) -> Markup:

@@ -60,6 +60,8 @@ See {ADDRESS} and [the tables](https://example.org/tables).
 }
 RTL = "هذا تعليق من اليمين إلى اليسار، وفيه كلمة English ورقم 42 وعنوان https://example.org في وسطه."
 MIXED = "English first, then עברית and العربية, and English again.\n\nوهذه فقرة عربية كاملة."
+# Somebody's own; no such file is kept.
+PICTURE = "0" * 32
 _ids = itertools.count(1)
 ANA = Account(1, "Ana", "reader")
 MOD = Account(2, "Mo", "moderator")
@@ -87,6 +89,7 @@ def comment(
     replies: int = 0,
     shown: int = 1,
     hidden_quotes: str | None = None,
+    picture: str | None = None,
 ) -> StoredComment:
     """Return a comment of `age` minutes; `name` None: of an account that was closed."""
     id_, created = next(_ids), now() - age * MINUTE
@@ -95,7 +98,7 @@ def comment(
         parent=parent.id if parent else None, depth=parent.depth + 1 if parent else 0, state=state, shown=shown,
         version=1, revision=2 if is_edited else 1, body=body, html=html(body), created=created,
         edited=created + MINUTE if is_edited else None, placed=created, arrived=1, nonce=None, replies=replies,
-        score=score, author=account, author_name=name, author_role=role if name else None, author_picture=None,
+        score=score, author=account, author_name=name, author_role=role if name else None, author_picture=picture,
         hidden_quotes=hidden_quotes,
     )  # fmt: skip
 

@@ -96,7 +96,7 @@ def _lists(gallery: Gallery) -> Iterator[Exhibit]:
 
     answered = comment(made_up.LONG, "Ana")
     inbox = {"unread": 2, "version": 1, "answered": {answered.id: seen(answered)}}
-    reply = item(name="Cleo", parent=answered, why="list.answered")
+    reply = item(name="Cleo", parent=answered, why="list.answered", picture=made_up.PICTURE)
     mention = item(made_up.RICH["links"], name=LONG_NAME, why="list.mentioned", title=made_up.LONG_WORD, age=900)
     approved, rejected = item(outcome="list.approved"), item(outcome="list.rejected", age=6_000)
     title = words("list.replies_to_you")
@@ -113,6 +113,8 @@ def _lists(gallery: Gallery) -> Iterator[Exhibit]:
     yield one("profile", LONG_NAME, item(made_up.LONG, name=LONG_NAME), item(made_up.RICH["code"]), account=account)
     own = {**account, "name": "Ana", "avatar": "/avatar/A-5.svg", "role": "reader"}
     yield one("profile-own", "Ana", item(), account=own, unseen=[held])
+    pictured = account | {"picture": made_up.PICTURE}
+    yield one("profile-picture", LONG_NAME, item(name=LONG_NAME), account=pictured, viewer=MOD)
     yield one("profile-empty", "Ana", account=own, empty=words("list.no_comments"))
     title, hint = words("list.waiting"), words("list.hint_waiting")
     held_items = item(name="Cleo"), item(made_up.RICH["links"], name=LONG_NAME, title=made_up.LONG_WORD)
@@ -232,6 +234,8 @@ def _account(gallery: Gallery) -> Iterator[Exhibit]:
     }  # fmt: skip
     long = Account(8, LONG_NAME, "staff")
     yield gallery.page("account-errors", "mine.html", words("mine.title"), long, **values | more)
+    own = {"shown": {"name": "Ana", "avatar": "/avatar/A-5.svg", "picture": made_up.PICTURE}}
+    yield gallery.page("account-picture", "mine.html", words("mine.title"), ANA, **values | own)
     bare = {"ways": Ways(False, []), "takes_pictures": False}
     yield gallery.page("account-without-password", "mine.html", words("mine.title"), ANA, **values | bare)
 
