@@ -150,6 +150,31 @@ BROKEN = """() => {
   return wrong;
 }"""
 
+# Of pages: headings of one size for each rank, one filled button in a row, and a place for everything.
+UNEVEN = """() => {
+  const wrong = new Set();
+  const all = (selector, within = document) =>
+    [...within.querySelectorAll(selector)].filter((one) => one.checkVisibility());
+  const ground = (one) => getComputedStyle(one).backgroundColor;
+  const size = (one) => Number.parseFloat(getComputedStyle(one).fontSize);
+  for (const one of all(".exhibit > main :is(h1, h2)"))
+    if (size(one) !== { H1: 20, H2: 16 }[one.tagName]) wrong.add(`${one.textContent} is ${size(one)} px`);
+  const isFilled = (one) => ground(one) !== "rgba(0, 0, 0, 0)";
+  for (const row of all(".exhibit > main .actions"))
+    if (all("button", row).filter(isFilled).length > 1) wrong.add(`${row.textContent}: two of first rank`);
+  for (const label of all(".account label, .account h2")) {
+    const { bottom } = label.getBoundingClientRect();
+    const things = ".account :is(p, label, input, textarea, select, h2, pre, button, legend, img)";
+    const below = all(things, label.closest(".exhibit")).filter((one) => one.getBoundingClientRect().top >= bottom);
+    const gap = Math.min(...below.map((one) => one.getBoundingClientRect().top)) - bottom;
+    if (label.matches("h2") ? gap !== 8 : !label.querySelector("input") && gap !== 4)
+      wrong.add(`${label.closest(".exhibit").id}: ${gap} px below ${label.textContent}`);
+  }
+  for (const code of all(".lines code"))
+    if (ground(code) !== ground(code.parentElement)) wrong.add("the lines of a site have two grounds");
+  return [...wrong];
+}"""
+
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
@@ -214,6 +239,12 @@ async def test_a_thread_under_an_article_is_shown_in_its_states(app: Server, vis
     picture = page.locator("#comment-picture img.picture")
     await expect(picture).to_be_visible()
     assert await picture.evaluate("image => image.naturalWidth") > 0
+
+
+async def test_forms_are_even_on_all_pages(app: Server, visit: Any) -> None:
+    page = (await visit()).page
+    await show(page, app, "/gallery/pages", "en")
+    assert await page.evaluate(UNEVEN) == []
 
 
 @pytest.mark.parametrize("language", real())
