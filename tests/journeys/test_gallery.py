@@ -241,6 +241,24 @@ async def test_a_thread_under_an_article_is_shown_in_its_states(app: Server, vis
     assert await picture.evaluate("image => image.naturalWidth") > 0
 
 
+async def test_order_view_and_filter_stand_apart_and_nothing_takes_the_room_of_what_is_not_there(
+    app: Server, visit: Any
+) -> None:
+    page = (await visit()).page
+    await show(page, app, "/gallery", "en")
+    groups = page.locator("#thread-page .sorts [role=group]")
+    named = "all => all.map((one) => [one.ariaLabel, [...one.children].map((link) => link.textContent)])"
+    assert await groups.evaluate_all(named) == [
+        ["Order", ["Oldest", "Newest", "Top"]], ["View", ["Flat"]], ["Filter", ["Author’s replies"]],
+    ]  # fmt: skip
+    boxes = "all => all.map((one) => one.getBoundingClientRect().toJSON())"
+    first, second, _ = await groups.evaluate_all(boxes)
+    assert second["left"] - first["right"] >= 8
+    (comments,) = await page.locator("#thread-page .comments").evaluate_all(boxes)
+    (link,) = await page.locator("#thread-page .print").evaluate_all(boxes)
+    assert link["top"] - comments["bottom"] < 4
+
+
 async def test_forms_are_even_on_all_pages(app: Server, visit: Any) -> None:
     page = (await visit()).page
     await show(page, app, "/gallery/pages", "en")

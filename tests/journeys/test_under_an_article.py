@@ -136,7 +136,8 @@ BLOCKED = "window.open = () => null;"
 async def test_the_code_finds_the_waiting_page_whatever_cuts_them_apart(
     app: Server, site: Site, visit: Any, key: str, name: str, trouble: str
 ) -> None:
-    url = site.article(key, head=site.policy, space=2000)
+    # The page goes on below: a shorter thread does not end it where one stands.
+    url = site.article(key, head=f"{site.policy}<style>body {{ padding-bottom: 500px }}</style>", space=2000)
     with app.commenter(f"{name} B") as bo:
         first = bo.post(
             f"/api/threads/{thread_under(app, url)}/comments", json={"body": "A first", "nonce": "n" * 20}
