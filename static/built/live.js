@@ -1,1 +1,1 @@
-import{k as e}from"./chunk-RLC6DQCL.js";import"./chunk-FXDAMSQ4.js";export{e as Live};
+import{k as e}from"./chunk-LCTMO4NC.js";import"./chunk-FXDAMSQ4.js";export{e as Live};

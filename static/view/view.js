@@ -358,7 +358,8 @@ export class View extends EventTarget {
     setText(this.#find(".count"), t("count.number", { count }));
     setText(this.#find(".noun"), t("count.comments", { count }));
     const held = [...this.#held].filter((id) => this.store.get(id)?.state === "visible").length;
-    setText(this.pill, `↑ ${t("count.number", { count: held })}`);
+    // No arrow: one stands beside it and leads to what is unread. The mark keeps the sign before the number.
+    setText(this.pill, `\u200e+${t("count.number", { count: held })}`);
     this.pill.ariaLabel = t("unread.new_comments", { count: held });
     this.pill.hidden = !held;
     // One number at a time.

@@ -140,7 +140,7 @@ async def test_a_nonce_of_mine_makes_no_comment_of_another_mine(app: Server, key
     with app.commenter(f"{name} M") as mallory:
         comment = {"body": "As if from you", "parent": first, "nonce": nonce}
         assert mallory.post(f"/api/threads/{key}/comments", json=comment).status_code == 201
-    await expect(page.locator(".pill")).to_have_text("↑ 1")
+    await expect(page.locator(".pill")).to_have_text("\u200e+1")
     await expect(page.locator("li[data-id]", has_text="As if from you")).to_have_count(0)
     await page.click(".pill")
     await expect(page.locator(f"#c-{first} li.unread")).to_have_count(1)

@@ -56,7 +56,7 @@ async def test_what_others_do_arrives_and_is_equal_to_a_fresh_load(
         id_ = below.json()["comment"]["id"]
         await reader.until(f"document.querySelector('#c-{id_}')")
         above = other.post(f"/api/threads/{key}/comments", json={"body": "Up", "parent": first, "nonce": "u" * 20})
-        await reader.until("document.querySelector('.pill').textContent === '↑ 1'")
+        await reader.until("document.querySelector('.pill').textContent === '\\u200e+1'")
         await reader.until("!document.querySelector('.pill').hidden")
         await reader.click(".pill")
         await reader.until(f"document.querySelector('#c-{above.json()['comment']['id']}')")

@@ -100,7 +100,7 @@ async def test_tabs_share_drafts_and_what_was_read(app: Server, place: Place, na
     await one.locator("textarea").first.blur()
     fill(app, place.key, f"{name} N", 2)
     for page in (one, other):
-        await expect(page.locator(".pill")).to_have_text("↑ 2")
+        await expect(page.locator(".pill")).to_have_text("\u200e+2")
         await page.click(".pill")
         await expect(page.locator("li.unread")).to_have_count(2)
     await one.bring_to_front()

@@ -80,7 +80,7 @@ async def test_an_arrival_in_or_above_the_view_is_held_and_one_below_is_appended
         below = other.post(
             f"/api/threads/{place.key}/comments", json={"body": "At the end.", "nonce": "below-" + "0" * 20}
         )
-    await expect(page.locator(".pill")).to_have_text("↑ 2")
+    await expect(page.locator(".pill")).to_have_text("\u200e+2")
     await expect(page.locator(f"#c-{below.json()['comment']['id']}")).to_have_count(1)
     await expect(page.locator(".count")).to_have_text("43")
     await expect(page.locator(f"#c-{ids[15]} .replies")).to_have_text("1 new reply")
@@ -89,7 +89,7 @@ async def test_an_arrival_in_or_above_the_view_is_held_and_one_below_is_appended
     await page.click(f"#c-{ids[15]} .replies")
     await expect(page.locator(f"#c-{ids[15]} li article")).to_be_focused()
     await expect(page.locator(".replies")).to_have_count(1)
-    await expect(page.locator(".pill")).to_have_text("↑ 1")
+    await expect(page.locator(".pill")).to_have_text("\u200e+1")
     await page.click(".pill")
     await expect(page.locator(".replies")).to_have_count(0)
     await expect(page.locator("li li[data-id]")).to_have_count(2)
