@@ -241,6 +241,23 @@ async def test_a_thread_under_an_article_is_shown_in_its_states(app: Server, vis
     assert await picture.evaluate("image => image.naturalWidth") > 0
 
 
+async def test_a_narrow_column_under_an_article_is_as_a_phone_whatever_the_window(app: Server, visit: Any) -> None:
+    page = (await visit()).page
+    await show(page, app, "/gallery/embedded", "en")
+    reply = page.locator("#embedded-depth .depth-1 > article > header")
+    parent = page.locator("#embedded-depth .depth-0 > article > header")
+    lefts = [await one.evaluate("one => one.getBoundingClientRect().left") for one in (parent, reply)]
+    assert 8 <= lefts[1] - lefts[0] <= 20
+    await page.set_viewport_size({"width": 1280, "height": 844})
+    column = page.locator("#embedded-narrow")
+    end = await column.locator("live-thread").evaluate("one => one.getBoundingClientRect().right")
+    ends = "all => all.map((one) => one.getBoundingClientRect().right)"
+    assert max(await column.locator("footer > *").evaluate_all(ends)) <= end + 1
+    line = await column.locator(".connection").bounding_box()
+    assert line is not None
+    assert line["height"] == 20
+
+
 async def test_order_view_and_filter_stand_apart_and_nothing_takes_the_room_of_what_is_not_there(
     app: Server, visit: Any
 ) -> None:
