@@ -82,6 +82,7 @@ async def load_batch(database: Database, batch: Batch) -> dict[str, Any]:
                 report["skipped"].append([record.line, BEFORE])
                 continue
             report["imported"] += 1
+            notes += [f"the field {name} was not understood and is left out" for name in record.left_out]
             report["noted"] += [[record.line, note] for note in notes]
             report["tombstones"] += record.removed or NO_TEXT in notes
             report["anonymous"] += authors.ANONYMOUS in notes or (record.author is None and not record.removed)

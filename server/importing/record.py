@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
@@ -16,6 +17,9 @@ from server.model import State
 Score = Annotated[int, msgspec.Meta(ge=-(10**9), le=10**9)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=10**9)]
 Format = Literal["markdown", "html"]
+Form = TypeVar("Form")
+# Where msgspec says that an error is.
+_FIELD = re.compile(r"at `\$\.(\w+)")
 
 # Far above what any of these systems lets people write, and little enough for one page.
 MAX_TEXT_CHARACTERS = 1_000_000
@@ -77,7 +81,28 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     earlier: list[Earlier] = []
     # By the numbers that its texts link to: ids of the file's comments (`server/text/links.py`).
     links: dict[str, str] = {}
+    # Fields of the file that hold something else than they should.
+    left_out: tuple[str, ...] = ()
     skip: str | None = None
+
+
+def converted(
+    value: Any, form: type[Form], least: frozenset[str], *, strict: bool = True
+) -> tuple[Form, tuple[str, ...]]:
+    """Return `value` in this form, and the fields that were left out since they hold something else than they should.
+
+    Raises msgspec.ValidationError if one of the `least` is wrong, without which a comment would be another one.
+    """
+    left_out: list[str] = []
+    while True:
+        try:
+            return msgspec.convert(value, form, strict=strict), tuple(left_out)
+        except msgspec.ValidationError as error:
+            found = _FIELD.search(str(error))
+            if found is None or found[1] in least or found[1] not in value:
+                raise
+            left_out.append(found[1])
+            value = {name: one for name, one in value.items() if name != found[1]}
 
 
 def skipped(line: int, why: str, id_: str = "") -> Record:

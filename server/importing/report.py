@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 SHOWN = 20
+MOST_REASONS = 20
 Tell = Callable[[str], None]
 
 
@@ -54,7 +55,8 @@ class Report:
         yield from self._counts(self.skipped)
 
     def _tell(self, counts: Counter[str], what: str, line: int, why: str) -> None:
-        reason = why.partition(": ")[0] if counts is self.skipped else why
+        # What an error says in detail tells more; but it may be another one for each record.
+        reason = why if why in counts or len(counts) < MOST_REASONS else why.partition(": ")[0]
         counts[reason] += 1
         shown = self._shown.setdefault(reason, [])
         if len(shown) < SHOWN:

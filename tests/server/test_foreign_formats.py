@@ -181,19 +181,21 @@ def test_commento(run: Run, tmp_path: Path) -> None:
     comments = [
         comment("2", "1"), comment("1", commenterHex="anonymous", markdown="", html="<b>x</b>"),
         comment("3", "1", deleted=True), comment("4", "3", commenterHex="u2", state="unapproved"),
-        comment("5", score="x"),
+        comment("5", score="x"), comment("6", deleted="x"),
     ]  # fmt: skip
     people = [{"commenterHex": "u1", "name": "Sam"}, {"commenterHex": "u2", "name": "Sam"}]
     (tmp_path / "c.json").write_text(json.dumps({"version": 1, "comments": comments, "commenters": people}))
     status, output, _ = run("import", "commento", tmp_path / "c.json", "--verbose")
-    assert (status, "4 imported" in output) == (0, True)
-    assert "record 5: skipped: not a Commento comment" in output
+    assert (status, "5 imported" in output) == (0, True)
+    assert "record 5: imported: the field score was not understood" in output
+    assert "record 6: skipped: not a Commento comment" in output
     database = tmp_path / "own.db"
-    assert tree_of(database) == {"1": None, "2": "1", "3": "1", "4": "3"}
+    assert tree_of(database) == {"1": None, "2": "1", "3": "1", "4": "3", "5": None}
     assert asked(database, "SELECT key, url FROM threads") == [("a", "https://blog.example/a")]
     names = dict(asked(database, "SELECT source, a.name FROM comments c LEFT JOIN accounts a ON a.id = c.author"))
     assert names == {
         "commento:1": None, "commento:2": "Sam", "commento:3": None, "commento:4": "Sam (imported)",
+        "commento:5": "Sam",
     }  # fmt: skip
 
 
@@ -209,16 +211,17 @@ def test_artalk(run: Run, tmp_path: Path) -> None:
     comments = [
         comment("2", "1"), comment("1"), comment("3", is_pending="true", email="t@example.org"),
         comment("4", site_urls="https://two.example", site_name="Two"), comment("5", vote_up="many"),
-        comment("6", page_key="https://one.example/b"),
+        comment("6", page_key="https://one.example/b"), comment("7", is_pending=[]),
     ]  # fmt: skip
     (tmp_path / "a.artrans").write_text(json.dumps(comments))
     status, output, _ = run("import", "artalk", tmp_path / "a.artrans", "--verbose")
-    assert (status, "5 imported" in output) == (0, True)
-    assert "record 5: skipped: not an Artalk comment" in output
+    assert (status, "6 imported" in output) == (0, True)
+    assert "record 5: imported: the field vote_up was not understood" in output
+    assert "record 7: skipped: not an Artalk comment" in output
     database = tmp_path / "own.db"
-    assert tree_of(database) == {"1": None, "2": "1", "3": None, "4": None, "6": None}
+    assert tree_of(database) == {"1": None, "2": "1", "3": None, "4": None, "5": None, "6": None}
     assert asked(database, "SELECT key, title, url, comments FROM threads ORDER BY id") == [
-        ("a.html", "A", "https://one.example/a.html", 2),
+        ("a.html", "A", "https://one.example/a.html", 3),
         (thread_keys.key_of("https://two.example/a.html", is_long=True), "A", "https://two.example/a.html", 1),
         ("b", "A", "https://one.example/b", 1),
     ]

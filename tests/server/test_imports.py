@@ -166,6 +166,28 @@ def test_what_is_not_understood_is_an_error_and_changes_nothing(
     assert not (tmp_path / "own.db").exists()
 
 
+def test_a_comment_comes_in_without_the_fields_that_hold_something_else(run: Run, tmp_path: Path) -> None:
+    wrong: list[dict[str, Any]] = [
+        {"user": None}, {"user": {"name": 5}}, {"user": "Ana"}, {"score": 10**30}, {"votes": [1]}, {"pid": 7},
+        {"edit": "yesterday"}, {"title": None, "score": "1"},
+    ]  # fmt: skip
+    comments = [remark(str(number), **more) for number, more in enumerate(wrong)]
+    status, output, _ = run("import", "remark42", backup(tmp_path / "b", comments))
+    assert (status, f"{len(wrong)} imported" in output, "3 by Anonymous" in output) == (0, True, True)
+    for field, records in (("user", "2, 3, 4"), ("score", "5, 9"), ("votes", "6"), ("pid", "7"), ("edit", "8")):
+        assert f"the field {field} was not understood and is left out (record {records})" in output
+    # Without these it would be another comment.
+    worse: list[dict[str, Any]] = [
+        {"text": 7}, {"delete": "no"}, {"locator": 7}, {"id": None}, {"time": 5}, {"time": "0000-00-00T00:00:00Z"},
+    ]  # fmt: skip
+    comments = [remark("good"), *(remark(f"x{number}") | more for number, more in enumerate(worse))]
+    status, output, _ = run("import", "remark42", backup(tmp_path / "c", comments))
+    assert (status, "1 imported" in output, "6 skipped" in output) == (0, True, True)
+    assert "1: time is not a time (record 8)" in output
+    for field in ("text", "delete", "locator", "id", "time"):
+        assert f"at `$.{field}`" in output
+
+
 def test_a_file_that_cannot_be_read_is_an_error(run: Run, tmp_path: Path) -> None:
     for path in (tmp_path / "nowhere", tmp_path):
         status, _, errors = run("import", "jsonl", path)

@@ -10,7 +10,7 @@ import msgspec
 
 from server import thread_keys
 from server.importing import source_file
-from server.importing.record import Count, Page, Record, foreign_page, guest, skipped, utc
+from server.importing.record import Count, Page, Record, converted, foreign_page, guest, skipped, utc
 
 
 class Comment(msgspec.Struct):
@@ -32,6 +32,9 @@ class Comment(msgspec.Struct):
     vote_down: Count = 0
 
 
+LEAST = frozenset({"id", "created_at", "content", "page_key", "site_urls", "is_pending"})
+
+
 def read(path: Path) -> Iterator[Page | Record]:
     """Yield pages, and a record per comment. Raises CannotStart."""
     with source_file.opened(path) as file:
@@ -41,7 +44,7 @@ def read(path: Path) -> Iterator[Page | Record]:
             raise file.refused(f"it is not an Artalk export ({error})") from error
     for number, value in enumerate(comments, start=1):
         try:
-            comment = msgspec.convert(value, Comment, strict=False)
+            comment, left_out = converted(value, Comment, LEAST, strict=False)
         except msgspec.ValidationError as error:
             yield skipped(number, f"not an Artalk comment: {error}")
             continue
@@ -49,7 +52,7 @@ def read(path: Path) -> Iterator[Page | Record]:
         page = thread_keys.normalised(address) if address else ""
         if page:
             yield foreign_page(page, address, comment.page_title, is_locked=_is(comment.page_admin_only))
-        yield _record(number, page, comment)
+        yield _record(number, page, comment, left_out)
 
 
 def _address(comment: Comment) -> str:
@@ -58,7 +61,7 @@ def _address(comment: Comment) -> str:
     return f"{site}{comment.page_key}" if comment.page_key.startswith("/") else comment.page_key
 
 
-def _record(number: int, page: str, comment: Comment) -> Record:
+def _record(number: int, page: str, comment: Comment, left_out: tuple[str, ...]) -> Record:
     # Go writes the zone's name behind its offset.
     created = utc(" ".join(comment.created_at.split(" ")[:3]))
     if created is None:
@@ -77,6 +80,7 @@ def _record(number: int, page: str, comment: Comment) -> Record:
         down=comment.vote_down,
         state="pending" if _is(comment.is_pending) else None,
         body=comment.content,
+        left_out=left_out,
     )
 
 

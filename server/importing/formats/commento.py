@@ -10,7 +10,7 @@ import msgspec
 
 from server import thread_keys
 from server.importing import source_file
-from server.importing.record import Page, Record, Score, foreign_page, skipped, utc
+from server.importing.record import Page, Record, Score, converted, foreign_page, skipped, utc
 
 
 class Commenter(msgspec.Struct, rename="camel"):
@@ -32,6 +32,9 @@ class Comment(msgspec.Struct, rename="camel"):
     deleted: bool = False
 
 
+LEAST = frozenset({"commentHex", "creationDate", "domain", "url", "markdown", "html", "state", "deleted"})
+
+
 class Export(msgspec.Struct):
     comments: list[Any]
     commenters: list[Commenter]
@@ -47,17 +50,17 @@ def read(path: Path) -> Iterator[Page | Record]:
     names = {one.commenter_hex: one.name for one in export.commenters}
     for number, value in enumerate(export.comments, start=1):
         try:
-            comment = msgspec.convert(value, Comment)
+            comment, left_out = converted(value, Comment, LEAST)
         except msgspec.ValidationError as error:
             yield skipped(number, f"not a Commento comment: {error}")
             continue
         url = comment.url if "://" in comment.url else f"https://{comment.domain}{comment.url}"
         page = thread_keys.normalised(url)
         yield foreign_page(page, url, "")
-        yield _record(number, page, comment, names.get(comment.commenter_hex))
+        yield _record(number, page, comment, names.get(comment.commenter_hex), left_out)
 
 
-def _record(number: int, page: str, comment: Comment, name: str | None) -> Record:
+def _record(number: int, page: str, comment: Comment, name: str | None, left_out: tuple[str, ...]) -> Record:
     created = utc(comment.creation_date)
     if created is None:
         return skipped(number, "creationDate is not a time", comment.comment_hex)
@@ -75,4 +78,5 @@ def _record(number: int, page: str, comment: Comment, name: str | None) -> Recor
         removed=comment.deleted,
         body="" if comment.deleted else comment.markdown or comment.html,
         format="markdown" if comment.markdown else "html",
+        left_out=left_out,
     )

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from server.importing import source_file
-from server.importing.record import Page, Record, foreign_page, skipped, utc
+from server.importing.record import Page, Record, converted, foreign_page, skipped, utc
 
 REGULAR, MODERATOR_ACTION = 1, 2
 
@@ -17,7 +17,7 @@ REGULAR, MODERATOR_ACTION = 1, 2
 class Post(msgspec.Struct):
     post_number: int
     created_at: str
-    username: str
+    username: str = ""
     name: str | None = None
     user_id: int | None = None
     cooked: str = ""
@@ -27,6 +27,9 @@ class Post(msgspec.Struct):
     hidden: bool = False
     deleted_at: str | None = None
     user_deleted: bool = False
+
+
+LEAST = frozenset({"post_number", "created_at", "cooked", "raw", "post_type", "hidden", "deleted_at", "user_deleted"})
 
 
 class Stream(msgspec.Struct):
@@ -57,7 +60,7 @@ def read(path: Path) -> Iterator[Page | Record]:
 
 def _record(number: int, page: str, value: Any) -> Record:
     try:
-        post = msgspec.convert(value, Post)
+        post, left_out = converted(value, Post, LEAST)
     except msgspec.ValidationError as error:
         return skipped(number, f"not a Discourse post: {error}")
     created = utc(post.created_at)
@@ -73,11 +76,12 @@ def _record(number: int, page: str, value: Any) -> Record:
         id=id_,
         page=page,
         parent=None if post.reply_to_post_number is None else str(post.reply_to_post_number),
-        author=post.name or post.username,
-        person=post.username if post.user_id is None else f"user {post.user_id}",
+        author=post.name or post.username or None,
+        person=post.username or None if post.user_id is None else f"user {post.user_id}",
         created=created,
         removed=is_removed,
         body="" if is_removed else post.raw if has_markdown else post.cooked,
         format="markdown" if has_markdown else "html",
         html=post.cooked if has_markdown and not is_removed else None,
+        left_out=left_out,
     )

@@ -10,7 +10,7 @@ import msgspec
 
 from server import thread_keys
 from server.importing import source_file
-from server.importing.record import Count, Page, Record, foreign_page, guest, milliseconds, skipped
+from server.importing.record import Count, Page, Record, converted, foreign_page, guest, milliseconds, skipped
 from server.storage.import_export import foreign_database
 
 _THREADS = "SELECT id, uri, title FROM threads"
@@ -24,15 +24,18 @@ class Comment(msgspec.Struct):
 
     id: int
     tid: int
-    parent: int | None
     created: float
-    modified: float | None
     mode: int
     text: str
-    author: str | None
-    email: str | None
-    likes: Count
-    dislikes: Count
+    parent: int | None = None
+    modified: float | None = None
+    author: str | None = None
+    email: str | None = None
+    likes: Count = 0
+    dislikes: Count = 0
+
+
+LEAST = frozenset({"id", "tid", "created", "mode", "text"})
 
 
 def read(path: Path) -> Iterator[Page | Record]:
@@ -49,7 +52,7 @@ def read(path: Path) -> Iterator[Page | Record]:
 
 def _record(number: int, row: dict[str, Any], pages: dict[Any, str]) -> Record:
     try:
-        comment = msgspec.convert(row, Comment)
+        comment, left_out = converted(row, Comment, LEAST)
     except msgspec.ValidationError as error:
         return skipped(number, f"not an Isso comment: {error}")
     created = milliseconds(comment.created)
@@ -71,4 +74,5 @@ def _record(number: int, row: dict[str, Any], pages: dict[Any, str]) -> Record:
         state="pending" if comment.mode == 2 else None,
         removed=is_deleted,
         body="" if is_deleted else comment.text,
+        left_out=left_out,
     )

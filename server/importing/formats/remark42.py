@@ -12,7 +12,7 @@ import msgspec
 
 from server import thread_keys
 from server.importing import source_file
-from server.importing.record import Page, Record, Score, foreign_page, milliseconds, skipped
+from server.importing.record import Page, Record, Score, converted, foreign_page, milliseconds, skipped
 from server.importing.source_file import Source
 
 
@@ -41,6 +41,9 @@ class Comment(msgspec.Struct):
     delete: bool = False
     edit: dict[str, Any] | None = None
     title: str = ""
+
+
+LEAST = frozenset({"id", "time", "text", "orig", "locator", "delete"})
 
 
 class Post(msgspec.Struct):
@@ -133,12 +136,15 @@ def _page(url: str) -> str:
 
 def _comment(number: int, value: Any) -> Iterator[Page | Record]:
     try:
-        comment = msgspec.convert(value, Comment)
-        created = _milliseconds(comment.time)
-        edited = _milliseconds(comment.edit["time"]) if comment.edit and comment.edit.get("time") else None
-    except (msgspec.ValidationError, ValueError, TypeError, OverflowError) as error:
+        comment, left_out = converted(value, Comment, LEAST)
+    except msgspec.ValidationError as error:
         yield skipped(number, f"not a Remark42 comment: {error}")
         return
+    created = _milliseconds(comment.time)
+    if created is None:
+        yield skipped(number, "time is not a time", comment.id)
+        return
+    edited = _milliseconds(str(comment.edit["time"])) if comment.edit and comment.edit.get("time") else None
     page = _page(comment.locator.url)
     if page:
         yield foreign_page(page, comment.locator.url, comment.title)
@@ -164,14 +170,15 @@ def _comment(number: int, value: Any) -> Iterator[Page | Record]:
         body="" if comment.delete else comment.orig if is_markdown else comment.text,
         format="markdown" if is_markdown else "html",
         html=comment.text if is_markdown and not comment.delete else None,
+        left_out=left_out,
     )
 
 
-def _milliseconds(text: str) -> int:
-    """Return a time with its zone (UTC if it has none). Raises ValueError."""
-    time = datetime.fromisoformat(text)
-    # Go writes the year 1 for a time that is not known.
-    found = milliseconds(max(0.0, (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()))
-    if found is None:
-        raise ValueError(f"{text} is not a time before 2100")
-    return found
+def _milliseconds(text: str) -> int | None:
+    """Return a time with its zone (UTC if it has none); None if it is none."""
+    try:
+        time = datetime.fromisoformat(text)
+        # Go writes the year 1 for a time that is not known.
+        return milliseconds(max(0.0, (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()))
+    except (ValueError, OverflowError):
+        return None
