@@ -72,7 +72,7 @@ class Browser:
 def refused(answer: httpx2.Response, status: int = 403) -> str:
     """Return what the page says."""
     assert answer.status_code == status, answer.text
-    found = re.search(r'<p class="says" role="alert">(.+?)</p>', answer.text)
+    found = re.search(r'<p [^>]*class="says" role="alert">(.+?)</p>', answer.text)
     assert found, answer.text
     return re.sub("<[^>]+>", "", html.unescape(found[1]))
 

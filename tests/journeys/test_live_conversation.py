@@ -51,6 +51,10 @@ async def test_an_edit_waits_for_the_reader_who_has_the_text_before_their_eyes(
     await expect(writer.page.locator(f"#c-{id_} .body")).to_have_text("What I say now")
     note = reader.page.locator(f"#c-{id_} .note")
     await expect(note).to_have_text("Edited – show")
+    # In the line that says when, and the name before it whole.
+    middle = "one => { const { top, bottom } = one.getBoundingClientRect(); return (top + bottom) / 2; }"
+    when = reader.page.locator(f"#c-{id_} .time")
+    assert abs(await note.evaluate(middle) - await when.evaluate(middle)) <= 2
     await expect(reader.page.locator(f"#c-{id_} .body")).to_have_text("What I first said")
     await note.click()
     await expect(reader.page.locator(f"#c-{id_} .body")).to_have_text("What I say now")

@@ -33,6 +33,8 @@ async def test_register_log_in_post_reply_delete_log_out(app: Server, key: str, 
     await page.fill("#password", "not my password")
     await follow(page, "main form button")
     await expect(page.locator(".says")).to_have_text("The name or the password is wrong.")
+    await expect(page.locator("#password")).to_be_focused()
+    await expect(page.locator("#password")).to_have_accessible_description("The name or the password is wrong.")
     await page.fill("#password", "a long password")
     await follow(page, "main form button")
     await expect(page.locator(".viewer")).to_have_text(name)

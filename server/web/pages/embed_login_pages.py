@@ -72,7 +72,7 @@ async def page(visit: Visit, ask: Ask, error: DomainError | None = None, name: s
         may_continue=viewer is not None and await _may_continue(visit, ask.site, viewer),
         again=again,
         offers_moderating=ask.site.moderates and may_moderate(viewer),
-        error={"message": language.sentence(visit, error), "field": error.field} if error else None,
+        error={"code": error.code, "message": language.sentence(visit, error), "field": error.field} if error else None,
         name=name,
     )
     response.headers.update(OPEN)
