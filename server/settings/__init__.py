@@ -362,7 +362,7 @@ def read(environment: Mapping[str, str]) -> Settings:
         except UnicodeEncodeError:
             raise CannotStart(f"{PREFIX}{name}: the value is not UTF-8.") from None
         except (ValueError, OSError) as error:
-            why = error.strerror if isinstance(error, OSError) else error
+            why = f"cannot be read: {error.strerror}" if isinstance(error, OSError) else error
             shown = "the value" if one.is_secret else variables.shown(text)
             raise CannotStart(f"{PREFIX}{name}: {shown} {why}.") from None
     return Settings(

@@ -78,7 +78,7 @@ def test_what_is_wrong_is_said_in_a_sentence_without_the_secret(tmp_path: Path, 
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(CannotStart, match=r"LIVETHREAD_OIDC: '.+missing.+' No such file or directory"):
+    with pytest.raises(CannotStart, match=r"LIVETHREAD_OIDC: '.+missing.+' cannot be read: No such file or directory"):
         read({"LIVETHREAD_OIDC": str(tmp_path / "missing.toml")})
 
 
