@@ -221,14 +221,17 @@ def _add_plan(command: argparse.ArgumentParser) -> None:
 
 
 def _count(text: str) -> int:
-    number = int(text)
+    number = int(text) if text.isascii() and text.isdigit() and len(text) <= 10 else 0
     if not 1 <= number <= 1_000_000_000:
-        raise ValueError
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 1 to 1,000,000,000")
     return number
 
 
 def _positive(text: str) -> float:
-    number = float(text)
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
     if not (number > 0 and math.isfinite(number)):
         raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
     return number

@@ -127,8 +127,7 @@ def host_of(origin: str) -> str:
 
 def checked(site: Site) -> Site:
     """Return the site in its normal form. Raises Invalid with the field that is wrong."""
-    if not _ID.fullmatch(site.id) or site.id == OWN:
-        raise Invalid("error.site_id", field="id", most=MAX_ID_CHARACTERS, own=OWN, site=site.id)
+    # First: the id is made of the first of them, if none is given.
     origins = []
     for one in site.origins:
         try:
@@ -137,6 +136,8 @@ def checked(site: Site) -> Site:
             raise Invalid("error.bad_origin", field="origin", origin=one, why=str(error)) from None
     if not origins:
         raise Invalid("error.site_origin", field="origin")
+    if not _ID.fullmatch(site.id) or site.id == OWN:
+        raise Invalid("error.site_id", field="id", most=MAX_ID_CHARACTERS, own=OWN, site=site.id)
     if unknown := [name for name in site.keep_query if not _QUERY_NAME.fullmatch(name)]:
         raise Invalid("error.query_parameter", field="keep_query", name=unknown[0])
     if unknown := [login for login in site.logins if login not in LOGINS and not _OIDC_LOGIN.fullmatch(login)]:

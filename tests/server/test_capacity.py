@@ -71,7 +71,12 @@ def test_the_command_says_it_and_refuses_what_cannot_be() -> None:
     assert "40 gateways" in said
     assert "What gives out first" in said
     assert "the app alone" in say("--readers", "100", "--comments", "1").stdout
-    for wrong in (("--readers", "0"), ("--readers", "many"), ("--comments", "-1"), ("--seconds", "0.1")):
-        done = say(*wrong)
+    for option, value, why in (
+        ("--readers", "0", "0 is not a number from 1"), ("--readers", "many", "many is not a number from 1"),
+        ("--readers", "9" * 5000, "is not a number from 1"), ("--comments", "-1", "-1 is not a number above 0"),
+        ("--comments", "few", "few is not a number above 0"), ("--seconds", "0.1", ""),
+    ):  # fmt: skip
+        done = say(option, value)
         assert done.returncode == 2
-        assert wrong[0] in done.stderr
+        assert option in done.stderr
+        assert why in done.stderr

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from starlette.datastructures import Headers
 
+from server.errors import Invalid
 from server.settings import read
-from server.sites import Sites
+from server.sites import Site, Sites, checked, id_for
 from server.web.requests import origins
 
 SETTINGS = read({"LIVETHREAD_ORIGIN": "https://talk.example"})
@@ -108,3 +109,10 @@ def test_a_bearer_token_is_read_from_its_header_alone(value: str, token: str | N
 
 def test_no_header_is_no_token() -> None:
     assert origins.bearer(headers(())) is None
+
+
+def test_an_origin_that_is_none_is_named_before_the_id_that_is_made_of_it() -> None:
+    with pytest.raises(Invalid) as refused:
+        checked(Site(id_for("a"), origins=("a",)))
+    assert refused.value.field == "origin"
+    assert "a: is not an origin" in str(refused.value)

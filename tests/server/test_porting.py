@@ -13,6 +13,7 @@ from server.actions.edit import edit_comment
 from server.actions.moderate import set_state
 from server.actions.post import Post, post_comment
 from server.actions.sign_in import create_account
+from server.errors import CannotStart
 from server.importing.authors import ANONYMOUS
 from server.importing.formats import jsonl, remark42
 from server.importing.import_command import FORMATS, import_records
@@ -271,3 +272,8 @@ async def test_whose_name_is_taken_in_many_forms_has_another(database: Database,
     line: dict[str, Any] = {"id": "1", "author": "Admin", "created": 1, "body_md": "I resign"}
     await bring(database, "x", "jsonl", write(tmp_path / "x.jsonl", [line]))
     assert [one.author.name for one in await every_comment(database, "x")] == ["Admin (imported 3)"]
+
+
+def test_a_database_that_does_not_exist_is_said_not_to(tmp_path: Path) -> None:
+    with pytest.raises(CannotStart, match=r"none.db does not exist"):
+        next(export.comments(tmp_path / "none.db", "one"))

@@ -62,6 +62,8 @@ def comments(database: Path, key: str) -> Iterator[Thread | Exported]:
 
     All is of one moment. Raises CannotStart.
     """
+    if not database.exists():
+        raise CannotStart(f"{database} does not exist: LIVETHREAD_DATABASE names the database.")
     try:
         sql = sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
         with contextlib.closing(sql):
