@@ -19,7 +19,7 @@ from channels.event_loop_budget import Rounds
 from server import memory_trimming
 from server.send_buffers import SendBuffers
 
-# Above the first, connections that accept no data are cut; above the second, those waited for longest.
+# Above the first, connections are cut that neither send nor take data; above the second, those waited for longest.
 MAX_BYTES = 12 * 1024 * 1024
 MAX_BYTES_OF_ALL = 20 * 1024 * 1024
 # Measured: transport, protocol, parser and what is kept here; a task with its request and what the application makes.
@@ -28,6 +28,7 @@ REQUEST_BYTES = 16 * 1024
 # Smaller ones lie in the kernel's buffers, or in what a connection is counted with.
 MIN_COUNTED_ANSWER_BYTES = 4 * 1024
 MOST_LOOKED_AT = 64
+# Where nobody was stalled: so much more before the next look.
 LOOK_BYTES = 64 * 1024
 SECONDS_BETWEEN_LINES = 60.0
 # A flood is over once so much less is held than at its height.
