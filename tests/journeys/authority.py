@@ -141,6 +141,7 @@ ROWS: dict[str, Row] = {
     "GET /feed/mine/{secret}": Row(always(200)),
     # A setting serves them.
     "GET /gallery": Row(always(404)),
+    "GET /gallery/embedded": Row(always(404)),
     "GET /gallery/pages": Row(always(404)),
     "GET /avatar/{name}": Row(always(404)),
     "GET /picture/{name}": Row(always(404)),

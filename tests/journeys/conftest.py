@@ -177,6 +177,8 @@ async def reader(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
             "--headless=new",
             "--remote-debugging-pipe",
             "--no-default-browser-check",
+            # Else it looks for the desktop's keyring at its start, and may wait for one for ever.
+            "--password-store=basic",
             f"--user-data-dir={tmp_path}",
         ]
         context = await playwright.chromium.launch_persistent_context(
