@@ -100,16 +100,16 @@ def find(sql: sqlite3.Connection, text: str, *, thread: str | None, before: int 
 
 
 def _endings(sql: sqlite3.Connection, beginning: str) -> list[str]:
-    """Return the indexed words that begin so; none if they are more than a few."""
-    endings: list[str] = []
-    least = beginning
+    """Return the beginning itself and the indexed words that begin so; none if they are more than a few."""
+    # Itself it is not looked up: to find a word costs the more, the more often it is said.
+    endings = [beginning]
     while len(endings) <= MOST_ENDINGS:
+        # What comes after the last one, however little: no word has such a character.
+        least = f"{endings[-1]}\x01"
         row = sql.execute("SELECT term FROM vocabulary WHERE term >= ? LIMIT 1", (least,)).fetchone()
         if row is None or not row[0].startswith(beginning):
             return endings
         endings.append(row[0])
-        # What comes after it, however little: no word has such a character.
-        least = f"{row[0]}\x01"
     return []
 
 
