@@ -21,10 +21,12 @@ from server.send_buffers import SendBuffers
 
 # Above the first, connections are cut that neither send nor take data; above the second, those waited for longest.
 MAX_BYTES = 12 * 1024 * 1024
-MAX_BYTES_OF_ALL = 20 * 1024 * 1024
+MAX_BYTES_OF_ALL = 24 * 1024 * 1024
 # Measured: transport, protocol, parser and what is kept here; a task with its request and what the application makes.
 CONNECTION_BYTES = 6 * 1024
 REQUEST_BYTES = 16 * 1024
+# What may wait for peers also where our own work takes the rest: those who come meanwhile are no help if they are cut.
+SPARED_BYTES = 4 * 1024 * 1024
 # Smaller ones lie in the kernel's buffers, or in what a connection is counted with.
 MIN_COUNTED_ANSWER_BYTES = 4 * 1024
 MOST_LOOKED_AT = 64
@@ -137,6 +139,7 @@ class HttpBudget:
         self.held_bytes = 0
         self._height = 0
         self._looks_above = MAX_BYTES
+        self._requests = 0
         self.connections = 0
         self.tally = Tally()
         self._sockets_of = sockets_of
@@ -188,7 +191,7 @@ class HttpBudget:
                 self.cut(stalled)
             # Where none was found the next look would find none either, and each byte that comes would cost one.
             self._looks_above = max(MAX_BYTES, self.held_bytes + LOOK_BYTES)
-        while self.is_full and self.cut_oldest(active):
+        while self.held_bytes > MAX_BYTES_OF_ALL and self._beside_work > SPARED_BYTES and self.cut_oldest(active):
             pass
 
     def looks_sooner(self) -> None:
@@ -196,9 +199,13 @@ class HttpBudget:
         self._looks_above = max(MAX_BYTES, min(self._looks_above, self.held_bytes + LOOK_BYTES))
 
     @property
+    def _beside_work(self) -> int:
+        return self.held_bytes - self._requests * (REQUEST_BYTES + CONNECTION_BYTES)
+
+    @property
     def is_full(self) -> bool:
         """Whether all that is held is held for work of our own, so that no more can be begun."""
-        return self.held_bytes > MAX_BYTES_OF_ALL
+        return self.held_bytes > MAX_BYTES_OF_ALL + SPARED_BYTES
 
     def _heaviest_stalled(self, active: Share | None) -> Share | None:
         """Return the one that holds most, with all that its address has. Those that hold nothing yet are no help, and
@@ -250,10 +257,12 @@ class HttpBudget:
             self._told, self._tells_at = self.tally.malformed, now + SECONDS_BETWEEN_LINES
 
     def begin_request(self) -> None:
+        self._requests += 1
         self.held_bytes += REQUEST_BYTES
         self.make_room()
 
     def end_request(self) -> None:
+        self._requests -= 1
         self.held_bytes -= REQUEST_BYTES
 
     def malformed(self, why: str) -> None:

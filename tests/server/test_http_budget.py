@@ -9,7 +9,16 @@ from typing import Any
 
 from uvicorn.protocols.http.flow_control import FlowControl
 
-from server.connection_budget import CONNECTION_BYTES, LOOK_BYTES, MAX_BYTES, MAX_BYTES_OF_ALL, HttpBudget, Share
+from server.connection_budget import (
+    CONNECTION_BYTES,
+    LOOK_BYTES,
+    MAX_BYTES,
+    MAX_BYTES_OF_ALL,
+    REQUEST_BYTES,
+    SPARED_BYTES,
+    HttpBudget,
+    Share,
+)
 from server.transport.descriptors import room
 from server.transport.uvicorn_connection import PROGRESS_SECONDS, BoundedHttp
 from server.transport.uvicorn_reading import Reading
@@ -142,6 +151,28 @@ def test_what_we_work_on_is_not_cut_and_then_no_more_is_begun() -> None:
         peer.share.hold(4 * MIB)
     assert [peer.ended for peer in working] == [None] * 10
     assert budget.is_full
+
+
+def test_where_our_own_work_takes_all_a_little_may_still_wait_for_peers() -> None:
+    budget = HttpBudget()
+    workers = [Peer(budget) for _ in range(MAX_BYTES_OF_ALL // (CONNECTION_BYTES + REQUEST_BYTES) + 1)]
+    for _ in workers:
+        budget.begin_request()
+    assert budget.held_bytes > MAX_BYTES_OF_ALL
+    waiting = [Peer(budget, is_stalled=False) for _ in range(8)]
+    for peer in waiting:
+        peer.share.waits(1.0)
+        peer.share.hold(MIB)
+    left = [peer for peer in waiting if peer.ended is None]
+    assert MIB * len(left) <= SPARED_BYTES < MIB * (len(left) + 2)
+    assert left == waiting[-len(left) :]
+    for _ in range(SPARED_BYTES // REQUEST_BYTES):
+        budget.begin_request()
+        workers.append(waiting[0])
+    assert budget.is_full
+    for _ in workers:
+        budget.end_request()
+    assert not budget.is_full
 
 
 async def test_those_whose_time_is_over_go_and_no_others() -> None:
