@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import getpass
-import random
 import re
 import signal
-import socket
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,6 +13,7 @@ from pathlib import Path
 
 import httpx2
 
+from tests.ports import free_port
 from tests.processes import ROOT, until
 from tests.programs import path_of
 
@@ -47,15 +46,6 @@ class Certificate:
         )  # fmt: skip
         made.both.write_bytes(made.certificate.read_bytes() + made.key.read_bytes())
         return made
-
-
-def free_port() -> int:
-    """Return a port that no program listens on, and that the kernel gives to no connection meanwhile."""
-    while True:
-        port = random.randrange(10_000, 32_000)
-        with socket.socket() as taken, contextlib.suppress(OSError):
-            taken.bind(("127.0.0.1", port))
-            return port
 
 
 class Proxy:

@@ -8,7 +8,8 @@ from pathlib import Path
 from server.doctor import public
 from server.doctor.finding import Finding
 from server.settings import read
-from tests.deploy.proxies import FILES, Proxy, free_port
+from tests.deploy.proxies import FILES, Proxy
+from tests.ports import free_port
 from tests.processes import Server
 
 UPGRADE = ("        proxy_set_header Upgrade $http_upgrade;\n        proxy_set_header Connection upgrade;\n", "")

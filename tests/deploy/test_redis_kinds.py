@@ -20,8 +20,8 @@ from channels.messages import Message, Typing
 from channels.tasks import Health, Tasks
 from server.doctor import redis_servers
 from server.settings import read
-from tests.deploy.proxies import free_port
 from tests.deploy.redis_servers import Cluster, Node, Watched, certificates, debians, running
+from tests.ports import free_port
 from tests.processes import Server, eventually
 from tests.torture.clients import Posters, following, tokens, until_equal, until_live
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.deploy.proxies import free_port
+from tests.ports import free_port
 from tests.processes import ROOT, Server
 from tests.programs import path_of
 

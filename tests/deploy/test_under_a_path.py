@@ -13,9 +13,10 @@ from websockets.typing import Origin
 from server.app import create_app
 from server.settings import read
 from server.urls import OWN_SEGMENTS, inside, outside
-from tests.deploy.proxies import FILES, Proxy, free_port, proxied
+from tests.deploy.proxies import FILES, Proxy, proxied
 from tests.deploy.walk import Walk
 from tests.journeys.people import PASSWORD, Person
+from tests.ports import free_port
 from tests.processes import Server
 
 BASE = "/talk"

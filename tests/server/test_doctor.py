@@ -18,7 +18,7 @@ import pytest
 from server.doctor import at_start, disk, examination
 from server.settings import read
 from server.storage.engine.database import Database
-from tests.deploy.proxies import free_port
+from tests.ports import free_port
 from tests.processes import ROOT, Valkey
 
 SECRET = "kq9-XxH3_pL0vR7tZy2WbN5c"

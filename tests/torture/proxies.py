@@ -15,7 +15,8 @@ from pathlib import Path
 
 import httpx2
 
-from tests.deploy.proxies import FILES, Certificate, Upstream, free_port, proxied
+from tests.deploy.proxies import FILES, Certificate, Upstream, proxied
+from tests.ports import free_port
 from tests.processes import Server, Valkey, valkey
 from tests.torture.clients import Posters, Served, following, until_equal, until_live
 from tests.torture.findings import Finding, Plan
