@@ -44,8 +44,9 @@ export function pollWhileBlocked(connection, { thread, viewer, position, isHidde
     if (!next) return;
     const moved = answer?.reset || (answer && answer.version !== version);
     pause = moved ? shortest : Math.min(LONGEST_MS, pause * SLOWER);
-    connection.isLate = Boolean(answer);
+    // What came goes first: "Back online." says how much it is.
     if (moved) connection.bring({ type: answer.reset ? "reset" : "changes", ...answer });
+    connection.isLate = Boolean(answer);
     // It may be for the account.
     if (moved && viewer) connection.bring({ type: "you" });
     goOn();

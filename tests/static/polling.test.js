@@ -126,6 +126,18 @@ test("without any answer it is lost, and late again with the next one", async (c
   assert.deepEqual(states, ["lost", "late", "lost"]);
 });
 
+test("what came meanwhile is brought before it is said that the connection is back", async (context) => {
+  const { connection, net, pass } = begin(context);
+  await pass(10_000);
+  const order = [];
+  connection.addEventListener("state", ({ detail }) => order.push(detail));
+  connection.addEventListener("message", ({ detail }) => order.push(detail.type));
+  net.answer = () => moved;
+  await pass(31_000);
+  const first = order.filter((what) => what === "late" || what === "changes").slice(0, 2);
+  assert.deepEqual(first, ["changes", "late"]);
+});
+
 test("a hidden page asks nothing, and at once when it is shown", async (context) => {
   const { net, pass, shown } = begin(context);
   net.answer = () => unmoved;
