@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import getpass
+import shutil
 import signal
 import subprocess
 import sys
 from argparse import Namespace
 from collections.abc import Callable
-from typing import Any, NoReturn
+from pathlib import Path
+from typing import Any, NoReturn, TextIO
 
 import msgspec
 
@@ -116,27 +119,44 @@ def _demo(given: Namespace) -> int:
 
 
 def _backup(given: Namespace) -> int:
-    async def ask() -> dict[str, Any]:
-        async with operator_commands.owner(settings.from_environment()) as owner:
-            return await owner.ask("backup", {"file": str(given.file.resolve())})
+    read = settings.from_environment()
 
-    _tell_contents(f"Backed up to {given.file}", asyncio.run(ask()))
+    async def ask(file: Path) -> dict[str, Any]:
+        async with operator_commands.owner(read) as owner:
+            return await owner.ask("backup", {"file": str(file.resolve())})
+
+    if str(given.file) == "-":
+        with backup.in_passing(read.database) as copy:
+            found = asyncio.run(ask(copy))
+            with copy.open("rb") as file:
+                shutil.copyfileobj(file, sys.stdout.buffer)
+        _tell_contents("Backed up", found, sys.stderr)
+    else:
+        _tell_contents(f"Backed up to {given.file}", asyncio.run(ask(given.file)))
     return 0
 
 
 def _restore(given: Namespace) -> int:
     database = settings.from_environment().database
-    found, aside = backup.restore(database, given.file)
+    with contextlib.ExitStack() as passing:
+        file = given.file
+        if str(file) == "-":
+            file = passing.enter_context(backup.in_passing(database))
+            private_files.create(file)
+            with file.open("wb") as copy:
+                shutil.copyfileobj(sys.stdin.buffer, copy)
+        found, aside = backup.restore(database, file)
     _tell_contents(f"Restored {database} under the new epoch {found.epoch}", msgspec.to_builtins(found))
     if aside is not None:
         print(f"The previous database is kept as {aside}")
     return 0
 
 
-def _tell_contents(what: str, found: dict[str, Any]) -> None:
+def _tell_contents(what: str, found: dict[str, Any], where: TextIO | None = None) -> None:
     print(
         f"{what}: {found['threads']:,} threads, {found['comments']:,} comments, {found['accounts']:,} accounts, "
-        f"version {found['version']:,}; integrity ok"
+        f"version {found['version']:,}; integrity ok",
+        file=where,
     )
 
 
@@ -174,7 +194,7 @@ def _account(given: Namespace) -> int:
 
     answer = asyncio.run(ask())
     if given.action == "rename":
-        print(f"{given.name}is now called {answer['name']}")
+        print(f"{given.name} is now called {answer['name']}")
         return 0
     role = f" is {answer['role']}" if "role" in answer else " has a new password"
     print(f"{answer['name']}{role}")

@@ -125,9 +125,13 @@ def parser() -> argparse.ArgumentParser:
     demo = commands.add_parser("demo", help="show a live conversation on a temporary database", description=DEMO)
     _add_speed(demo)
     backup = commands.add_parser("backup", help="copy the database while it is in use", description=BACKUP)
-    backup.add_argument("file", type=Path, metavar="FILE", help="a file that does not exist yet")
+    backup.add_argument(
+        "file", type=Path, metavar="FILE", help="a file that does not exist yet, or - for standard output"
+    )
     restore = commands.add_parser("restore", help="replace the database with a backup", description=RESTORE)
-    restore.add_argument("file", type=Path, metavar="FILE", help="a backup, or the database itself")
+    restore.add_argument(
+        "file", type=Path, metavar="FILE", help="a backup, - for standard input, or the database itself"
+    )
     doctor = commands.add_parser("doctor", help="look for what is wrong with this installation", description=DOCTOR)
     doctor.add_argument("--public", action="store_true", help="ask livethread through its public name as well")
     doctor.add_argument("--gateway", action="store_true", help="examine a gateway, which has no database")

@@ -106,15 +106,25 @@ def _write_whole(path: Path, text: str) -> None:
         Path(name).unlink(missing_ok=True)
 
 
+def check_readable(path: Path) -> None:
+    """Raise the OSError that keeps a file from being read; SQLite says only that it is "unable to open" it."""
+    path.stat()
+    if not os.access(path, os.R_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+
 def why(path: Path, error: OSError) -> str:
     """Say in words what is wrong with which file: for instance whose it is, and who wanted to write it."""
     if error.errno in (errno.EACCES, errno.EPERM):
-        for one, wanted in ((path, os.R_OK | os.W_OK), (path.parent, os.W_OK | os.X_OK)):
-            if one.exists() and not os.access(one, wanted):
+        above = ((folder, os.X_OK, "enter") for folder in reversed(path.absolute().parents))
+        itself = ((path, os.R_OK, "read"), (path, os.W_OK, "write"), (path.parent, os.W_OK, "write"))
+        for one, wanted, what in (*above, *itself):
+            # Path.exists fails in a folder that may not be entered.
+            if os.path.exists(one) and not os.access(one, wanted):  # noqa: PTH110
                 found = one.stat()
                 return (
                     f"{one} belongs to {_user(found.st_uid)} (mode {found.st_mode & 0o7777:04o}), and this process, "
-                    f"which runs as {_user(os.geteuid())}, may not write it"
+                    f"which runs as {_user(os.geteuid())}, may not {what} it"
                 )
     if error.errno == errno.EROFS:
         return f"{path.parent} is read-only for this process"

@@ -6,13 +6,15 @@ import asyncio
 import json
 import shutil
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import httpx2
 import pytest
 from websockets.asyncio.client import connect
 
-from tests.processes import Server
+from tests.processes import ROOT, Server
 
 
 def post(client: httpx2.Client, number: int) -> int:
@@ -85,3 +87,32 @@ def test_what_is_no_backup_changes_nothing(tmp_path: Path, content: bytes) -> No
     assert refused.returncode == 2
     assert "not a livethread database" in refused.stderr
     assert (tmp_path / "test.db").read_bytes() == b"as it was"
+
+
+def test_a_backup_goes_through_a_pipe_and_comes_back_so(tmp_path: Path) -> None:
+    program = [sys.executable, str(ROOT / "run.py")]
+    copy, empty = tmp_path / "copy", tmp_path / "empty"
+    empty.write_bytes(b"")
+    with Server(tmp_path) as app:
+        with app.commenter("Ana") as client:
+            post(client, 1)
+            with copy.open("wb") as out:
+                done = subprocess.run(
+                    [*program, "backup", "-"], env=app.environment, stdout=out, stderr=subprocess.PIPE, check=True
+                )
+            assert b"Backed up: 1 threads, 1 comments" in done.stderr
+            post(client, 2)
+            with copy.open("rb") as file:
+                running = subprocess.run(
+                    [*program, "restore", "-"], env=app.environment, stdin=file, capture_output=True, check=False
+                )
+            assert b"already in use" in running.stderr
+        app.stop()
+        for given, status in ((empty, 2), (copy, 0)):
+            with given.open("rb") as read:
+                restored = subprocess.run([*program, "restore", "-"], env=app.environment, stdin=read, check=False)
+            assert restored.returncode == status
+        app.start()
+        page = httpx2.get(f"{app.origin}/api/threads/kept", trust_env=False).json()
+        assert len(page["comments"]) == 1
+    assert not list(tmp_path.glob("*.passing-*"))

@@ -217,3 +217,68 @@ def test_a_file_that_belongs_to_somebody_else_is_named_with_its_owner(ending: st
         )  # fmt: skip
         assert f"test.db{ending} belongs to root (mode 0600), and this process, which runs as " in done.stderr
         assert "CannotStart: LIVETHREAD_" in done.stderr
+
+
+@as_root
+@pytest.mark.parametrize(
+    "command",
+    [
+        "", "export jsonl FOLDER/e --thread k", "account create Ana --role staff --password words-of-hers", "site list",
+        "thread list", "backup FOLDER/b", "restore FOLDER/file", "doctor",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("below", ["", "further/"])
+def test_a_folder_that_may_not_be_entered_is_named(command: str, below: str, tmp_path: Path) -> None:
+    closed = closed_folder(tmp_path)
+    (tmp_path / "file").write_bytes(b"")
+    done = powerless(tmp_path, command, LIVETHREAD_DATABASE=f"{closed}/{below}kept.db")
+    said = f"{closed} belongs to nobody (mode 0700), and this process, which runs as root, may not enter it.\n"
+    assert said in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    assert done.returncode == 2
+
+
+@as_root
+def test_files_that_may_not_be_read_or_written_are_named(tmp_path: Path) -> None:
+    closed = closed_folder(tmp_path)
+    theirs = tmp_path / "theirs.db"
+    theirs.write_bytes(b"")
+    theirs.chmod(0o600)
+    os.chown(theirs, STRANGER, STRANGER)
+    closed_to_us = f"{closed} belongs to nobody (mode 0700), and this process, which runs as root, may not enter it.\n"
+    for command, said in (
+        ("backup CLOSED/b", f"The backup cannot be written: {closed_to_us}"),
+        ("restore CLOSED/b", f"{closed}/b cannot be read: {closed_to_us}"),
+        ("restore FOLDER/theirs.db", f"{theirs} cannot be read: {theirs} belongs to nobody (mode 0600), and this "),
+    ):
+        done = powerless(tmp_path, command.replace("CLOSED", str(closed)))
+        assert done.stderr.startswith(f"livethread: {said}"), done.stderr
+        assert done.returncode in (1, 2)
+
+
+@as_root
+def test_a_gateway_needs_no_way_to_a_database(tmp_path: Path) -> None:
+    gateway = Server(tmp_path, "gateway", LIVETHREAD_DATABASE=f"{closed_folder(tmp_path)}/kept.db")
+    gateway.program = (*POWERLESS, *gateway.program)
+    with gateway:
+        assert httpx2.get(f"{gateway.origin}/health", trust_env=False).status_code == 200
+
+
+# Root's word counts for no more than a user's.
+POWERLESS = ("setpriv", "--bounding-set=-all", "--inh-caps=-all", "--")
+
+
+def closed_folder(above: Path) -> Path:
+    folder = above / "closed"
+    folder.mkdir(mode=0o700)
+    os.chown(folder, STRANGER, STRANGER)
+    return folder
+
+
+def powerless(folder: Path, command: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    server = Server(folder, **settings)
+    words = command.replace("FOLDER", str(folder)).split()
+    return subprocess.run(
+        [*POWERLESS, *server.program, *words],
+        env=server.environment, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip

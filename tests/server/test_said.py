@@ -104,3 +104,9 @@ def test_an_app_without_file_descriptors_says_so_and_goes_on(tmp_path: Path) -> 
         resource.prlimit(app.process.pid, resource.RLIMIT_NOFILE, before)
         app.token("Ana")
     assert app.log.read_text().count("no file descriptor is left") == 1
+
+
+def test_a_rename_by_an_operator_says_both_names(tmp_path: Path) -> None:
+    app = Server(tmp_path)
+    app.run("account", "create", "Ana", stdin="a long password\n")
+    assert app.run("account", "rename", "Ana", "Maria").stdout == "Ana is now called Maria\n"

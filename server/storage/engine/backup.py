@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import sqlite3
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,7 +37,8 @@ def copy(database: Path, to: Path) -> Contents:
 
     Raises CannotStart if the file exists, cannot be written, or the copy is not sound.
     """
-    if to.exists():
+    # Path.exists fails in a folder that may not be entered.
+    if os.path.exists(to):  # noqa: PTH110
         raise CannotStart(f"{to} already exists, and a backup never overwrites a file. Choose another name.")
     unfinished = to.with_name(to.name + ".unfinished")
     try:
@@ -57,7 +60,7 @@ def copy(database: Path, to: Path) -> Contents:
         _to_disk(to.parent)
     except (OSError, sqlite3.Error) as error:
         unfinished.unlink(missing_ok=True)
-        raise CannotStart(f"The backup {to} cannot be written: {error}.") from error
+        raise CannotStart(f"The backup {to} cannot be written: {_why(error)}.") from error
     except CannotStart:
         unfinished.unlink(missing_ok=True)
         raise
@@ -66,8 +69,10 @@ def copy(database: Path, to: Path) -> Contents:
 
 def examine(path: Path) -> Contents:
     """Return a summary of the file. Raises CannotStart if it is not a sound livethread database."""
-    if not path.is_file():
-        raise CannotStart(f"{path} does not exist.")
+    try:
+        private_files.check_readable(path)
+    except OSError as error:
+        raise CannotStart(f"{path} cannot be read: {private_files.why(path, error)}.") from error
     try:
         with contextlib.closing(_read_only(path)) as sql:
             (form,) = sql.execute("PRAGMA user_version").fetchone()
@@ -116,9 +121,22 @@ def restore(database: Path, backup: Path) -> tuple[Contents, Path | None]:
         owner.remember(found.epoch, found.version)
         return found, aside
     except (OSError, sqlite3.Error) as error:
-        raise CannotStart(f"{backup} cannot be restored: {error}.") from error
+        raise CannotStart(f"{backup} cannot be restored: {_why(error)}.") from error
     finally:
         owner.release()
+
+
+@contextlib.contextmanager
+def in_passing(database: Path) -> Iterator[Path]:
+    """A name beside the database for a copy on its way through a pipe; nothing is left of it. Raises CannotStart."""
+    path = database.with_name(f"{database.name}.passing-{secrets.token_hex(4)}")
+    try:
+        yield path
+    except OSError as error:
+        raise CannotStart(f"The copy did not come through: {error.strerror}.") from error
+    finally:
+        for ending in ("", ".unfinished"):
+            path.with_name(path.name + ending).unlink(missing_ok=True)
 
 
 def _read_only(path: Path) -> sqlite3.Connection:
@@ -143,6 +161,12 @@ def _put_aside(database: Path) -> Path | None:
             part.rename(aside.with_name(aside.name + ending))
     private_files.take_database(aside)
     return aside
+
+
+def _why(error: OSError | sqlite3.Error) -> str:
+    if isinstance(error, OSError) and error.filename:
+        return private_files.why(Path(error.filename), error)
+    return str(error)
 
 
 def _to_disk(path: Path) -> None:

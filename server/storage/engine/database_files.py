@@ -6,6 +6,7 @@ import os
 import re
 from pathlib import Path
 
+from server import private_files
 from server.errors import CannotStart
 
 MOUNTS = Path("/proc/self/mountinfo")
@@ -16,6 +17,12 @@ _FILES = ("", "-wal", "-shm", ".lock")
 def check(path: Path) -> None:
     """Raises CannotStart where `path` (resolved) is no file that can be kept there, with the WAL beside it."""
     setting = f"LIVETHREAD_DATABASE: {path}"
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except OSError as error:
+        raise CannotStart(f"LIVETHREAD_DATABASE: {private_files.why(path, error)}.") from error
     if not path.parent.is_dir():
         raise CannotStart(
             f"LIVETHREAD_DATABASE: the folder {path.parent} does not exist. Create it, or set another path."

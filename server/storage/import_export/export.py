@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from server import private_files
 from server.errors import CannotStart
 from server.model import State, Thread
 from server.storage.comments.comments import EarlierText
@@ -62,8 +63,12 @@ def comments(database: Path, key: str) -> Iterator[Thread | Exported]:
 
     All is of one moment. Raises CannotStart.
     """
-    if not database.exists():
-        raise CannotStart(f"{database} does not exist: LIVETHREAD_DATABASE names the database.")
+    try:
+        private_files.check_readable(database)
+    except FileNotFoundError as error:
+        raise CannotStart(f"{database} does not exist: LIVETHREAD_DATABASE names the database.") from error
+    except OSError as error:
+        raise CannotStart(f"LIVETHREAD_DATABASE: {private_files.why(database, error)}.") from error
     try:
         sql = sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
         with contextlib.closing(sql):
