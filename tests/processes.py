@@ -114,11 +114,7 @@ class Server:
             yield client
 
     def token(self, name: str) -> str:
-        """Register an account and return a bearer token of it."""
-        account = {"name": name, "password": "a long password", "token": True}
-        answer = httpx2.post(f"{self.origin}/api/accounts", json=account, timeout=20, trust_env=False)
-        assert answer.status_code == 201, answer.text
-        return str(answer.json()["token"])
+        return token(self.origin, name)
 
     def ended(self) -> int:
         """Wait for one that was told to end, and return its exit status; a second signal might find no handler."""
@@ -183,6 +179,14 @@ def valkey(folder: Path) -> Iterator[Valkey]:
         yield server
     finally:
         server.kill()
+
+
+def token(origin: str, name: str) -> str:
+    """Register an account and return a bearer token of it."""
+    account = {"name": name, "password": "a long password", "token": True}
+    answer = httpx2.post(f"{origin}/api/accounts", json=account, timeout=20, trust_env=False)
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["token"])
 
 
 def until(condition: Any, seconds: float = START_SECONDS) -> None:
