@@ -137,7 +137,7 @@ class Tab:
 
 
 @contextlib.asynccontextmanager
-async def started(profile: Path) -> AsyncIterator[Firefox]:
+async def started(profile: Path, *, takes_any_certificate: bool = False) -> AsyncIterator[Firefox]:
     """Start a Firefox with an empty profile and connect to it; the kernel chooses its port."""
     process = await asyncio.create_subprocess_exec(
         firefox_path(), "--headless", "--no-remote", "--remote-debugging-port=0", "--profile", str(profile),
@@ -153,7 +153,8 @@ async def started(profile: Path) -> AsyncIterator[Firefox]:
         async with connect(line.split(SPOKEN)[1].strip() + "/session", max_size=None, proxy=None) as socket:
             firefox = Firefox(socket)
             listening = asyncio.create_task(firefox.listen())
-            await firefox.ask("session.new", capabilities={})
+            wanted = {"acceptInsecureCerts": takes_any_certificate}
+            await firefox.ask("session.new", capabilities={"alwaysMatch": wanted})
             await firefox.ask("session.subscribe", events=["log.entryAdded"])
             yield firefox
             await firefox.ask("browser.close")
