@@ -59,6 +59,15 @@ def test_a_place_is_found_for_every_root_and_for_no_other(sql: sqlite3.Connectio
     assert [ranking.place(root) for root in (0, 2999, 3050, 2**53)] == [None] * 4
 
 
+def test_a_ranking_reads_no_row_of_a_comment(sql: sqlite3.Connection) -> None:
+    asked: list[str] = []
+    sql.set_trace_callback(asked.append)
+    Rankings().present(sql, thread(3))
+    sql.set_trace_callback(None)
+    plans = [step[3] for one in asked for step in sql.execute(f"EXPLAIN QUERY PLAN {one}")]
+    assert plans == ["SEARCH comments USING COVERING INDEX comments_ranked (thread=? AND parent=?)"]
+
+
 def test_rankings_of_any_number_of_threads_hold_no_more_than_so_many_bytes(
     sql: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
