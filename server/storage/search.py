@@ -24,12 +24,18 @@ MOST_CHARACTERS_READ = 60_000
 MOST_LOOKED_AT = 5_000
 # FTS5 reads all that a beginning finds before it gives the latest; a few whole words it follows backwards from the end.
 MOST_ENDINGS = 64
+# A word that is said all the time is found among the latest comments; only so many are read for that.
+RECENT, MOST_CHARACTERS_OF_RECENT = 200, 100_000
 # A place is the time of a comment, and so many bits that tell equals apart.
 _BITS = 20
 
 _FIND = """
 SELECT c.id FROM search CROSS JOIN searched s ON s.place = search.rowid CROSS JOIN comments c ON c.id = s.comment
 WHERE search MATCH ?1 AND search.rowid < ?2 AND c.state = 'visible' ORDER BY search.rowid DESC LIMIT ?3
+"""
+_LATEST = """
+SELECT c.id, s.words FROM searched s CROSS JOIN comments c ON c.id = s.comment
+WHERE s.place < ?1 AND c.state = 'visible' ORDER BY s.place DESC LIMIT ?2
 """
 
 
@@ -92,11 +98,33 @@ def find(sql: sqlite3.Connection, text: str, *, thread: str | None, before: int 
     if within == []:
         return []
     last = _place(*comments.key_of(sql, before)) if before else 2**63 - 1
+    read = _Read()
+    if within is None and (recent := _recent(sql, wanted, last, limit, read)):
+        return _found(sql, recent)
     query = search_words.matching(wanted, lambda beginning: _endings(sql, beginning), within)
     found = sql.execute(_FIND, (query, last, MOST_LOOKED_AT))
-    read = _Read()
     shown = (id_ for (id_,) in found if _says(sql, id_, wanted, read))
     return _found(sql, list(islice(shown, limit)))
+
+
+def _recent(
+    sql: sqlite3.Connection, wanted: list[search_words.Phrase], last: int, limit: int, read: _Read
+) -> list[int]:
+    """Return what a whole page would show, if the latest comments fill it; else nothing.
+
+    The index is made for rare words: to look one up costs the more, the more comments say it.
+    """
+    found: list[int] = []
+    characters = 0
+    for id_, words in sql.execute(_LATEST, (last, RECENT)):
+        characters += len(words)
+        if characters > MOST_CHARACTERS_OF_RECENT:
+            break
+        if all(phrase.is_in(words) for phrase in wanted) and _says(sql, id_, wanted, read):
+            found.append(id_)
+            if len(found) == limit:
+                return found
+    return []
 
 
 def _endings(sql: sqlite3.Connection, beginning: str) -> list[str]:

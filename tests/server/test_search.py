@@ -268,3 +268,25 @@ async def test_comments_of_before_are_found_again_by_their_words(tmp_path: Path)
         assert await find(database, "amp") == []
         check = await database.read(lambda sql: sql.execute("PRAGMA integrity_check").fetchone())
         assert check == ("ok",)
+
+
+async def test_a_word_of_the_latest_comments_is_found_without_the_index(database: Database) -> None:
+    await load(database, *(f"Words and quarrels {number}." for number in range(60)), "Nothing.", created=1)
+    await index(database)
+    asked: list[str] = []
+
+    def find(sql: sqlite3.Connection, text: str, limit: int, before: int = 0) -> list[int]:
+        asked.clear()
+        sql.set_trace_callback(asked.append)
+        found = search.find(sql, text, thread=None, limit=limit, before=before)
+        sql.set_trace_callback(None)
+        return [one.comment.id for one in found]
+
+    for text in ("quarrel", "words and"):
+        first = await database.read(partial(find, text=text, limit=20))
+        assert not any("MATCH" in one for one in asked)
+        further = await database.read(partial(find, text=text, limit=40, before=first[-1]))
+        assert not any("MATCH" in one for one in asked)
+        assert first + further == await database.read(partial(find, text=text, limit=61))
+        assert any("MATCH" in one for one in asked)
+        assert len(first + further) == 60
