@@ -33,10 +33,7 @@ _FIND = """
 SELECT c.id FROM search CROSS JOIN searched s ON s.place = search.rowid CROSS JOIN comments c ON c.id = s.comment
 WHERE search MATCH ?1 AND search.rowid < ?2 AND c.state = 'visible' ORDER BY search.rowid DESC LIMIT ?3
 """
-_LATEST = """
-SELECT c.id, s.words FROM searched s CROSS JOIN comments c ON c.id = s.comment
-WHERE s.place < ?1 AND c.state = 'visible' ORDER BY s.place DESC LIMIT ?2
-"""
+_LATEST = "SELECT comment, words FROM searched WHERE place < ? ORDER BY place DESC LIMIT ?"
 
 
 def index_some(write: Write, times: int = 1) -> bool:
@@ -120,11 +117,16 @@ def _recent(
         characters += len(words)
         if characters > MOST_CHARACTERS_OF_RECENT:
             break
-        if all(phrase.is_in(words) for phrase in wanted) and _says(sql, id_, wanted, read):
+        says = all(phrase.is_in(words) for phrase in wanted) and _is_visible(sql, id_) and _says(sql, id_, wanted, read)
+        if says:
             found.append(id_)
             if len(found) == limit:
                 return found
     return []
+
+
+def _is_visible(sql: sqlite3.Connection, id_: int) -> bool:
+    return sql.execute("SELECT 1 FROM comments WHERE id = ? AND state = 'visible'", (id_,)).fetchone() is not None
 
 
 def _endings(sql: sqlite3.Connection, beginning: str) -> list[str]:
