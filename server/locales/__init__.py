@@ -50,6 +50,8 @@ class Texts:
         self.times = Times(locale)
         least_grouped = 10_000 if locale.language in _GROUPS_FROM_FIVE_DIGITS else 0
 
+        # Most numbers on a page are small, and many are equal.
+        @functools.lru_cache(1_000)
         def number(value: Value) -> str:
             digits = format_decimal(abs(int(value)), locale=locale, group_separator=abs(int(value)) >= least_grouped)
             # Babel writes the hyphen of ASCII in every language.

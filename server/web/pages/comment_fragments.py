@@ -135,7 +135,8 @@ class Drawing:
         self.language = self._texts.language
         self.site = site
         self._fragments = environment.get_template("fragments.html")
-        self._module = environment.get_template("parts.html").make_module({"site": site})
+        # For all templates: to import it, each would make its macros again for every page.
+        self._module = environment.globals["parts"] = environment.get_template("parts.html").make_module({"site": site})
         self._forms: dict[tuple[str, tuple[object, ...]], Cut] = {}
         self._looks: dict[tuple[str, str], Mapping[str, Markup]] = {}
 
