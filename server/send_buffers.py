@@ -7,10 +7,9 @@ takes fifty turns, each as long as the others make it. What lies in these buffer
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import socket
-import struct
-import termios
+
+from channels.sockets.resetting import is_read
 
 MOST_BYTES = 2 * 1024 * 1024
 MOST_LENT = 32
@@ -37,16 +36,9 @@ class SendBuffers:
 
     def take_back(self) -> int:
         """Take the buffers of those who have read everything, or are gone; return how many these are."""
-        free = [one for one in self._lent if one.is_closing() or _is_empty(one)]
+        free = [one for one in self._lent if one.is_closing() or is_read(one)]
         for transport in free:
             usual = self._lent.pop(transport)
             if not transport.is_closing():
                 transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, usual)
         return len(free)
-
-
-def _is_empty(transport: asyncio.Transport) -> bool:
-    if transport.get_write_buffer_size():
-        return False
-    unread = fcntl.ioctl(transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, bytes(4))
-    return not struct.unpack("i", unread)[0]

@@ -9,6 +9,7 @@ from typing import Any, Protocol, cast
 
 from channels.event_loop_budget import Rounds
 from channels.sockets.frames import CLOSE, PING, PONG, Limits, Parser, Violation, build, close_frame
+from channels.sockets.resetting import reset
 
 # What a peer may have unread of our answers to its pings: it asked for them, and does not take them.
 MAX_UNREAD_PONG_BYTES = 64 * 1024
@@ -144,9 +145,9 @@ class Connection(asyncio.Protocol):
             asyncio.get_running_loop().call_later(CLOSE_SECONDS, self._transport.abort)
 
     def abort(self) -> None:
-        """Abort the connection, dropping unwritten data."""
+        """Abort the connection, dropping what the peer has not read."""
         self._is_closing = True
-        self._transport.abort()
+        reset(self._transport)
 
     def shutdown(self) -> None:
         """End it with the server."""

@@ -14,6 +14,7 @@ import httptools
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl, service_unavailable
 from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
 
+from channels.sockets.resetting import is_read, reset
 from server.connection_budget import HttpBudget
 from server.transport import request_head
 from server.transport.refusals import Refused
@@ -30,8 +31,6 @@ PROGRESS_SECONDS = 0.25
 LINGER_SECONDS = 2.0
 MAX_LINGER_BYTES = 1024 * 1024
 UNREAD_BYTES = 4 * 1024
-# Somebody with no more than a browser opens may be lent a large buffer for an answer.
-FEW_CONNECTIONS = 8
 
 LATE = Refused(408, "The request did not arrive in time.")
 FULL = Refused(503, "Too many connections. Try again in a moment.", 1)
@@ -90,7 +89,7 @@ class BoundedHttp(Reading):
         if self._is_deaf or self._is_lingering:
             self._lingered_bytes += len(data)
             if self._lingered_bytes > MAX_LINGER_BYTES:
-                self.transport.abort()
+                reset(self.transport)
         elif self._unparsed:
             self._put_off(data)
         elif self._has_time() or (self._is_probe(data) and self._budget.rounds.may_pass()):
@@ -219,7 +218,8 @@ class BoundedHttp(Reading):
             self._share.works()
         if not cycle.is_started:
             cycle.is_started = True
-            self._start_asgi_task(cycle, service_unavailable if self._budget.is_full else self.app)
+            is_full = self._budget.is_full(self._share.address)
+            self._start_asgi_task(cycle, service_unavailable if is_full else self.app)
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
         budget = self._budget
@@ -269,7 +269,7 @@ class BoundedHttp(Reading):
         self.flow.pause_writing()
         if self._share is not None:
             self._share.hold_answer(self._writing)
-        if self._share is not None and self._budget.load(self._share.address or "") <= FEW_CONNECTIONS:
+        if self._share is not None and not self._budget.is_crowd(self._share.address):
             self._budget.send_buffers.lend(self.transport)
         unwritten = self.transport.get_write_buffer_size()
         self._progress = self.loop.time(), unwritten
@@ -352,8 +352,8 @@ class BoundedHttp(Reading):
     def let_go(self, *, is_late: bool) -> None:
         """The peer has had its time, or others need the room."""
         is_quiet = self._running is None and not self._is_in_head
-        if self._is_lingering or self.flow.write_paused or (self._running is not None and self._running.is_started):
-            self.transport.abort()
+        if self._is_lingering or not is_read(self.transport) or (self._running and self._running.is_started):
+            reset(self.transport)
             return
         self._is_deaf = True
         self._forget()
