@@ -29,12 +29,12 @@ REQUEST_BYTES = 16 * 1024
 SPARED_BYTES = 4 * 1024 * 1024
 # Smaller ones lie in the kernel's buffers, or in what a connection is counted with.
 MIN_COUNTED_ANSWER_BYTES = 4 * 1024
+# No more than a browser opens.
+FEW_CONNECTIONS = 8
 MOST_LOOKED_AT = 64
 # Where nobody was stalled: so much more before the next look.
 LOOK_BYTES = 64 * 1024
 SECONDS_BETWEEN_LINES = 60.0
-# A flood is over once so much less is held than at its height.
-FLOOD_BYTES = 4 * 1024 * 1024
 log = logging.getLogger("livethread.http")
 
 
@@ -137,7 +137,7 @@ class HttpBudget:
         self._waiting_of: dict[str, dict[Share, None]] = {}
         self._here: dict[str, int] = {}
         self.held_bytes = 0
-        self._height = 0
+        self._trimmer = memory_trimming.Trimmer()
         self._looks_above = MAX_BYTES
         self._requests = 0
         self.connections = 0
@@ -202,10 +202,13 @@ class HttpBudget:
     def _beside_work(self) -> int:
         return self.held_bytes - self._requests * (REQUEST_BYTES + CONNECTION_BYTES)
 
-    @property
-    def is_full(self) -> bool:
-        """Whether all that is held is held for work of our own, so that no more can be begun."""
-        return self.held_bytes > MAX_BYTES_OF_ALL + SPARED_BYTES
+    def is_crowd(self, address: str | None) -> bool:
+        """Say whether the address has more connections than a browser opens."""
+        return self.load(address or "") > FEW_CONNECTIONS
+
+    def is_full(self, address: str | None) -> bool:
+        """Say whether our own work takes so much that no more can be begun: the sooner, the more they have here."""
+        return self.held_bytes > MAX_BYTES_OF_ALL + SPARED_BYTES // max(1, self.load(address or ""))
 
     def _heaviest_stalled(self, active: Share | None) -> Share | None:
         """Return the one that holds most, with all that its address has. Those that hold nothing yet are no help, and
@@ -232,10 +235,7 @@ class HttpBudget:
             self._go_on_cutting()
         self._say_what_was_malformed(now)
         self.send_buffers.take_back()
-        self._height = max(self._height, self.held_bytes)
-        if self._height - self.held_bytes > FLOOD_BYTES:
-            self._height = self.held_bytes
-            memory_trimming.give_back()
+        self._trimmer.give_back()
         memory_trimming.collect_cycles(is_calm=not self.rounds.is_busy)
 
     def _go_on_cutting(self) -> None:

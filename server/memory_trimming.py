@@ -11,6 +11,7 @@ import os
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 _LARGE_BYTES = 64 * 1024
 _KEPT_BYTES = 256 * 1024
+_MUCH_BYTES = 4 * 1024 * 1024
 # The collector looks through this many new objects at a time, and through four times as many at every fourth: nobody
 # should wait for it. What a connection leaves goes by its reference counts.
 _NEW_OBJECTS = (3_000, 4, 1_000_000)
@@ -54,9 +55,52 @@ def collect_cycles(*, is_calm: bool) -> None:
         gc.collect()
 
 
-def give_back() -> None:
-    """Release free memory; takes some milliseconds after a flood."""
+class _Found(ctypes.Structure):
+    """`struct mallinfo2` of glibc, in bytes; `fordblks`: what is free and kept."""
+
+    _fields_ = [
+        (name, ctypes.c_size_t)
+        for name in [
+            "arena",
+            "ordblks",
+            "smblks",
+            "hblks",
+            "hblkhd",
+            "usmblks",
+            "fsmblks",
+            "uordblks",
+            "fordblks",
+            "keepcost",
+        ]
+    ]
+
+
+class Trimmer:
+    """Gives back what floods leave, whoever had it."""
+
+    def __init__(self) -> None:
+        # What stays in pieces too small to be given back.
+        self._left_bytes = 0
+
+    def give_back(self) -> None:
+        """Release free memory if there is much more of it than last time; that takes some milliseconds."""
+        free = _free_bytes()
+        self._left_bytes = min(self._left_bytes, free)
+        if free - self._left_bytes > _MUCH_BYTES:
+            _trim()
+            self._left_bytes = _free_bytes()
+
+
+def _free_bytes() -> int:
     # Only glibc keeps so much, and has this.
+    with contextlib.suppress(AttributeError, OSError):
+        look = ctypes.CDLL(None).mallinfo2
+        look.argtypes, look.restype = [], _Found
+        return int(look().fordblks)
+    return 0
+
+
+def _trim() -> None:
     with contextlib.suppress(AttributeError, OSError):
         trim = ctypes.CDLL(None).malloc_trim
         trim.argtypes, trim.restype = [ctypes.c_size_t], ctypes.c_int

@@ -150,7 +150,7 @@ def test_what_we_work_on_is_not_cut_and_then_no_more_is_begun() -> None:
         peer.share.works()
         peer.share.hold(4 * MIB)
     assert [peer.ended for peer in working] == [None] * 10
-    assert budget.is_full
+    assert budget.is_full(None)
 
 
 def test_where_our_own_work_takes_all_a_little_may_still_wait_for_peers() -> None:
@@ -169,10 +169,23 @@ def test_where_our_own_work_takes_all_a_little_may_still_wait_for_peers() -> Non
     for _ in range(SPARED_BYTES // REQUEST_BYTES):
         budget.begin_request()
         workers.append(waiting[0])
-    assert budget.is_full
+    assert budget.is_full(None)
     for _ in workers:
         budget.end_request()
-    assert not budget.is_full
+    assert not budget.is_full(None)
+
+
+def test_of_the_last_room_an_address_has_the_less_the_more_connections_it_has() -> None:
+    budget = HttpBudget(most_from_address=1_000)
+    crowd = [Peer(budget, "crowd") for _ in range(4)]
+    crowd[0].share.works()
+    crowd[0].share.hold(MAX_BYTES_OF_ALL + SPARED_BYTES // 4)
+    assert budget.is_full("crowd")
+    assert not budget.is_full("alone")
+    assert not budget.is_full(None)
+    crowd[0].share.hold(SPARED_BYTES)
+    assert budget.is_full("alone")
+    assert budget.is_full(None)
 
 
 async def test_those_whose_time_is_over_go_and_no_others() -> None:

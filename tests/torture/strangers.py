@@ -26,6 +26,10 @@ from tests.torture.attacks_http import RANKED, large_answer
 from tests.torture.findings import Finding, Plan, nothing
 
 MAX_GROWTH_BYTES = 50 * 1024 * 1024
+# Of the output that live sockets do not read.
+MAX_UNREAD_BYTES = 256 * 1024 * 1024
+# Both ends of each connection are on this machine.
+MAX_GROWTH_OF_KERNEL_BYTES = 512 * 1024 * 1024
 MAX_SLOWER = 2.0
 # Below it a p99 says more of the machine than of the server.
 LEAST_SECONDS = 0.02
@@ -42,6 +46,7 @@ class Attack:
     name: str
     title: str
     connections: int
+    most_bytes: int = MAX_GROWTH_BYTES
 
 
 ATTACKS = [
@@ -61,7 +66,7 @@ ATTACKS = [
     Attack("attacks_http.malformed", "what is no HTTP", 20_000),
     Attack("attacks_rooms.unused", "20 joins of threads that nobody has used", 10_000),
     Attack("attacks_rooms.unused_in_pairs", "the same, two in each", 4_000),
-    Attack("attacks_rooms.everywhere", "20 joins of a long thread, each from another version", 4_000),
+    Attack("attacks_rooms.everywhere", "20 joins of a long thread, each from another version", 4_000, MAX_UNREAD_BYTES),
 ]
 
 
@@ -96,6 +101,7 @@ async def strangers(plan: Plan) -> list[Finding]:
 async def _suffer(app: Server, pid: int, attack: Attack, reader: _Reader, plan: Plan) -> list[Finding]:
     count = max(10, attack.connections // plan.either(50, 1))
     before = most = _resident_bytes(pid)
+    kernels = most_of_kernel = _kernel_bytes()
     usual = await reader.usual(plan.either(3, 200))
     reader.begin()
     with _attackers(attack.name, str(app.port), str(count), KEY) as attackers:
@@ -104,6 +110,7 @@ async def _suffer(app: Server, pid: int, attack: Attack, reader: _Reader, plan: 
         hold_until = None
         while hold_until is None or time.monotonic() < hold_until:
             most = max(most, _resident_bytes(pid))
+            most_of_kernel = max(most_of_kernel, _kernel_bytes())
             await asyncio.sleep(0.02)
             if hold_until is None and standing.done():
                 assert standing.result() == "standing\n", standing.result()
@@ -113,7 +120,12 @@ async def _suffer(app: Server, pid: int, attack: Attack, reader: _Reader, plan: 
     slower = worst / max(usual, LEAST_SECONDS)
     is_quick_enough = plan.is_quick or slower <= MAX_SLOWER
     return [
-        Finding(f"{count:,} × {attack.title}: memory", f"+ {grown:.0f} MiB", most - before <= MAX_GROWTH_BYTES),
+        Finding(f"{count:,} × {attack.title}: memory", f"+ {grown:.0f} MiB", most - before <= attack.most_bytes),
+        Finding(
+            "  the kernel's memory for connections, theirs included",
+            f"+ {(most_of_kernel - kernels) / 1024 / 1024:.0f} MiB",
+            most_of_kernel - kernels <= MAX_GROWTH_OF_KERNEL_BYTES,
+        ),
         Finding(
             f"  an honest reader's p99 meanwhile ({usual * 1000:.0f} ms before)",
             f"{worst * 1000:.0f} ms",
@@ -198,6 +210,12 @@ def _attackers(*arguments: str) -> Iterator[subprocess.Popen[str]]:
 def _resident_bytes(pid: int) -> int:
     pages = Path(f"/proc/{pid}/statm").read_text().split()[1]
     return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _kernel_bytes() -> int:
+    """What all connections of this machine hold in the kernel, by any process or by none any more."""
+    told = re.search(r"^TCP:.* mem (\d+)", Path("/proc/net/sockstat").read_text(), re.MULTILINE)
+    return int(told[1]) * os.sysconf("SC_PAGE_SIZE") if told else 0
 
 
 def _held(app: Server) -> bool:
