@@ -96,6 +96,7 @@ export function begin(live, signal) {
   });
   visit.begin();
   findPlace(page, further);
+  tellWhatIsGone(live);
   if (live.host.isOwn) document.addEventListener("click", (event) => leaveForLogIn(page, event), { signal });
   const leave = () => {
     composer.keepAll();
@@ -108,6 +109,12 @@ export function begin(live, signal) {
     else if (item) menu.toggle(link, item);
   };
   return { further, visit, leave, pressed, vote: (form, value) => actions.vote(form, value) };
+}
+
+/** That the comment of the address is gone stands above the thread, which may be far from where one is led. @param {Live} live */
+function tellWhatIsGone(live) {
+  const notice = live.root.querySelector(".of-gone");
+  if (notice && notice.getBoundingClientRect().bottom < 0) live.say(notice.textContent ?? "");
 }
 
 /** On a page of another site, a comment is there. @param {Live} live @param {string} id */

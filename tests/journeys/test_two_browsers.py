@@ -133,6 +133,25 @@ async def test_a_deletion_leaves_a_tombstone_while_something_hangs_below_it(
 
 
 @IN_BOTH_PLACES
+async def test_that_a_linked_comment_is_gone_is_told_where_one_is_led(
+    app: Server, place: Place, name: str, visit: Any
+) -> None:
+    above = fill(app, place.key, name, 40)[-1]
+    with app.commenter(f"{name} B") as other:
+        reply = {"body": "Gone soon.", "parent": above, "nonce": "g" * 20}
+        gone = other.post(f"/api/threads/{place.key}/comments", json=reply).json()["comment"]["id"]
+        assert other.delete(f"/api/comments/{gone}").status_code == 200
+    reader = await visit()
+    await place.read(reader)
+    await reader.page.goto(place.url(comment=gone))
+    await expect(reader.page.locator(f"#c-{above} > article")).to_be_in_viewport()
+    said = "The comment that you were looking for was deleted by its author."
+    await expect(reader.page.locator(".of-gone")).not_to_be_in_viewport()
+    await expect(reader.page.locator(".status")).to_have_text(said)
+    await expect(reader.page.locator(".status")).to_be_in_viewport()
+
+
+@IN_BOTH_PLACES
 @pytest.mark.scenario(19)
 async def test_a_draft_survives_a_reload_and_a_burst_and_keeps_its_caret(
     app: Server, place: Place, name: str, visit: Any
