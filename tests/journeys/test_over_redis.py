@@ -18,6 +18,8 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from channels.brokers.authentication import Seal
 from channels.messages import MAX_VERSION, Change
+from tests.journeys.articles import Site
+from tests.journeys.places import IN_BOTH_PLACES, UNDER_AN_ARTICLE, Article, Place
 from tests.processes import ROOT, SECRET, Server, Valkey, eventually, valkey
 
 REPLAYED = 400
@@ -44,6 +46,20 @@ def house(tmp_path: Path) -> Iterator[tuple[Server, Server, Valkey]]:
         sending_browsers_to_a_gateway(app, LIVETHREAD_REDIS_URL=redis.url) as gateway,
     ):
         yield app, gateway, redis
+
+
+def placed(where: str, app: Server, site: Site, key: str) -> Place:
+    if where != UNDER_AN_ARTICLE:
+        return Place(app, key)
+    app.run("site", "add", site.origin)
+    site.server = app.origin
+    return Article(app, site, key)
+
+
+@pytest.fixture
+def place(request: pytest.FixtureRequest, house: tuple[Server, Server, Valkey], site: Site) -> Place:
+    """By `IN_BOTH_PLACES`: on the server's own page, or under an article of another host name."""
+    return placed(request.param, house[0], site, "replayed")
 
 
 async def at_the_app(visitor: Any, app: Server) -> Any:
@@ -78,10 +94,10 @@ def write_discussion(path: Path, count: int) -> None:
     path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
 
 
-async def replay(app: Server, path: Path, speed: str, during: Any = None) -> str:
+async def replay(place: Place, path: Path, speed: str, during: Any = None) -> str:
     """Run the command and return what it said."""
     running = asyncio.create_task(
-        asyncio.to_thread(app.run, "replay", str(path), "--thread", "replayed", "--speed", speed, check=False)
+        asyncio.to_thread(place.app.run, "replay", str(path), "--thread", place.key, "--speed", speed, check=False)
     )
     if during is not None:
         await during()
@@ -90,25 +106,22 @@ async def replay(app: Server, path: Path, speed: str, during: Any = None) -> str
     return done.stdout
 
 
-async def assert_painted_as_fresh(app: Server, visit: Any, *visitors: Any) -> int:
+async def assert_painted_as_fresh(place: Place, visit: Any, *visitors: Any) -> int:
     """Every visitor's painted thread equals that of a page loaded now; returns how many comments that is."""
     fresh = await visit()
-    await fresh.read(f"{app.origin}/t/replayed")
+    await place.read(fresh)
     painted = await fresh.painted()
-    head = httpx2.get(f"{app.origin}/api/threads/replayed/changes", trust_env=False).json()
+    head = httpx2.get(f"{place.app.origin}/api/threads/{place.key}/changes", trust_env=False).json()
     for visitor in visitors:
-        await eventually(
-            lambda visitor=visitor: visitor.page.evaluate(
-                "(head) => document.querySelector('live-thread').live.store.version >= head", head["version"]
-            )
-        )
+        await eventually(lambda visitor=visitor: visitor.version >= head["version"])
         assert await visitor.painted() == painted
         assert await visitor.count() == await fresh.count() == str(head["info"]["comments"])
     return len(painted)
 
 
+@IN_BOTH_PLACES
 async def test_a_replay_is_painted_alike_by_app_and_gateway_and_a_fresh_page(
-    house: tuple[Server, Server, Valkey], visit: Any, tmp_path: Path
+    house: tuple[Server, Server, Valkey], place: Place, visit: Any, tmp_path: Path
 ) -> None:
     app, _, _ = house
     path = tmp_path / "discussion.jsonl"
@@ -117,23 +130,24 @@ async def test_a_replay_is_painted_alike_by_app_and_gateway_and_a_fresh_page(
         lines = FIXTURE.read_text(encoding="utf-8").splitlines(keepends=True)
         path.write_text("".join(lines[:REPLAYED]), encoding="utf-8")
     here, there = await at_the_app(await visit(), app), await visit()
-    await here.read(f"{app.origin}/t/replayed")
-    await there.read(f"{app.origin}/t/replayed")
-    said = await replay(app, path, "1000000")
+    await place.read(here)
+    await place.read(there)
+    said = await replay(place, path, "1000000")
     records = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     assert f"{len(records):,} posted" in said
-    drawn = await assert_painted_as_fresh(app, visit, here, there)
+    drawn = await assert_painted_as_fresh(place, visit, here, there)
     assert drawn >= sum(not record["removed"] for record in records)
 
 
+@IN_BOTH_PLACES
 async def test_redis_killed_and_started_again_during_a_replay_loses_and_doubles_nothing(
-    house: tuple[Server, Server, Valkey], visit: Any, tmp_path: Path
+    house: tuple[Server, Server, Valkey], place: Place, visit: Any, tmp_path: Path
 ) -> None:
-    app, _, redis = house
+    _, _, redis = house
     path = tmp_path / "discussion.jsonl"
     write_discussion(path, 300)
     reader = await visit()
-    await reader.read(f"{app.origin}/t/replayed")
+    await place.read(reader)
 
     async def damage() -> None:
         await expect(reader.page.locator(".count")).not_to_have_text("0")
@@ -143,19 +157,23 @@ async def test_redis_killed_and_started_again_during_a_replay_loses_and_doubles_
         await eventually(lambda: _count_above(reader, known + 20))
         redis.start()
 
-    said = await replay(app, path, "100", damage)
+    said = await replay(place, path, "100", damage)
     assert "0 could not be posted" in said
-    await assert_painted_as_fresh(app, visit, reader)
+    await assert_painted_as_fresh(place, visit, reader)
 
 
-async def test_a_gateway_alone_without_redis_is_whole_by_the_poll(tmp_path: Path, visit: Any) -> None:
+@pytest.mark.parametrize("where", ["own page", UNDER_AN_ARTICLE])
+async def test_a_gateway_alone_without_redis_is_whole_by_the_poll(
+    where: str, site: Site, tmp_path: Path, visit: Any
+) -> None:
     path = tmp_path / "discussion.jsonl"
     write_discussion(path, 80)
     with Server(tmp_path) as app, sending_browsers_to_a_gateway(app):
+        place = placed(where, app, site, "replayed")
         reader = await visit()
-        await reader.read(f"{app.origin}/t/replayed")
-        await replay(app, path, "1000")
-        await assert_painted_as_fresh(app, visit, reader)
+        await place.read(reader)
+        await replay(place, path, "1000")
+        await assert_painted_as_fresh(place, visit, reader)
 
 
 async def test_readers_are_counted_over_all_processes(house: tuple[Server, Server, Valkey], visit: Any) -> None:
