@@ -17,9 +17,10 @@ def reset(transport: asyncio.Transport) -> None:
 
     Where the peer does not read, an ordinary close leaves that to the kernel, which holds it for minutes.
     """
-    if not is_read(transport):
+    wire = transport.get_extra_info("socket")
+    if wire is not None and not is_read(transport):
         with contextlib.suppress(OSError):
-            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+            wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
     transport.abort()
 
 

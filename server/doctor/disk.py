@@ -37,7 +37,8 @@ except OSError: sys.exit(9)"""
 def look_quickly(database: Path) -> list[Finding]:
     """Return what is cheap to see at every start: the room, and a file system that is far away."""
     folder = database.resolve().parent
-    return [*_room(folder), *_kind(folder)] if os.path.isdir(folder) else []  # noqa: PTH112 — Path.is_dir fails where one may not look
+    # Path.is_dir fails where one may not look.
+    return [*_room(folder), *_kind(folder)] if os.path.isdir(folder) else []  # noqa: PTH112
 
 
 def look(database: Path) -> list[Finding]:

@@ -224,7 +224,7 @@ def test_a_file_that_belongs_to_somebody_else_is_named_with_its_owner(ending: st
     "command",
     [
         "", "export jsonl FOLDER/e --thread k", "account create Ana --role staff --password words-of-hers", "site list",
-        "thread list", "backup FOLDER/b", "restore FOLDER/file", "doctor",
+        "thread list", "backup FOLDER/b", "backup -", "restore FOLDER/file", "restore -", "doctor",
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("below", ["", "further/"])

@@ -71,6 +71,8 @@ def examine(path: Path) -> Contents:
     """Return a summary of the file. Raises CannotStart if it is not a sound livethread database."""
     try:
         private_files.check_readable(path)
+    except FileNotFoundError as error:
+        raise CannotStart(f"{path} does not exist.") from error
     except OSError as error:
         raise CannotStart(f"{path} cannot be read: {private_files.why(path, error)}.") from error
     try:
@@ -133,10 +135,11 @@ def in_passing(database: Path) -> Iterator[Path]:
     try:
         yield path
     except OSError as error:
-        raise CannotStart(f"The copy did not come through: {error.strerror}.") from error
+        raise CannotStart(f"The copy did not come through: {_why(error)}.") from error
     finally:
         for ending in ("", ".unfinished"):
-            path.with_name(path.name + ending).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                path.with_name(path.name + ending).unlink(missing_ok=True)
 
 
 def _read_only(path: Path) -> sqlite3.Connection:
