@@ -68,7 +68,7 @@ def by_ids(sql: sqlite3.Connection, ids: list[int]) -> Iterator[StoredComment]:
 def heads(sql: sqlite3.Connection, ids: list[int]) -> Iterator[Head]:
     """Yield the comments of these ids without their texts, in any order."""
     for condition, some in _in_parts(ids):
-        yield from (Head(*row) for row in sql.execute(f"{_HEADS} WHERE {condition}", some))
+        yield from map(Head._make, sql.execute(f"{_HEADS} WHERE {condition}", some))
 
 
 def _in_parts(ids: list[int]) -> Iterator[tuple[str, list[int]]]:
