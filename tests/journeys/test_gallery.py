@@ -51,7 +51,7 @@ SHOWN = {
     "editor-discard": ".editor .says", "editor-outdated": ".editor .kept", "quote": "button.quote",
 }  # fmt: skip
 # Templates that are parts of others.
-WITHIN = {"base.html", "fragment.html", "fragments.html", "parts.html"}
+WITHIN = {"base.html", "fragment.html", "parts.html"}
 NOT_SHOWN = """(shown) => Object.entries(shown).filter(([act, selector]) =>
   !document.querySelector(`#${act} ${selector}`)?.checkVisibility({ visibilityProperty: true })).map(([act]) => act)"""
 # Where all else is from right to left: a name is cut at its own end, and what offers a quote is below what is selected.

@@ -134,7 +134,6 @@ class Drawing:
         self._texts = cast("Texts", environment.globals["texts"])
         self.language = self._texts.language
         self.site = site
-        self._fragments = environment.get_template("fragments.html")
         # For all templates: to import it, each would make its macros again for every page.
         self._module = environment.globals["parts"] = environment.get_template("parts.html").make_module({"site": site})
         self._forms: dict[tuple[str, tuple[object, ...]], Cut] = {}
@@ -143,8 +142,9 @@ class Drawing:
     def fragments(self, drawn: Sequence[tuple[Place, Comment]], thread_key: str, *, moderates: bool) -> list[Fragment]:
         """Draw these comments."""
         nodes = [_Node(comment, place.depth, place.parent_name, place.context, moderates) for place, comment in drawn]
-        html = self._fragments.render(site=self.site, nodes=nodes, thread_key=thread_key, max_depth=MAX_DEPTH)
-        made = Cut.of(html)
+        # By the macro itself: a template around it would take as long as two comments.
+        draw = self._module.comment  # type: ignore[attr-defined]
+        made = Cut.of("".join(draw(node, thread_key, MAX_DEPTH, caller=_below) + cut("next") for node in nodes))
         parts, names = iter(made.parts), iter(made.names)
         return [_fragment(parts, names) for _ in nodes]
 
@@ -210,6 +210,11 @@ class Drawing:
         if (macro, kind) not in self._forms:
             self._forms[macro, kind] = Cut.of(str(getattr(self._module, macro)(**values)))
         return self._forms[macro, kind]
+
+
+def _below(_: _Node) -> Markup:
+    """Return what stands below a comment: the place of its replies, and of what comes after them."""
+    return Markup("<ol>") + cut("within") + Markup("</ol>\n") + cut("after") + Markup("\n")
 
 
 def _placeholder() -> _Node:
