@@ -277,6 +277,9 @@ class Container:
     def kill(self) -> None:
         """End all of its processes at once, as their kernel's end would."""
         if self._process is not None:
+            # With process 1 goes all that is in its namespace. It would outlive its parent: it is another user's.
+            with contextlib.suppress(OSError, AssertionError):
+                os.kill(self.first_process, signal.SIGKILL)
             self._process.kill()
             self._process.wait()
             self._process = None
