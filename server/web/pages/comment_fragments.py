@@ -142,7 +142,7 @@ class Drawing:
     def fragments(self, drawn: Sequence[tuple[Place, Comment]], thread_key: str, *, moderates: bool) -> list[Fragment]:
         """Draw these comments."""
         nodes = [_Node(comment, place.depth, place.parent_name, place.context, moderates) for place, comment in drawn]
-        # By the macro itself: a template around it would take as long as two comments.
+        # By the macro itself: after a change there is one to draw, and a template around it costs as well.
         draw = self._module.comment  # type: ignore[attr-defined]
         made = Cut.of("".join(draw(node, thread_key, MAX_DEPTH, caller=_below) + cut("next") for node in nodes))
         parts, names = iter(made.parts), iter(made.names)
